@@ -1,5 +1,6 @@
 """Django's PostgreSQL engine on the embedded server, which a connection starts and a mere import does not."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.backends.postgresql import base, client
@@ -9,7 +10,7 @@ from config import embedded
 
 
 class DatabaseClient(client.DatabaseClient):
-    def runshell(self, parameters: list[str]) -> None:
+    def runshell(self, parameters: Iterable[str]) -> None:
         """Open psql, for ``manage.py dbshell``, on a running server."""
         address = conninfo_to_dict(embedded.ensure())
         self.connection.settings_dict |= {"HOST": address["host"], "USER": address["user"]}

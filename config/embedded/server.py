@@ -65,7 +65,7 @@ class Place:
         if len(bytes(near / ".s.PGSQL.5432")) <= LONGEST_SOCKET_PATH:
             return near
         name = f"tact-{os.geteuid()}-{sha256(bytes(self.base)).hexdigest()[:10]}"
-        return Path("/run" if os.geteuid() == 0 else "/tmp") / name
+        return Path("/run" if os.geteuid() == 0 else "/tmp") / name  # noqa: S108, checked when made
 
     def lock(self, name: str) -> int:
         """Open a lock file; closing what comes back releases the lock."""
