@@ -1,0 +1,45 @@
+"""Monthly partitions: tables that grow with time keep each month apart, so that old months cost nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from django.db import connection, transaction
+
+LOCK = 7_113_001  # advisory: two processes that need the same new month make it once
+
+
+def ensure_months(table: str, moments: Iterable[datetime]) -> None:
+    """Make the partitions of ``table`` (range by month, UTC) that ``moments`` need and that are missing.
+
+    Costs one small query when none is. New partitions are attached, not created in place, so that reads and
+    writes of other months go on meanwhile.
+    """
+    months = {(moment.astimezone(UTC).year, moment.astimezone(UTC).month) for moment in moments}
+    if months:
+        names = {_name(table, *month): month for month in months}
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT n FROM unnest(%s::text[]) n WHERE to_regclass(n) IS NULL", [list(names)])
+            missing = sorted(names[name] for (name,) in cursor.fetchall())
+        if missing:
+            _make(table, missing)
+
+
+@transaction.atomic
+def _make(table: str, months: list[tuple[int, int]]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        for year, month in months:
+            name = _name(table, year, month)
+            cursor.execute("SELECT to_regclass(%s)", [name])
+            if cursor.fetchone()[0] is not None:
+                continue
+            start = f"{year:04d}-{month:02d}-01 00:00:00+00"
+            end = f"{year + month // 12:04d}-{month % 12 + 1:02d}-01 00:00:00+00"
+            cursor.execute(f"CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
+            cursor.execute(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{start}') TO ('{end}')")
+
+
+def _name(table: str, year: int, month: int) -> str:
+    return f"{table}_{year:04d}_{month:02d}"

@@ -1,0 +1,163 @@
+"""Campaigns, their versions, variants and contents. A launched version never changes."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from typing import Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django_scopes import ScopedManager
+
+
+def new_salt() -> int:
+    """Return what makes one campaign's shares independent of every other's."""
+    return secrets.randbits(62)
+
+
+class CampaignQuerySet(models.QuerySet["Campaign"]):
+    def shown(self) -> Self:
+        return self.filter(archived_at=None)
+
+
+class Campaign(models.Model):
+    """One intent: who hears what, when. What may change between launches lives on its versions."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        LIVE = "live", "Live"
+        PAUSED = "paused", "Paused"
+        STOPPED = "stopped", "Stopped"
+
+    class MessageClass(models.TextChoices):
+        MARKETING = "marketing", "Marketing"
+        TRANSACTIONAL = "transactional", "Transactional"
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    tenant = models.ForeignKey("tenants.Tenant", models.CASCADE, related_name="+", db_index=False)
+    name = models.CharField(max_length=120)
+    description = models.TextField(blank=True)
+    state = models.CharField(max_length=8, choices=State, default=State.DRAFT)
+    message_class = models.CharField(max_length=13, choices=MessageClass, default=MessageClass.MARKETING)
+    topic = models.CharField(max_length=60, blank=True)
+    tags = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    priority = models.PositiveSmallIntegerField(default=3, validators=[MinValueValidator(1), MaxValueValidator(5)])
+    control_percent = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(50)])
+    salt = models.BigIntegerField(default=new_salt, editable=False)
+    created_by = models.ForeignKey("tenants.User", models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ScopedManager(_manager_class=models.Manager.from_queryset(CampaignQuerySet), tenant="tenant")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(priority__range=(1, 5)), name="campaign_priority_1_to_5"),
+            models.CheckConstraint(condition=Q(control_percent__lte=50), name="campaign_control_at_most_half"),
+        ]
+        indexes = [models.Index(fields=["tenant", "-created_at"], name="campaign_newest")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class VersionQuerySet(models.QuerySet["Version"]):
+    def launched(self) -> Self:
+        return self.filter(launched_at__isnull=False)
+
+
+class Version(models.Model):
+    """A campaign's settings at one launch; the one without ``launched_at`` is being drafted."""
+
+    class When(models.TextChoices):
+        NOW = "now", "At once"
+        AT = "at", "At a time"
+
+    tenant = models.ForeignKey("tenants.Tenant", models.CASCADE, related_name="+", db_index=False)
+    campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    segment = models.ForeignKey("audiences.Segment", models.PROTECT, null=True, blank=True, related_name="+")
+    rule = models.JSONField(null=True, blank=True)  # frozen at launch: the segment's rule of that moment
+    when = models.CharField(max_length=3, choices=When, default=When.NOW)
+    starts_at = models.DateTimeField(null=True, blank=True)
+    lateness_hours = models.PositiveIntegerField(default=24, help_text="After so long it is unwelcome and skipped.")
+    goal = models.CharField(max_length=60, blank=True)
+    conversion_event = models.CharField(max_length=200, blank=True)
+    conversion_filter = models.JSONField(null=True, blank=True)  # a rule on the event's properties
+    conversion_hours = models.PositiveIntegerField(default=168)
+    revenue_property = models.CharField(max_length=100, blank=True, default="revenue")
+    counts = models.JSONField(default=dict)  # as confirmed at launch
+    created_at = models.DateTimeField(auto_now_add=True)
+    launched_at = models.DateTimeField(null=True, blank=True)  # the tenant's clock
+    launched_by = models.ForeignKey("tenants.User", models.SET_NULL, null=True, blank=True, related_name="+")
+
+    objects = ScopedManager(_manager_class=models.Manager.from_queryset(VersionQuerySet), tenant="tenant")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "campaign", "number"], name="version_number_once"),
+            models.UniqueConstraint(
+                fields=["tenant", "campaign"], condition=Q(launched_at__isnull=True), name="version_one_draft"
+            ),
+            models.CheckConstraint(
+                condition=Q(when="now") | Q(launched_at__isnull=True) | Q(starts_at__isnull=False),
+                name="version_at_has_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign} v{self.number}"
+
+
+class Variant(models.Model):
+    """One way to say it. Those of a version that share a rule are a group, and split it by weight."""
+
+    tenant = models.ForeignKey("tenants.Tenant", models.CASCADE, related_name="+", db_index=False)
+    version = models.ForeignKey(Version, models.CASCADE, related_name="variants")
+    key = models.CharField(max_length=12)  # a, b, ...: the arm's name, the same in every version
+    name = models.CharField(max_length=60)
+    weight = models.PositiveSmallIntegerField(default=50, validators=[MaxValueValidator(1000)])
+    rule = models.JSONField(null=True, blank=True)  # none: everybody
+    is_default = models.BooleanField(default=False)  # for those no group takes; needs nothing
+    position = models.PositiveSmallIntegerField(default=0)
+
+    objects = ScopedManager(tenant="tenant")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "version", "key"], name="variant_key_once"),
+            models.UniqueConstraint(
+                fields=["tenant", "version"], condition=Q(is_default=True), name="variant_one_default"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Content(models.Model):
+    """A variant's words on one channel in one language. The channel knows what ``fields`` hold."""
+
+    tenant = models.ForeignKey("tenants.Tenant", models.CASCADE, related_name="+", db_index=False)
+    variant = models.ForeignKey(Variant, models.CASCADE, related_name="contents")
+    channel = models.CharField(max_length=20)
+    language = models.CharField(max_length=12, blank=True)  # empty: for every language
+    fields = models.JSONField(default=dict)
+    parts = models.JSONField(default=dict)  # compiled from fields at save: what the renderer fills
+    needs = ArrayField(models.CharField(max_length=200), default=list)
+    problems = models.JSONField(default=list)  # what keeps it from being launched
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ScopedManager(tenant="tenant")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "variant", "channel", "language"], name="content_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.variant} ({self.channel})"

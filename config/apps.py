@@ -1,0 +1,7 @@
+"""The app that puts the others together: its commands start the house."""
+
+from django.apps import AppConfig
+
+
+class ConfigConfig(AppConfig):
+    name = "config"

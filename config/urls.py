@@ -1,0 +1,17 @@
+"""Every address of Tact."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from config import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("healthz", views.healthz, name="healthz"),
+    path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+    path("", include("tenants.urls")),
+    path("", include("audiences.urls")),
+    path("", include("campaigns.urls")),
+    path("", include("delivery.urls")),
+]

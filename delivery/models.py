@@ -1,0 +1,255 @@
+"""Deliveries: one row per message owed to a profile, kept as the record of what happened; and what came of it."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django_scopes import ScopedManager
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    def open(self) -> Self:
+        """Not settled yet."""
+        return self.filter(state__in=[Delivery.State.PLANNED, Delivery.State.SENDING])
+
+
+class Delivery(models.Model):
+    """A message owed. Partitioned by month on ``occasion_at``; the database's key is (id, occasion_at)."""
+
+    class State(models.TextChoices):
+        PLANNED = "planned"
+        SENDING = "sending"  # intent is marked: a crash from here on leaves it unknown
+        SENT = "sent"
+        SKIPPED = "skipped"  # a gate said no; the decision says which
+        HELD_OUT = "held_out"  # control group: passed every gate, not sent
+        FAILED = "failed"  # refused for good
+        UNKNOWN = "unknown"  # handed over, and no answer: never resent on its own
+        CANCELLED = "cancelled"
+
+    tenant = models.ForeignKey("tenants.Tenant", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    campaign = models.ForeignKey(
+        "campaigns.Campaign", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    profile = models.ForeignKey(
+        "audiences.Profile", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="deliveries"
+    )
+    occasion = models.CharField(max_length=80)  # the date, event or call this answers
+    occasion_at = models.DateTimeField()  # fixed with the occasion: the partition key
+    slot = models.CharField(max_length=20, default="first")
+    channel = models.CharField(max_length=20)
+    priority = models.PositiveSmallIntegerField(default=3)
+    state = models.CharField(max_length=9, choices=State, default=State.PLANNED)
+    due_at = models.DateTimeField()
+    # the lease: who works on it, in raw time; the token fences off whoever lost it
+    lease_until = models.DateTimeField(null=True, blank=True)
+    lease_token = models.BigIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    # the decision
+    version = models.ForeignKey(
+        "campaigns.Version", models.DO_NOTHING, db_constraint=False, db_index=False, null=True, related_name="+"
+    )
+    content = models.ForeignKey(
+        "campaigns.Content", models.DO_NOTHING, db_constraint=False, db_index=False, null=True, related_name="+"
+    )
+    arm = models.CharField(max_length=12, blank=True)  # a variant's key, or "control"
+    decided_at = models.DateTimeField(null=True, blank=True)
+    reserved_at = models.DateTimeField(null=True, blank=True)  # counts towards caps from here, once
+    exposed_at = models.DateTimeField(null=True, blank=True)  # reached, or held out
+    reason = models.CharField(max_length=40, blank=True)  # the gate that said no, or what failed
+    decision = models.JSONField(null=True, blank=True)  # the gates in order and the values they saw
+    # the outcome
+    address = models.TextField(blank=True)
+    provider_id = models.TextField(blank=True)
+    reply = models.TextField(blank=True)  # the provider's own words
+    sent_at = models.DateTimeField(null=True, blank=True)
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ScopedManager(_manager_class=models.Manager.from_queryset(DeliveryQuerySet), tenant="tenant")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "campaign", "profile", "occasion", "slot", "occasion_at"], name="delivery_once"
+            ),
+            models.CheckConstraint(condition=~Q(state="sent") | Q(sent_at__isnull=False), name="sent_has_time"),
+        ]
+        indexes = [
+            # The claim's query; stays small, because a row leaves it once settled.
+            models.Index(
+                fields=["tenant", "channel", "priority", "due_at"], condition=Q(state="planned"), name="delivery_due"
+            ),
+            # Leases that ran out in mid hand-over.
+            models.Index(fields=["lease_until"], condition=Q(state="sending"), name="delivery_in_doubt"),
+            # A person's messages; which exposure a conversion follows.
+            models.Index(fields=["tenant", "profile", "exposed_at"], name="delivery_of_profile"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id}/{self.profile_id}: {self.state}"
+
+
+class Entry(models.Model):
+    """A profile's standing in a campaign: what stays the same from one delivery to the next."""
+
+    tenant = models.ForeignKey("tenants.Tenant", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    campaign = models.ForeignKey(
+        "campaigns.Campaign", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    profile = models.ForeignKey(
+        "audiences.Profile", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="entries"
+    )
+    is_control = models.BooleanField()
+    shares = models.JSONField(default=dict)  # group -> the variant's key
+    first_at = models.DateTimeField(null=True, blank=True)  # exposures
+    last_at = models.DateTimeField(null=True, blank=True)
+    count = models.PositiveIntegerField(default=0)
+
+    objects = ScopedManager(tenant="tenant")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "campaign", "profile"], name="entry_once")]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id}/{self.profile_id}"
+
+
+class Plan(models.Model):
+    """How far the planning of one occasion of a campaign has come; planned in slices of profiles by id."""
+
+    tenant = models.ForeignKey("tenants.Tenant", models.CASCADE, related_name="+", db_index=False)
+    campaign = models.ForeignKey("campaigns.Campaign", models.CASCADE, related_name="plans")
+    version = models.ForeignKey("campaigns.Version", models.CASCADE, related_name="+")
+    occasion = models.CharField(max_length=80)
+    occasion_at = models.DateTimeField()
+    planned_to = models.BigIntegerField(default=0)  # the last profile id looked at
+    audience = models.IntegerField(default=0)  # rows planned so far
+    done_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ScopedManager(tenant="tenant")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "campaign", "occasion"], name="plan_once")]
+        indexes = [models.Index(fields=["tenant", "occasion_at"], condition=Q(done_at__isnull=True), name="plan_due")]
+
+    def __str__(self) -> str:
+        return f"{self.campaign}: {self.occasion}"
+
+
+class Provider(models.Model):
+    """Who carries a channel's messages for a tenant. Sandboxes have none: theirs never leave."""
+
+    tenant = models.ForeignKey("tenants.Tenant", models.CASCADE, related_name="+", db_index=False)
+    channel = models.CharField(max_length=20)
+    name = models.CharField(max_length=60)
+    settings = models.JSONField(default=dict)  # host, port, ...
+    secret = models.BinaryField(default=b"", editable=False)  # encrypted
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ScopedManager(tenant="tenant")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "channel"], condition=Q(is_active=True), name="provider_one_active"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Conversion(models.Model):
+    """An event that a delivery is credited with: the latest exposure before it, once per goal and exposure."""
+
+    tenant = models.ForeignKey("tenants.Tenant", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    campaign = models.ForeignKey(
+        "campaigns.Campaign", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    version = models.ForeignKey(
+        "campaigns.Version", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    profile = models.ForeignKey(
+        "audiences.Profile", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    delivery_id = models.BigIntegerField()
+    arm = models.CharField(max_length=12)
+    goal = models.CharField(max_length=60)
+    exposed_at = models.DateTimeField()
+    event_id = models.BigIntegerField()  # the first that counted
+    converted_at = models.DateTimeField()
+    events = models.PositiveIntegerField(default=1)  # all that counted towards the revenue
+    revenue = models.DecimalField(max_digits=18, decimal_places=4, default=0)
+
+    objects = ScopedManager(tenant="tenant")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "campaign", "goal", "delivery_id"], name="conversion_once")
+        ]
+        indexes = [models.Index(fields=["tenant", "profile"], name="conversion_of_profile")]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id}/{self.profile_id}: {self.goal}"
+
+
+class Tally(models.Model):
+    """What campaigns came to, summed: per version, arm and measure."""
+
+    tenant = models.ForeignKey("tenants.Tenant", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    campaign = models.ForeignKey(
+        "campaigns.Campaign", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    version = models.ForeignKey(
+        "campaigns.Version", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    arm = models.CharField(max_length=12)
+    measure = models.CharField(max_length=20)
+    amount = models.DecimalField(max_digits=24, decimal_places=4)
+
+    objects = ScopedManager(tenant="tenant")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "campaign", "version", "arm", "measure"], name="tally_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id} {self.arm} {self.measure}: {self.amount}"
+
+
+class TallyChange(models.Model):
+    """A change not yet folded into its tally, so that many writers never wait for one row."""
+
+    tenant = models.ForeignKey("tenants.Tenant", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    campaign = models.ForeignKey(
+        "campaigns.Campaign", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    version = models.ForeignKey(
+        "campaigns.Version", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    arm = models.CharField(max_length=12)
+    measure = models.CharField(max_length=20)
+    amount = models.DecimalField(max_digits=24, decimal_places=4)
+
+    objects = ScopedManager(tenant="tenant")
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "campaign"], name="tally_change_of_campaign")]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id} {self.arm} {self.measure}: {self.amount:+}"
+
+
+class Beat(models.Model):
+    """The last sign of life of each resident part, in raw time: what the alarms and health checks read."""
+
+    part = models.CharField(max_length=60, primary_key=True)
+    at = models.DateTimeField(db_default=Now())
+    detail = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return self.part

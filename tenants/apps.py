@@ -1,0 +1,7 @@
+"""The floor every other app stands on: who logs in, to which tenant, and what they may do."""
+
+from django.apps import AppConfig
+
+
+class TenantsConfig(AppConfig):
+    name = "tenants"

@@ -1,0 +1,53 @@
+"""Keys for programs: 32 random bytes behind a readable prefix, kept only as a hash."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+from django_scopes import scopes_disabled
+
+from tenants.models import ApiKey, Tenant, User
+
+PREFIX = {ApiKey.Kind.WRITE: "wk_", ApiKey.Kind.SECRET: "sk_"}
+SCOPES = {
+    "ingest": "Send people and events in",
+    "read": "Read people, segments, campaigns and results",
+    "edit": "Draft segments and campaigns",
+    "launch": "Launch, pause and stop campaigns",
+    "send": "Send transactional messages",
+}
+WRITE_SCOPES = ["ingest"]  # a write key is public: whoever reads a web page has it
+USE_NOTED_EVERY = timedelta(minutes=1)
+
+
+def digest(key: str) -> str:
+    """Return the SHA-256 of a key, hex. Keys are long and random, so a slow hash would buy nothing."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def create(*, tenant: Tenant, kind: str, name: str, scopes: list[str], created_by: User | None) -> tuple[ApiKey, str]:
+    """Store a new key and return it with its only readable copy. Raises ValueError for a scope we do not have."""
+    granted = WRITE_SCOPES if kind == ApiKey.Kind.WRITE else scopes
+    if unheard := set(granted) - set(SCOPES):
+        raise ValueError(f"No such scope: {', '.join(sorted(unheard))}.")
+    key = PREFIX[ApiKey.Kind(kind)] + secrets.token_urlsafe(32)
+    row = ApiKey(
+        tenant=tenant, kind=kind, name=name, prefix=key[:11], key_hash=digest(key), scopes=granted, created_by=created_by
+    )
+    row.save()
+    return row, key
+
+
+def find(key: str, *, now: datetime) -> ApiKey | None:
+    """Return the live key with its tenant, or None; notes its use, at most once a minute."""
+    if not key or len(key) > 200:
+        return None
+    with scopes_disabled():  # the key itself says which tenant
+        alive = ApiKey.objects.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now), revoked_at__isnull=True)
+        row = alive.select_related("tenant").filter(key_hash=digest(key)).first()
+        if row and (row.last_used_at is None or now - row.last_used_at > USE_NOTED_EVERY):
+            ApiKey.objects.filter(pk=row.pk).update(last_used_at=now)
+    return row

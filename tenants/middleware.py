@@ -1,0 +1,39 @@
+"""Each signed-in request happens in one tenant: its scope is open around the view, and only around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django_scopes import scope
+
+from tenants.models import Membership
+
+SESSION_KEY = "tenant"
+
+
+class TenantMiddleware:
+    """Set ``request.tenant`` and ``request.membership`` from the session's choice, else the oldest membership.
+
+    Without a membership neither is set and no scope is open, so every query on a tenant's table raises.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        membership = self._membership(request)
+        if membership is None:
+            return self.get_response(request)
+        request.membership = membership  # type: ignore[attr-defined]
+        request.tenant = membership.tenant  # type: ignore[attr-defined]
+        with scope(tenant=membership.tenant):
+            return self.get_response(request)
+
+    @staticmethod
+    def _membership(request: HttpRequest) -> Membership | None:
+        if not request.user.is_authenticated:
+            return None
+        memberships = Membership.objects.filter(user=request.user).select_related("tenant").order_by("id")
+        chosen = request.session.get(SESSION_KEY)
+        return (memberships.filter(tenant_id=chosen).first() if chosen else None) or memberships.first()
