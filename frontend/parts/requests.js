@@ -1,0 +1,49 @@
+// What a person sees of htmx at work: a bar while something loads, and words with a way on when it fails.
+import { toast } from "./toast.js";
+
+const ADVICE = {
+  0: "Tact cannot be reached. What you typed is still here: check your connection and try again.",
+  403: "You may not do this, or the page has been open too long. Reload it; if it says so again, ask an owner.",
+  404: "This is no longer there. Reload the page to see what is.",
+  409: "Somebody else changed this meanwhile. Reload the page before you change it.",
+  413: "That is too large to send. Shorten it, or split it up.",
+  429: "That was too often. Wait a minute, then try again.",
+};
+const OTHERWISE = "Tact met an error and did not do this. Try again; if it happens again, tell your admin when it happened.";
+
+const waiting = new Set();
+const quiet = (element) => element.closest("[data-quiet], [hx-trigger*='every ']");
+
+function started(event) {
+  if (quiet(event.detail.elt)) return;
+  waiting.add(event.detail.xhr);
+  document.documentElement.classList.add("is-loading");
+}
+
+function ended(event) {
+  waiting.delete(event.detail.xhr);
+  if (!waiting.size) document.documentElement.classList.remove("is-loading");
+}
+
+function failed(event) {
+  if (quiet(event.detail.elt)) return; // polls try again by themselves
+  toast({ text: ADVICE[event.detail.xhr?.status ?? 0] ?? OTHERWISE, kind: "danger" });
+}
+
+/** A session that ended answers with the sign-in page: show that as a page, not inside a table. */
+function signedOut(event) {
+  const login = document.body.dataset.login;
+  const answered = event.detail.xhr.responseURL;
+  if (!login || !answered || new URL(answered).pathname !== login) return;
+  event.preventDefault();
+  location.reload();
+}
+
+export function watchRequests() {
+  document.addEventListener("htmx:beforeRequest", started);
+  document.addEventListener("htmx:afterRequest", ended);
+  document.addEventListener("htmx:beforeSwap", signedOut);
+  document.addEventListener("htmx:responseError", failed);
+  document.addEventListener("htmx:sendError", failed);
+  document.addEventListener("htmx:timeout", failed);
+}
