@@ -1,0 +1,163 @@
+"""Who carries a tenant's mail: settings in the open, the password encrypted, and never a way out of a sandbox."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+from typing import TypedDict
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+from django.db import models, transaction
+from django.utils.encoding import force_bytes
+
+from delivery.models import Provider
+from tenants import audit
+from tenants.models import Tenant, User
+
+EMAIL = "email"
+
+
+class Tls(models.TextChoices):
+    """How a connection becomes private."""
+
+    STARTTLS = "starttls", "STARTTLS (usually port 587)"
+    TLS = "tls", "TLS from the start (usually port 465)"
+    NONE = "none", "None (only inside your own network)"
+
+
+class SmtpServer(TypedDict):
+    host: str
+    port: int
+    username: str
+    password: str
+    tls: str  # one of Tls
+
+
+class NoProvider(Exception):
+    """Nobody carries this tenant's mail; the words say what to do."""
+
+
+class Refused(ValueError):
+    """These settings cannot be saved; the words say why."""
+
+
+def smtp_server(tenant: Tenant) -> SmtpServer:
+    """Return where the tenant's mail is handed over; a sandbox's is always ours, on this machine.
+
+    Raises NoProvider if none is set up, or its password can no longer be read.
+    """
+    if tenant.is_sandbox:
+        name = tenant.public_id.hex  # the sandbox server files mail by it
+        return SmtpServer(
+            host="127.0.0.1", port=settings.SANDBOX_SMTP_PORT, username=name, password=name, tls=Tls.NONE
+        )
+    provider = active(tenant)
+    if provider is None:
+        raise NoProvider("No mail server is set up: an owner can add one under Settings, Mail server.")
+    kept = provider.settings
+    return SmtpServer(
+        host=kept["host"],
+        port=kept["port"],
+        username=kept["username"],
+        password=decrypt(tenant, bytes(provider.secret)),
+        tls=kept["tls"],
+    )
+
+
+def active(tenant: Tenant) -> Provider | None:
+    """Return who carries the tenant's mail; needs the tenant's scope."""
+    return Provider.objects.filter(tenant=tenant, channel=EMAIL, is_active=True).first()
+
+
+@transaction.atomic
+def save_smtp(
+    *, tenant: Tenant, actor: User, host: str, port: int, tls: str, username: str, password: str | None
+) -> Provider:
+    """Make this server the one that carries the tenant's mail; ``password`` None keeps the one we have.
+
+    Raises Refused for a sandbox, whose mail never leaves, and for the sandboxes' own server.
+    """
+    if tenant.is_sandbox:
+        raise Refused("A sandbox's mail never leaves this machine, so it has no mail server.")
+    if port == settings.SANDBOX_SMTP_PORT and _is_this_machine(host):
+        raise Refused("That is the sandboxes' own server: mail sent there would never arrive.")
+    Tenant.objects.select_for_update().get(
+        pk=tenant.pk
+    )  # one at a time, also when there is no row yet to lock
+    provider = active(tenant) or Provider(tenant=tenant, channel=EMAIL)
+    old = {**provider.settings, "password": bool(provider.secret)}
+    provider.name = host[:60]
+    provider.settings = {"host": host, "port": port, "tls": tls, "username": username}
+    if password is not None:
+        provider.secret = encrypt(tenant, password)
+    provider.save()
+    new = {**provider.settings, "password": "changed" if password else bool(provider.secret)}
+    audit.note(
+        tenant=tenant,
+        actor=actor,
+        action="changed",
+        thing="mail server",
+        thing_id=provider.pk,
+        name=host,
+        fields={field: (old.get(field), value) for field, value in new.items()},
+    )
+    return provider
+
+
+@transaction.atomic
+def remove(*, tenant: Tenant, actor: User) -> None:
+    """Let nobody carry the tenant's mail; the password is forgotten with the row. Nothing to remove is fine."""
+    provider = active(tenant)
+    if provider is None:
+        return
+    audit.note(
+        tenant=tenant,
+        actor=actor,
+        action="removed",
+        thing="mail server",
+        thing_id=provider.pk,
+        name=provider.name,
+    )
+    provider.delete()
+
+
+def encrypt(tenant: Tenant, secret: str) -> bytes:
+    """Return ``secret`` as only this tenant's rows can be read: copied to another's, it is noise."""
+    return _box(tenant).encrypt(secret.encode()) if secret else b""
+
+
+def decrypt(tenant: Tenant, kept: bytes) -> str:
+    """Return what ``encrypt`` was given. Raises NoProvider if neither SECRET_KEY nor a fallback opens it."""
+    if not kept:
+        return ""
+    try:
+        return _box(tenant).decrypt(kept).decode()
+    except InvalidToken as locked:
+        raise NoProvider(
+            "The mail server's password was saved under another SECRET_KEY: enter it again, or add the old key to "
+            "TACT_SECRET_KEY_FALLBACKS."
+        ) from locked
+
+
+def _box(tenant: Tenant) -> MultiFernet:
+    return MultiFernet(
+        [_fernet(key, tenant) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
+    )
+
+
+def _fernet(secret_key: str | bytes, tenant: Tenant) -> Fernet:
+    info = b"tact provider secret " + tenant.public_id.bytes
+    key = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(force_bytes(secret_key))
+    return Fernet(base64.urlsafe_b64encode(key))
+
+
+def _is_this_machine(host: str) -> bool:
+    if host.rstrip(".").lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:  # a name
+        return False

@@ -1,0 +1,91 @@
+"""Mail servers: a sandbox's is ours, others' passwords are kept encrypted, each for one tenant."""
+
+import pytest
+from django_scopes import scope
+
+from delivery import providers
+from delivery.models import Provider
+from tenants.models import AuditEntry, Tenant, User
+
+GIVEN = {"host": "smtp.brand.test", "port": 587, "tls": "starttls", "username": "post", "password": "s3cret!"}
+
+
+@pytest.fixture
+def live(db: None) -> Tenant:
+    return Tenant.objects.create(name="Live Brand")
+
+
+def test_a_sandbox_always_hands_over_on_this_machine(tenant: Tenant, owner: User, settings):
+    settings.SANDBOX_SMTP_PORT = 2999
+    server = providers.smtp_server(tenant)
+    assert (server["host"], server["port"], server["username"]) == ("127.0.0.1", 2999, tenant.public_id.hex)
+    with pytest.raises(providers.Refused):
+        providers.save_smtp(tenant=tenant, actor=owner, **GIVEN)
+
+
+def test_without_a_provider_nothing_is_handed_over(live: Tenant):
+    with scope(tenant=live), pytest.raises(providers.NoProvider, match="Settings"):
+        providers.smtp_server(live)
+
+
+def test_what_was_saved_is_what_sending_uses_and_the_password_is_nowhere_readable(live: Tenant, owner: User):
+    with scope(tenant=live):
+        row = providers.save_smtp(tenant=live, actor=owner, **GIVEN)
+        assert providers.smtp_server(live) == GIVEN
+        row.refresh_from_db()
+        assert b"s3cret!" not in bytes(row.secret)
+        assert "s3cret!" not in str([row.settings, *AuditEntry.objects.values()])
+
+
+def test_an_empty_password_keeps_the_one_there_is_and_the_row(live: Tenant, owner: User):
+    with scope(tenant=live):
+        first = providers.save_smtp(tenant=live, actor=owner, **GIVEN)
+        second = providers.save_smtp(
+            tenant=live, actor=owner, **GIVEN | {"port": 465, "tls": "tls", "password": None}
+        )
+        assert first.pk == second.pk
+        assert providers.smtp_server(live) == GIVEN | {"port": 465, "tls": "tls"}
+        newest = AuditEntry.objects.order_by("-id").first()
+        assert newest is not None
+        assert newest.changes == {"port": [587, 465], "tls": ["starttls", "tls"]}
+
+
+def test_an_older_secret_key_still_opens_and_a_forgotten_one_says_what_to_do(
+    live: Tenant, owner: User, settings
+):
+    with scope(tenant=live):
+        providers.save_smtp(tenant=live, actor=owner, **GIVEN)
+        settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+        settings.SECRET_KEY = "another"
+        assert providers.smtp_server(live)["password"] == "s3cret!"
+        settings.SECRET_KEY_FALLBACKS = []
+        with pytest.raises(providers.NoProvider, match="enter it again"):
+            providers.smtp_server(live)
+
+
+def test_a_secret_copied_to_another_tenant_does_not_open(live: Tenant, owner: User, other_tenant: Tenant):
+    with scope(tenant=live):
+        row = providers.save_smtp(tenant=live, actor=owner, **GIVEN)
+    with pytest.raises(providers.NoProvider):
+        providers.decrypt(other_tenant, bytes(row.secret))
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.9.9", "::1", "LOCALHOST."])
+def test_the_sandboxes_own_server_is_refused(live: Tenant, owner: User, host: str, settings):
+    with scope(tenant=live):
+        with pytest.raises(providers.Refused, match="never arrive"):
+            providers.save_smtp(
+                tenant=live, actor=owner, **GIVEN | {"host": host, "port": settings.SANDBOX_SMTP_PORT}
+            )
+        assert not Provider.objects.exists()
+
+
+def test_removing_forgets_the_password(live: Tenant, owner: User):
+    with scope(tenant=live):
+        providers.save_smtp(tenant=live, actor=owner, **GIVEN)
+        providers.remove(tenant=live, actor=owner)
+        assert not Provider.objects.exists()
+        assert list(AuditEntry.objects.order_by("id").values_list("action", flat=True)) == [
+            "changed",
+            "removed",
+        ]
