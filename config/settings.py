@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import environ
-from csp.constants import NONE, NONCE, SELF, UNSAFE_INLINE
+from csp.constants import NONCE, NONE, SELF, UNSAFE_INLINE
 
 from config import database_url, secrets
 
@@ -16,6 +16,7 @@ VAR = Path(env.str("TACT_VAR", default=str(BASE_DIR / "var")))  # what a running
 
 DEBUG = env.bool("TACT_DEBUG", default=False)
 SECRET_KEY = secrets.secret_key(VAR)
+SECRET_KEY_FALLBACKS = env.list("TACT_SECRET_KEY_FALLBACKS", default=[])  # older keys, which still open and verify
 ALLOWED_HOSTS = env.list("TACT_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("TACT_TRUSTED_ORIGINS", default=[])
 BASE_URL = env.str("TACT_BASE_URL", default="http://127.0.0.1:8000")  # where mails' links lead
@@ -82,6 +83,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "config.context.frame",
             ],
+            "builtins": ["config.templatetags.tact"],
         },
     },
 ]
@@ -185,7 +187,8 @@ CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
         "script-src": [SELF, NONCE],
-        "style-src": [SELF, UNSAFE_INLINE],
+        "style-src": [SELF, NONCE],  # the code editor's own sheet carries the nonce
+        "style-src-attr": [UNSAFE_INLINE],  # widths of bars
         "img-src": [SELF, "data:"],
         "frame-src": [SELF],
         "frame-ancestors": [NONE],
