@@ -52,8 +52,10 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def dying_with_parent(uid: int | None, gid: int | None) -> Callable[[], None]:
-    """Return what the child does before it becomes PostgreSQL."""
+def dying_with_parent(
+    uid: int | None = None, gid: int | None = None, *, by: signal.Signals = signal.SIGINT
+) -> Callable[[], None]:
+    """Return what a child does between fork and exec to become ``uid`` and to get ``by`` when its parent dies."""
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
     parent = os.getpid()
 
@@ -63,7 +65,7 @@ def dying_with_parent(uid: int | None, gid: int | None) -> Callable[[], None]:
             os.setgid(gid)
             os.setuid(uid)
         if libc:  # after the change of user, which clears it
-            libc.prctl(PR_SET_PDEATHSIG, signal.SIGINT)
+            libc.prctl(PR_SET_PDEATHSIG, by)
         if os.getppid() != parent:  # it died before we asked to be told
             os._exit(1)
 

@@ -81,7 +81,7 @@ def processes(data: Path) -> list[int]:
             working = (process / "cwd").readlink()
         except OSError:
             continue
-        if b"keeper.py" in command and bytes(data) in command or working == data / "postgres":
+        if (b"keeper.py" in command and bytes(data) in command) or working == data / "postgres":
             found.append(int(process.name))
     return found
 
@@ -138,7 +138,9 @@ def test_the_server_stays_for_a_second_user_and_goes_with_the_last(users: Users,
     assert not answers(url)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name
+)
 def test_a_killed_user_leaves_no_server_behind(users: Users, data: Path, number: signal.Signals):
     user = users.start()
     users.url(user)
@@ -165,7 +167,9 @@ def test_a_second_start_is_quick_and_overcomes_leftovers(users: Users, data: Pat
     first.communicate()
     wait_until(lambda: not processes(data))
     pid_file = data / "postgres" / "postmaster.pid"
-    pid_file.write_text(f"{os.getpid()}\n{data / 'postgres'}\n")  # as a crash leaves it, its number reused since
+    pid_file.write_text(
+        f"{os.getpid()}\n{data / 'postgres'}\n"
+    )  # as a crash leaves it, its number reused since
     began = time.monotonic()
     assert users.url(users.start()) == url
     assert time.monotonic() - began < 2
