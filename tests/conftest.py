@@ -19,6 +19,13 @@ from tenants.roles import Role
 PASSWORD = "correct horse battery"
 
 
+@pytest.fixture(autouse=True)
+def plain_static_files(settings: Any) -> None:
+    """Name static files as they lie in static/: tests do not wait for collectstatic."""
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
+
+
 @pytest.fixture
 def tenant(db: None) -> Iterator[Tenant]:
     """A sandbox tenant, its scope open during the test."""

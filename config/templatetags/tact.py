@@ -47,6 +47,14 @@ def may(context: RequestContext, action: str) -> bool:
     return request_may(context.get("request"), action)
 
 
+@register.simple_tag(takes_context=True)
+def page_url(context: RequestContext, param: str, number: int) -> str:
+    """The address of another page of this list: the query at hand with ``param`` set."""
+    query = context["request"].GET.copy()
+    query[param] = str(number)
+    return f"?{query.urlencode()}"
+
+
 _UNITS = [("year", 31_536_000), ("month", 2_592_000), ("day", 86_400), ("hour", 3_600), ("minute", 60)]
 
 
