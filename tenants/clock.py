@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 
+from tenants import audit, wake
+
 if TYPE_CHECKING:
-    from tenants.models import Tenant
+    from tenants.models import Tenant, User
+
+FARTHEST = timedelta(days=3653)  # partitions are made a month at a time, as the clock reaches them
 
 
 class NotASandbox(Exception):
     """Only a sandbox tenant's clock can be moved."""
+
+
+class TooFar(Exception):
+    """No clock may stand there."""
 
 
 def raw_now() -> datetime:
@@ -37,19 +45,46 @@ def now(tenant: Tenant) -> datetime:
 
 
 @transaction.atomic
-def set_to(tenant: Tenant, moment: datetime | None) -> None:
+def set_to(tenant: Tenant, moment: datetime | None, *, actor: User | None = None) -> None:
     """Let the tenant's clock stand at ``moment`` (aware) and run on from there; None is real time.
 
     Raises NotASandbox for a tenant whose mail really leaves.
     """
-    if not tenant.is_sandbox:
-        raise NotASandbox(f"{tenant} is not a sandbox: its clock is the world's.")
-    tenant.clock_offset = timedelta(0) if moment is None else moment - raw_now()
-    tenant.save(update_fields=["clock_offset"])
+    held = _held(tenant)
+    _move(held, timedelta(0) if moment is None else moment - raw_now(), actor)
+    tenant.clock_offset = held.clock_offset
 
 
-def move_forward(tenant: Tenant, by: timedelta) -> None:
-    """Move the tenant's clock ahead. Raises NotASandbox, and ValueError if ``by`` is not positive."""
+@transaction.atomic
+def move_forward(tenant: Tenant, by: timedelta, *, actor: User | None = None) -> None:
+    """Move the tenant's clock ahead. Raises NotASandbox, TooFar, and ValueError if ``by`` is not positive."""
     if by <= timedelta(0):
         raise ValueError("A clock only moves forward.")
-    set_to(tenant, now(tenant) + by)
+    held = _held(tenant)  # two who move it at one moment both count
+    if held.clock_offset + by > FARTHEST:
+        raise TooFar("A sandbox's clock can be ten years ahead, no more. Go back to real time first.")
+    _move(held, held.clock_offset + by, actor)
+    tenant.clock_offset = held.clock_offset
+
+
+def _held(tenant: Tenant) -> Tenant:
+    if not tenant.is_sandbox:
+        raise NotASandbox(f"{tenant} is not a sandbox: its clock is the world's.")
+    return type(tenant).objects.select_for_update().get(pk=tenant.pk)
+
+
+def _move(held: Tenant, offset: timedelta, actor: User | None) -> None:
+    before = now(held)
+    held.clock_offset = offset
+    held.save(update_fields=["clock_offset"])
+    moments = (before.isoformat(timespec="seconds"), now(held).isoformat(timespec="seconds"))
+    audit.note(
+        tenant=held,
+        actor=actor,
+        action="moved",
+        thing="clock",
+        thing_id=held.public_id,
+        name=held.name,
+        time=moments,
+    )
+    wake.soon()  # what the move made due

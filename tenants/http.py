@@ -11,7 +11,7 @@ from tenants.models import Membership, Tenant, User
 class TenantRequest(HttpRequest):
     """What ``access.allow`` hands a view: the middleware set the tenant, the decorator checked the role."""
 
-    user: User  # type: ignore[assignment]
+    user: User
     tenant: Tenant
     membership: Membership
     htmx: HtmxDetails

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import datetime, timedelta
+from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Q
 from django_scopes import scopes_disabled
 
+from tenants import audit
 from tenants.models import ApiKey, Tenant, User
 
 PREFIX = {ApiKey.Kind.WRITE: "wk_", ApiKey.Kind.SECRET: "sk_"}
@@ -23,21 +26,45 @@ WRITE_SCOPES = ["ingest"]  # a write key is public: whoever reads a web page has
 USE_NOTED_EVERY = timedelta(minutes=1)
 
 
+class Unheard(Exception):
+    """There is no such live key in this tenant."""
+
+
 def digest(key: str) -> str:
     """Return the SHA-256 of a key, hex. Keys are long and random, so a slow hash would buy nothing."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def create(*, tenant: Tenant, kind: str, name: str, scopes: list[str], created_by: User | None) -> tuple[ApiKey, str]:
-    """Store a new key and return it with its only readable copy. Raises ValueError for a scope we do not have."""
+@transaction.atomic
+def create(
+    *,
+    tenant: Tenant,
+    kind: str,
+    name: str,
+    scopes: list[str],
+    created_by: User | None,
+    expires_at: datetime | None = None,
+) -> tuple[ApiKey, str]:
+    """Store a new key and return it with its only readable copy. Raises ValueError for a scope we do not have.
+
+    ``expires_at`` is raw time; without one the key is good until it is revoked.
+    """
     granted = WRITE_SCOPES if kind == ApiKey.Kind.WRITE else scopes
     if unheard := set(granted) - set(SCOPES):
         raise ValueError(f"No such scope: {', '.join(sorted(unheard))}.")
     key = PREFIX[ApiKey.Kind(kind)] + secrets.token_urlsafe(32)
     row = ApiKey(
-        tenant=tenant, kind=kind, name=name, prefix=key[:11], key_hash=digest(key), scopes=granted, created_by=created_by
+        tenant=tenant,
+        kind=kind,
+        name=name,
+        prefix=key[:11],
+        key_hash=digest(key),
+        scopes=granted,
+        created_by=created_by,
+        expires_at=expires_at,
     )
     row.save()
+    _note(row, created_by, "created", scopes=([], granted))
     return row, key
 
 
@@ -46,8 +73,34 @@ def find(key: str, *, now: datetime) -> ApiKey | None:
     if not key or len(key) > 200:
         return None
     with scopes_disabled():  # the key itself says which tenant
-        alive = ApiKey.objects.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now), revoked_at__isnull=True)
+        alive = ApiKey.objects.filter(
+            Q(expires_at__isnull=True) | Q(expires_at__gt=now), revoked_at__isnull=True
+        )
         row = alive.select_related("tenant").filter(key_hash=digest(key)).first()
         if row and (row.last_used_at is None or now - row.last_used_at > USE_NOTED_EVERY):
             ApiKey.objects.filter(pk=row.pk).update(last_used_at=now)
     return row
+
+
+@transaction.atomic
+def revoke(*, tenant: Tenant, key: UUID, actor: User, now: datetime) -> ApiKey:
+    """Refuse the key from now (raw time) on, and return it. Raises Unheard, also for one revoked before."""
+    row = ApiKey.objects.select_for_update().filter(tenant=tenant, public_id=key, revoked_at=None).first()
+    if row is None:
+        raise Unheard
+    row.revoked_at = now
+    row.save(update_fields=["revoked_at"])
+    _note(row, actor, "revoked")
+    return row
+
+
+def _note(key: ApiKey, actor: User | None, action: str, **changes: tuple[list[str], list[str]]) -> None:
+    audit.note(
+        tenant=key.tenant,
+        actor=actor,
+        action=action,
+        thing="key",
+        thing_id=key.public_id,
+        name=str(key),
+        fields=changes,
+    )

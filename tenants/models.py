@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -59,9 +60,13 @@ class Tenant(models.Model):
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(max_length=100)
     timezone = models.CharField(max_length=64, default="UTC", help_text="IANA name, such as Europe/Berlin.")
-    language = models.CharField(max_length=12, default="en", help_text="What a profile without one is taken to read.")
+    language = models.CharField(
+        max_length=12, default="en", help_text="What a profile without one is taken to read."
+    )
     currency = models.CharField(max_length=3, default="USD")
-    is_sandbox = models.BooleanField(default=False, help_text="Nothing leaves this machine; the clock can be moved.")
+    is_sandbox = models.BooleanField(
+        default=False, help_text="Nothing leaves this machine; the clock can be moved."
+    )
     clock_offset = models.DurationField(default=timedelta(0))  # tenant's now = the database's now + this
     from_name = models.CharField(max_length=100, blank=True)
     from_email = models.EmailField(blank=True)
@@ -76,7 +81,8 @@ class Tenant(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(is_sandbox=True) | Q(clock_offset=timedelta(0)), name="only_sandboxes_move_their_clock"
+                condition=Q(is_sandbox=True) | Q(clock_offset=timedelta(0)),
+                name="only_sandboxes_move_their_clock",
             )
         ]
 
@@ -91,6 +97,7 @@ class Tenant(models.Model):
 class Membership(models.Model):
     """What a user may do in a tenant."""
 
+    public_id = models.UUIDField(default=uuid.uuid4, db_default=RandomUUID(), unique=True, editable=False)
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="memberships")
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role)
@@ -106,6 +113,7 @@ class Membership(models.Model):
 class Invitation(models.Model):
     """A way in for one address, good once; only its token's hash is kept."""
 
+    public_id = models.UUIDField(default=uuid.uuid4, db_default=RandomUUID(), unique=True, editable=False)
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+")
     email = models.EmailField()
     role = models.CharField(max_length=10, choices=Role)
@@ -135,6 +143,7 @@ class ApiKey(models.Model):
         WRITE = "write", "Write key"  # lives in browsers and apps: it may only send data in
         SECRET = "secret", "Secret key"  # lives on servers: it may do what its scopes say
 
+    public_id = models.UUIDField(default=uuid.uuid4, db_default=RandomUUID(), unique=True, editable=False)
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+")
     kind = models.CharField(max_length=6, choices=Kind)
     name = models.CharField(max_length=100)
@@ -154,7 +163,7 @@ class ApiKey(models.Model):
 
 
 class AuditEntry(models.Model):
-    """One change to what is sent: who, when, which thing, from what to what. Never changed afterwards."""
+    """One change to what is sent: who, when, which thing, from what to what. A trigger keeps it as it was written."""
 
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+")
     actor = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
