@@ -8,7 +8,7 @@ connection, or the death of this process, leaves at most one message of a connec
 import contextlib
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from time import monotonic
 from types import TracebackType
@@ -97,7 +97,9 @@ class Connection:
                 self._wire.reply(deadline=monotonic() + 1)
         self._drop()
 
-    def send(self, messages: Iterable[Message], *, until: float | None = None) -> Iterator[Outcome]:
+    def send(
+        self, messages: Iterable[Message], *, until: float | None = None
+    ) -> Generator[Outcome, None, None]:
         """Hand over ``messages`` in order and yield one outcome for each; what cannot be sent at all comes first.
 
         Raises nothing for what a server does. ``until`` is a ``time.monotonic()`` moment: a body leaves only if
