@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, TextIO
 
@@ -26,10 +26,11 @@ TRIES_BEFORE_READY = 5
 
 @dataclass(frozen=True)
 class Program:
-    """A named command line; the name stands before each line it prints."""
+    """A named command line, with what it needs on top of our environment; each line it prints bears the name."""
 
     name: str
     command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class NeverReady(Exception):
@@ -121,6 +122,7 @@ class Group:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            env=os.environ | child.program.environment,
             start_new_session=True,
             preexec_fn=dying_with_parent(by=signal.SIGTERM),
         )
