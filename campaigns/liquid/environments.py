@@ -1,0 +1,66 @@
+"""The Liquid that templates are written in: its tags, its filters, and one environment for each kind of output."""
+
+from collections.abc import Callable
+from inspect import Parameter, Signature, signature
+from typing import Any
+
+from liquid import Environment, Mode
+
+from campaigns.liquid.dates import shown
+from campaigns.liquid.limits import CAPPED, MAX_NESTING
+from campaigns.liquid.values import is_hole
+from campaigns.liquid.wire import Output
+
+NOT_OURS = ("include", "render")  # there is nothing to load; a loader would be a way to other tenants' words
+NOT_SAFE = ("safe",)  # would let data through unescaped
+
+
+GIVEN = ("environment", "now")  # arguments of filters that no template writes
+
+
+def or_else(value: object, instead: object, *, allow_false: bool = False) -> object:
+    """The filter ``default``: what is missing, empty or false is replaced."""
+    return instead if is_hole(value) or (value is False and allow_false is not True) else value
+
+
+class Liquid(Environment):
+    """Strict: what it does not know is an error, never left out in silence."""
+
+    block_nesting_limit = MAX_NESTING
+
+    def __init__(self, *, autoescape: bool) -> None:
+        super().__init__(tolerance=Mode.STRICT, autoescape=autoescape)
+        for tag in NOT_OURS:
+            del self.tags[tag]
+        for name in NOT_SAFE:
+            del self.filters[name]
+        self.filters.update(CAPPED, date=shown, default=or_else)
+
+
+_HTML = Liquid(autoescape=True)
+_TEXT = Liquid(autoescape=False)
+
+
+def environment(output: Output) -> Liquid:
+    """Return the environment whose escaping fits an output."""
+    return _HTML if output == "html" else _TEXT
+
+
+FILTERS: frozenset[str] = frozenset(_TEXT.filters)
+TAGS: frozenset[str] = frozenset(name for name in _TEXT.tags if name.isalpha())
+
+
+def _signature(name: str) -> Signature:
+    parameters = signature(_TEXT.filters[name]).parameters.values()
+    return Signature([each for each in parameters if each.name not in GIVEN or each.kind is not Parameter.KEYWORD_ONLY])
+
+
+SIGNATURES = {name: _signature(name) for name in FILTERS}
+
+
+def function(env: Liquid, name: str) -> Callable[..., Any]:
+    """Return a filter's function, bound to its environment where it asks for one."""
+    filter_function = env.filters[name]
+    if getattr(filter_function, "with_environment", False):
+        return lambda *args, **kwargs: filter_function(*args, environment=env, **kwargs)
+    return filter_function

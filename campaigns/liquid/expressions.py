@@ -1,0 +1,298 @@
+"""Builds, from parsed expressions, the functions that work out their values."""
+
+from collections.abc import Callable
+from typing import Any
+
+from liquid import Markup
+from liquid.builtin.expressions import (
+    BooleanExpression,
+    FilteredExpression,
+    LoopExpression,
+    Nil,
+    Path,
+    StringLiteral,
+    logical,
+)
+from liquid.builtin.expressions.arguments import KeywordArgument
+from liquid.builtin.expressions.filtered import Filter
+from liquid.builtin.expressions.primitive import Blank, Empty, Literal, RangeLiteral
+from liquid.exceptions import LiquidError
+from liquid.expression import Expression
+from liquid.limits import to_int
+from liquid.token import Token
+
+from campaigns.liquid import complaints
+from campaigns.liquid.environments import Liquid, function
+from campaigns.liquid.evaluate import Frame, Missing, Place, Refusal, Value, contains, equal, is_true, less
+from campaigns.liquid.limits import TooMuch, few
+from campaigns.liquid.syntax import Places, check_filter
+from campaigns.liquid.values import Absent, is_missing, step, written
+
+SPECIAL = ("size", "first", "last")
+_TAKE_MISSING = ("default", "concat")
+
+
+class Expressions:
+    """Builds values for one template. ``loops`` holds the loop variables in scope; True if they come from data."""
+
+    def __init__(self, env: Liquid, places: Places, variables: frozenset[str], counters: frozenset[str]) -> None:
+        self.env = env
+        self.places = places
+        self.variables = variables
+        self.counters = counters
+        self.loops: list[tuple[str, bool]] = []
+        self._builders: dict[type, Callable[[Any], Value]] = {
+            Path: self._path,
+            RangeLiteral: self._range,
+            FilteredExpression: self._filtered,
+            BooleanExpression: lambda expression: self.value(expression.expression),
+            logical.LogicalAndExpression: self._and,
+            logical.LogicalOrExpression: self._or,
+            logical.EqExpression: self._equal,
+            logical.NeExpression: self._unequal,
+            logical.ContainsExpression: self._contains,
+            logical.LtExpression: lambda pair: self._less(pair, pair.left, pair.right, or_equal=False),
+            logical.LeExpression: lambda pair: self._less(pair, pair.left, pair.right, or_equal=True),
+            logical.GtExpression: lambda pair: self._less(pair, pair.right, pair.left, or_equal=False),
+            logical.GeExpression: lambda pair: self._less(pair, pair.right, pair.left, or_equal=True),
+        }
+
+    def place(self, token: Token | None) -> Place:
+        return self.places.of(max(token.start_index, 0)) if token is not None else (0, 0)
+
+    def value(self, expression: Expression) -> Value:
+        """Return the function that works out an expression. Raises LiquidError for what we do not know."""
+        if isinstance(expression, (Literal, Nil, Blank, Empty)):
+            constant = self._constant(expression)
+            return lambda frame: constant
+        build = self._builders.get(type(expression))
+        if build is None:
+            raise LiquidError("this is not supported", token=expression.token)
+        return build(expression)
+
+    def condition(self, expression: Expression) -> Callable[[Frame], bool]:
+        inner = self.value(expression)
+        return lambda frame: is_true(inner(frame))
+
+    def from_data(self, expression: Expression) -> bool:
+        """Whether a path starts in the person's data, where white space is no value."""
+        if not isinstance(expression, Path):
+            return False
+        root = expression.path[0]
+        for name, is_data in reversed(self.loops):
+            if name == root:
+                return is_data
+        return root not in self.variables and root not in self.counters
+
+    def _constant(self, expression: Any) -> Any:
+        if isinstance(expression, StringLiteral):
+            return Markup(expression.value) if self.env.autoescape else expression.value
+        if isinstance(expression, Nil):
+            return None
+        return expression.value if isinstance(expression, Literal) else expression
+
+    # paths
+
+    def _path(self, path: Path) -> Value:
+        root, *rest = path.path
+        if not isinstance(root, str):
+            raise LiquidError("A name is missing before the bracket.", token=path.token)
+        missing = Missing(str(path), self.place(path.token))
+        start = self._root(root, missing)
+        if any(isinstance(key, Path) for key in rest):
+            return self._computed(path, start, missing)
+        is_data = self.from_data(path)
+        if is_data and len(rest) == 1 and isinstance(rest[0], str) and rest[0] not in SPECIAL:
+            return self._member(root, rest[0], missing)
+
+        def follow(frame: Frame) -> Any:
+            try:
+                value = start(frame)
+                for key in rest:
+                    value = step(value, key)
+            except Absent:
+                return missing
+            return missing if value is None or (is_data and is_missing(value)) else value
+
+        return follow if rest or is_data else start
+
+    def _root(self, name: str, missing: Missing) -> Value:
+        if any(name == loop for loop, _ in self.loops):
+            return lambda frame: _present(frame.loops.get(name), missing)
+        if name in self.variables or name in self.counters:
+            return lambda frame: _present(frame.variables.get(name, frame.counters.get(name)), missing)
+        if name in ("now", "today"):
+            return lambda frame: frame.data.get(name, frame.now)
+        return lambda frame: _present(frame.data.get(name), missing)
+
+    def _member(self, root: str, key: Any, missing: Missing) -> Value:
+        """The path nearly all templates are made of, name.name, without a loop over its keys."""
+        in_data = not any(root == loop for loop, _ in self.loops)
+
+        def member(frame: Frame) -> Any:
+            try:
+                value = (frame.data if in_data else frame.loops)[root][key]
+            except (KeyError, TypeError, IndexError):
+                return missing
+            return missing if value is None or (value.__class__ is str and (not value or value.isspace())) else value
+
+        return member
+
+    def _computed(self, path: Path, start: Value, missing: Missing) -> Value:
+        keys = [self.value(key) if isinstance(key, Path) else _always(key) for key in path.path[1:]]
+
+        def follow(frame: Frame) -> Any:
+            value = start(frame)
+            try:
+                for key in keys:
+                    value = step(value, _needed(key(frame)))
+            except Absent:
+                return missing
+            return missing if is_missing(value) else value
+
+        return follow
+
+    # conditions
+
+    def _pair(self, expression: Any) -> tuple[Value, Value]:
+        return self.value(expression.left), self.value(expression.right)
+
+    def _and(self, expression: Any) -> Value:
+        left, right = self._pair(expression)
+        return lambda frame: is_true(left(frame)) and is_true(right(frame))
+
+    def _or(self, expression: Any) -> Value:
+        left, right = self._pair(expression)
+        return lambda frame: is_true(left(frame)) or is_true(right(frame))
+
+    def _equal(self, expression: Any) -> Value:
+        left, right = self._pair(expression)
+        return lambda frame: equal(left(frame), right(frame))
+
+    def _unequal(self, expression: Any) -> Value:
+        left, right = self._pair(expression)
+        return lambda frame: not equal(left(frame), right(frame))
+
+    def _contains(self, expression: Any) -> Value:
+        left, right = self._pair(expression)
+        place = self.place(expression.token)
+        return lambda frame: contains(left(frame), right(frame), place)
+
+    def _less(self, expression: Any, smaller: Expression, larger: Expression, *, or_equal: bool) -> Value:
+        left, right, place = self.value(smaller), self.value(larger), self.place(expression.token)
+        return lambda frame: less(left(frame), right(frame), place, or_equal=or_equal)
+
+    # ranges and loops
+
+    def _range(self, expression: RangeLiteral) -> Value:
+        start, stop = self.number(expression.start), self.number(expression.stop)
+
+        def numbers(frame: Frame) -> range:
+            first, last = start(frame), stop(frame)
+            few(last - first)
+            return range(first, last + 1)
+
+        return numbers
+
+    def number(self, expression: Expression) -> Callable[[Frame], int]:
+        value, place = self.value(expression), self.place(expression.token)
+
+        def whole(frame: Frame) -> int:
+            number = _needed(value(frame))
+            try:
+                return to_int(number)
+            except (ValueError, TypeError, OverflowError, LiquidError) as error:
+                raise Refusal(f"{expression} is no whole number.", place) from error
+
+        return whole
+
+    def entries(self, loop: LoopExpression) -> Callable[[Frame], list[Any]]:
+        """Return the function that lists what a loop goes over: sliced, turned round."""
+        value = self.value(loop.iterable)
+        limit = self.number(loop.limit) if loop.limit is not None else None
+        resume = isinstance(loop.offset, StringLiteral) and loop.offset.value == "continue"
+        offset = self.number(loop.offset) if loop.offset is not None and not resume else None
+        name, backwards = f"{loop.identifier}-{loop.iterable}", loop.reversed
+
+        def listed(frame: Frame) -> list[Any]:
+            items = as_list(value(frame))
+            start = frame.resumes.get(name, 0) if resume else max(offset(frame), 0) if offset else 0
+            stop = len(items) if limit is None else max(start + limit(frame), 0)
+            frame.resumes[name] = min(stop, len(items))
+            chosen = items[start:stop] if start or stop < len(items) else items
+            return chosen[::-1] if backwards else chosen
+
+        return listed
+
+    # filters
+
+    def _filtered(self, expression: FilteredExpression) -> Value:
+        value, text = self.value(expression.left), str(expression.left)
+        place = self.place(expression.token)
+        for each in expression.filters or []:
+            value = self._apply(each, value, Missing(text, place))
+            text = f"{text} | {each.name}"
+        return value
+
+    def _apply(self, used: Filter, left: Value, missing: Missing) -> Value:
+        check_filter(used)
+        call = self._call(used)
+        if used.name in _TAKE_MISSING:
+            return lambda frame: call(frame, None if (value := left(frame)).__class__ is Missing else value)
+
+        def apply(frame: Frame) -> Any:
+            value = left(frame)
+            if value.__class__ is Missing:
+                return value
+            return missing if value is None else call(frame, value)
+
+        return apply
+
+    def _call(self, used: Filter) -> Callable[[Frame, Any], Any]:
+        run, place, name = function(self.env, used.name), self.place(used.token), used.name
+        values = [self.value(each.value) for each in used.args if not isinstance(each, KeywordArgument)]
+        named = {each.name: self.value(each.value) for each in used.args if isinstance(each, KeywordArgument)}
+        lenient = name == "default"  # its own argument may be missing, and is then the result
+
+        def call(frame: Frame, value: Any) -> Any:
+            arguments = [each(frame) if lenient else _needed(each(frame)) for each in values]
+            keywords = {key: _needed(each(frame)) for key, each in named.items()}
+            if name == "date":
+                keywords["now"] = frame.now
+            try:
+                result = run(value, *arguments, **keywords)
+            except (TooMuch, Refusal, MemoryError):
+                raise
+            except LiquidError as error:
+                raise Refusal(complaints.filter_failed(name, str(error.message)), place) from error
+            except Exception as error:
+                raise Refusal(complaints.filter_failed(name), place) from error
+            frame.charge(result)
+            return result
+
+        return call
+
+
+def as_list(value: Any) -> list[Any]:
+    """Return what a loop over a value goes over. A text is one entry, an object its pairs, a missing value nothing."""
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict):
+        return list(value.items())
+    if isinstance(value, (range, tuple)):
+        return list(value)
+    return [value] if isinstance(value, str) and value else []
+
+
+def _present(value: Any, missing: Missing) -> Any:
+    return missing if value is None else value
+
+
+def _needed(value: Any) -> Any:
+    if value.__class__ is Missing:
+        raise value.refusal()
+    return value
+
+
+def _always(constant: Any) -> Value:
+    return lambda frame: constant

@@ -1,0 +1,388 @@
+"""A template read once and filled many times."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from liquid import Markup, escape
+from liquid.ast import BlockNode, Node
+from liquid.builtin.content import ContentNode
+from liquid.builtin.expressions import LoopExpression
+from liquid.builtin.expressions.primitive import Blank, Empty
+from liquid.builtin.output import OutputNode
+from liquid.builtin.tags.assign_tag import AssignNode
+from liquid.builtin.tags.capture_tag import CaptureNode
+from liquid.builtin.tags.case_tag import CaseNode, MultiExpressionBlockNode
+from liquid.builtin.tags.comment_tag import CommentNode
+from liquid.builtin.tags.cycle_tag import CycleNode
+from liquid.builtin.tags.decrement_tag import DecrementNode
+from liquid.builtin.tags.doc_tag import DocNode
+from liquid.builtin.tags.echo_tag import EchoNode
+from liquid.builtin.tags.for_tag import BreakNode, ContinueNode, ForLoop, ForNode
+from liquid.builtin.tags.if_tag import IfNode
+from liquid.builtin.tags.ifchanged_tag import IfChangedNode
+from liquid.builtin.tags.increment_tag import IncrementNode
+from liquid.builtin.tags.inline_comment_tag import InlineCommentNode
+from liquid.builtin.tags.liquid_tag import LiquidNode
+from liquid.builtin.tags.tablerow_tag import TableRow, TablerowNode
+from liquid.builtin.tags.unless_tag import UnlessNode
+from liquid.exceptions import LiquidError
+from liquid.expression import Expression
+
+from campaigns.liquid import complaints
+from campaigns.liquid.environments import environment
+from campaigns.liquid.evaluate import Frame, Missing, Refusal, Step, Value, equal
+from campaigns.liquid.expressions import Expressions
+from campaigns.liquid.limits import TooMuch, joined
+from campaigns.liquid.syntax import Invalid, Places, explained, parse
+from campaigns.liquid.values import is_hole
+from campaigns.liquid.wire import Output, Source
+
+
+class Break(Exception):
+    """Leaves the innermost loop."""
+
+
+class Continue(Exception):
+    """Goes on with the next round of the innermost loop."""
+
+
+class Program:
+    """One source, ready to be filled. Raises Invalid on construction."""
+
+    def __init__(self, source: Source) -> None:
+        env = environment(source.output)
+        self.nodes = parse(source.text, env)
+        self.output: Output = source.output
+        places = Places(source.text)
+        try:
+            self._step = Steps(self.nodes, Expressions(env, places, *names(self.nodes))).block(self.nodes)
+        except LiquidError as error:
+            raise Invalid([explained(error, 0, places)]) from error
+        except RecursionError as error:
+            raise Invalid([places.problem(0, "This is nested too deeply.")]) from error
+
+    def fill(self, data: dict[str, Any], now: datetime) -> str:
+        """Return the text for one person. Raises Refusal."""
+        frame = Frame(data, now)
+        try:
+            self._step(frame)
+        except TooMuch as error:
+            raise Refusal(str(error)) from error
+        except LiquidError as error:
+            raise Refusal(complaints.in_plain_words(str(error.message))) from error
+        text = "".join(frame.out)
+        return on_one_line(text) if self.output == "line" else text
+
+
+def on_one_line(text: str) -> str:
+    """Return the text without breaks or control characters: a subject with one could smuggle in a header."""
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+
+
+def names(nodes: list[Node]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the names that a template gives values to itself: its variables and its counters."""
+    variables: set[str] = set()
+    counters: set[str] = set()
+    waiting = list(nodes)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (AssignNode, CaptureNode)):
+            variables.add(str(node.name))
+        elif isinstance(node, (IncrementNode, DecrementNode)):
+            counters.add(str(node.name))
+        waiting.extend(children(node))
+    return frozenset(variables), frozenset(counters)
+
+
+def children(node: Node) -> list[Node]:
+    """Return the nodes directly inside a node."""
+    return list(node.children(None))  # type: ignore[arg-type]  # it is for templates that load others
+
+
+class Steps:
+    """Builds what a program does, node by node."""
+
+    def __init__(self, nodes: list[Node], expressions: Expressions) -> None:
+        self.expressions = expressions
+        self.escapes = expressions.env.autoescape
+        self._builders: dict[type, Callable[[Any], Step | None]] = {
+            ContentNode: self._content,
+            OutputNode: lambda node: self._print(node.expression),
+            EchoNode: lambda node: self._print(node.expression),
+            IfNode: self._if,
+            UnlessNode: self._if,
+            CaseNode: self._case,
+            ForNode: self._for,
+            TablerowNode: self._tablerow,
+            BreakNode: lambda node: _leave(Break),
+            ContinueNode: lambda node: _leave(Continue),
+            AssignNode: self._assign,
+            CaptureNode: self._capture,
+            CycleNode: self._cycle,
+            IncrementNode: lambda node: _count(node.name, 0, 1),
+            DecrementNode: lambda node: _count(node.name, -1, -1),
+            IfChangedNode: self._ifchanged,
+            LiquidNode: lambda node: self.block(node.block),
+            CommentNode: lambda node: None,
+            InlineCommentNode: lambda node: None,
+            DocNode: lambda node: None,
+        }
+
+    def block(self, block: BlockNode | list[Node]) -> Step:
+        """Return one step that does all of a block's. A block of nothing but white space prints nothing."""
+        nodes, silent = (block.nodes, block.blank) if isinstance(block, BlockNode) else (block, False)
+        steps = tuple(
+            step
+            for node in nodes
+            if not (silent and isinstance(node, ContentNode)) and (step := self._builder(node)(node)) is not None
+        )
+        if len(steps) == 1:
+            return steps[0]
+
+        def run(frame: Frame) -> None:
+            for step in steps:
+                step(frame)
+
+        return run
+
+    def _builder(self, node: Node) -> Callable[[Any], Step | None]:
+        try:
+            return self._builders[type(node)]
+        except KeyError:
+            raise LiquidError("this tag is not supported", token=node.token) from None
+
+    # printing
+
+    def _content(self, node: ContentNode) -> Step:
+        text, length = node.text, len(node.text)
+
+        def write(frame: Frame) -> None:
+            frame.out.append(text)
+            frame.size += length
+
+        return write
+
+    def text(self, expression: Expression) -> Callable[[Frame], str]:
+        """Return the function for an expression as it is printed."""
+        value = self.expressions.value(expression)
+        hole = Missing(str(expression), self.expressions.place(expression.token))
+        if self.escapes:
+            return lambda frame: escape(found) if (found := value(frame)).__class__ is str else printed(found, hole, escape)
+        return lambda frame: found if (found := value(frame)).__class__ is str else printed(found, hole, str)
+
+    def _print(self, expression: Expression) -> Step:
+        text = self.text(expression)
+        return lambda frame: frame.write(text(frame))
+
+    def _cycle(self, node: CycleNode) -> Step:
+        group = self.expressions.value(node.group) if node.group is not None else None
+        values = [self.expressions.value(each) for each in node.args]
+        texts = [self.text(each) for each in node.args]
+
+        def run(frame: Frame) -> None:
+            key = str(group(frame)) if group else str([each(frame) for each in values])
+            turn = frame.cycles.get(key, 0)
+            frame.cycles[key] = turn + 1
+            frame.write(texts[turn % len(texts)](frame))
+
+        return run
+
+    # conditions
+
+    def _if(self, node: Any) -> Step:
+        first = self.expressions.condition(node.condition)
+        wanted = isinstance(node, IfNode)
+        consequence = self.block(node.consequence)
+        others = [(self.expressions.condition(each.expression), self.block(each.block)) for each in node.alternatives]
+        otherwise = self.block(node.default) if node.default else None
+
+        def run(frame: Frame) -> None:
+            if first(frame) is wanted:
+                return consequence(frame)
+            for condition, block in others:
+                if condition(frame):
+                    return block(frame)
+            return otherwise(frame) if otherwise else None
+
+        return run
+
+    def _case(self, node: CaseNode) -> Step:
+        left = self.expressions.value(node.expression)
+        branches: list[tuple[list[Value] | None, Step]] = [
+            (
+                [self.expressions.value(each) for each in block.expression.expressions],
+                self.block(block.block),
+            )
+            if isinstance(block, MultiExpressionBlockNode)
+            else (None, self.block(block))
+            for block in node.blocks
+        ]
+
+        def run(frame: Frame) -> None:
+            value, matched = left(frame), False
+            for candidates, block in branches:
+                if candidates is None:
+                    if not matched:
+                        block(frame)
+                    continue
+                for candidate in candidates:
+                    if equal(value, candidate(frame)):
+                        matched = True
+                        block(frame)
+
+        return run
+
+    # loops
+
+    def _body(self, loop: LoopExpression, helper: str, block: BlockNode) -> Step:
+        is_data = self.expressions.from_data(loop.iterable)
+        self.expressions.loops += [(str(loop.identifier), is_data), (helper, False)]
+        try:
+            return self.block(block)
+        finally:
+            del self.expressions.loops[-2:]
+
+    def _for(self, node: ForNode) -> Step:
+        entries = self.expressions.entries(node.expression)
+        name, title = str(node.expression.identifier), f"{node.expression.identifier}-{node.expression.iterable}"
+        body = self._body(node.expression, "forloop", node.block)
+        otherwise = self.block(node.default) if node.default else None
+
+        def run(frame: Frame) -> None:
+            items = entries(frame)
+            if not items:
+                return otherwise(frame) if otherwise else None
+            outer, loops = frame.loops, dict(frame.loops)
+            forloop = ForLoop(title, iter(items), len(items), outer.get("forloop"))
+            loops["forloop"] = forloop
+            frame.loops = loops
+            for item in forloop:
+                frame.turn()
+                loops[name] = item
+                try:
+                    body(frame)
+                except Continue:
+                    continue
+                except Break:
+                    break
+            frame.loops = outer
+
+        return run
+
+    def _tablerow(self, node: TablerowNode) -> Step:
+        entries = self.expressions.entries(node.expression)
+        columns = self.expressions.number(node.expression.cols) if node.expression.cols is not None else None
+        name = str(node.expression.identifier)
+        body = self._body(node.expression, "tablerowloop", node.block)
+
+        def run(frame: Frame) -> None:
+            items = entries(frame)
+            if not items:
+                return
+            outer, loops = frame.loops, dict(frame.loops)
+            row = TableRow(name, iter(items), len(items), columns(frame) if columns else len(items))
+            loops["tablerowloop"] = row
+            frame.loops = loops
+            frame.write('<tr class="row1">\n')
+            for item in row:
+                frame.turn()
+                loops[name] = item
+                frame.write(f'<td class="col{row.col}">')
+                left = _cell(body, frame)
+                frame.write("</td>")
+                if row.col_last and not row.last:
+                    frame.write(f'</tr>\n<tr class="row{row.row + 1}">')
+                if left:
+                    break
+            frame.write("</tr>\n")
+            frame.loops = outer
+
+        return run
+
+    # variables
+
+    def _assign(self, node: AssignNode) -> Step:
+        value, name = self.expressions.value(node.expression), str(node.name)
+
+        def run(frame: Frame) -> None:
+            frame.variables[name] = result = value(frame)
+            frame.charge(result)
+
+        return run
+
+    def _captured(self, block: BlockNode) -> Callable[[Frame], str]:
+        body, wrap = self.block(block), Markup if self.escapes else str
+
+        def run(frame: Frame) -> str:
+            outer, frame.out = frame.out, []
+            try:
+                body(frame)
+                return wrap("".join(frame.out))
+            finally:
+                frame.out = outer
+
+        return run
+
+    def _capture(self, node: CaptureNode) -> Step:
+        captured, name = self._captured(node.block), str(node.name)
+
+        def run(frame: Frame) -> None:
+            frame.variables[name] = captured(frame)
+
+        return run
+
+    def _ifchanged(self, node: IfChangedNode) -> Step:
+        captured = self._captured(node.block)
+
+        def run(frame: Frame) -> None:
+            text = captured(frame)
+            if text != frame.changed:
+                frame.changed = text
+                frame.write(text)
+
+        return run
+
+
+def printed(value: Any, hole: Missing, escaped: Callable[[Any], str]) -> str:
+    """Return any value but a plain text as it is printed. Raises Refusal for one that prints nothing."""
+    if value.__class__ is Missing:
+        raise value.refusal()
+    if isinstance(value, str):
+        return escaped(value)
+    if is_hole(value) or isinstance(value, (Blank, Empty)):
+        raise hole.refusal()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, range):
+        return f"{value.start}..{value.stop - 1}"
+    if isinstance(value, (list, tuple)):
+        return joined([printed(each, hole, escaped) if each is not None else "" for each in value])
+    return escaped(str(value))
+
+
+def _leave(signal: type[Exception]) -> Step:
+    def run(frame: Frame) -> None:
+        raise signal
+
+    return run
+
+
+def _cell(body: Step, frame: Frame) -> bool:
+    """Fill one cell; return whether the loop ends here."""
+    try:
+        body(frame)
+    except Break:
+        return True
+    except Continue:
+        pass
+    return False
+
+
+def _count(name: str, start: int, change: int) -> Step:
+    def run(frame: Frame) -> None:
+        value = frame.counters.get(name, 0) + min(start, 0)
+        frame.counters[name] = value + max(change, 0)
+        frame.write(str(value))
+
+    return run

@@ -1,0 +1,303 @@
+"""The parent's handle on the renderer: one child a process, replaced when it dies, blamed on the one who killed it."""
+
+import atexit
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from campaigns.liquid.values import ALWAYS_PRESENT, ROOTS
+from campaigns.liquid.wire import (
+    HEADER,
+    OUT_OF_MEMORY,
+    Answer,
+    Check,
+    Checked,
+    Failed,
+    Problem,
+    Ran,
+    Refused,
+    Render,
+    Rendered,
+    Request,
+    Run,
+    Source,
+    Template,
+    Unknown,
+    frame,
+)
+
+WORKER = Path(__file__).with_name("worker.py")
+PATIENCE = 10.0  # seconds to wait for one answer; the child's own limit of processor time comes long before
+START = 30.0  # seconds a child may take to be there on a very busy machine
+STRIKES = 3  # people a template may kill the child for, before the rest of the call is refused
+
+TOO_LONG = "This took longer than 1 second."
+TOO_MUCH_MEMORY = "This needed too much memory."
+BROKE = "This made the renderer stop."
+
+_answers = msgspec.msgpack.Decoder(Answer)
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class RendererFailed(Exception):
+    """No child could be started, or a function run in it raised."""
+
+
+class _Gone(Exception):
+    """The child ended instead of answering. ``is_clear`` says whether the request was the cause."""
+
+    def __init__(self, reason: str, *, is_clear: bool) -> None:
+        super().__init__(reason)
+        self.is_clear = is_clear
+
+
+class _Child:
+    """One running worker and the pipes to it."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-B", str(WORKER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={"LC_ALL": "C.UTF-8"},
+            cwd="/",
+            bufsize=0,
+            close_fds=True,
+        )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
+        self._ready = selectors.DefaultSelector()
+        self._ready.register(self._out, selectors.EVENT_READ)
+        self._buffer = bytearray()
+        self._has_answered = False
+
+    def ask(self, request: Request) -> None:
+        """Send a request. A child that is gone is noticed when the answer does not come."""
+        data = memoryview(frame(_encode(request)))
+        try:
+            while data:
+                data = data[os.write(self._in, data) :]
+        except BrokenPipeError:
+            pass
+
+    def answer(self) -> Answer:
+        """Return the next answer. Raises _Gone."""
+        while (answer := self._cut()) is None:
+            if not self._ready.select(PATIENCE if self._has_answered else START):
+                raise _Gone(TOO_LONG, is_clear=True)
+            data = os.read(self._out, 1 << 16)
+            if not data:
+                raise self._gone()
+            self._buffer += data
+        self._has_answered = True
+        return answer
+
+    def _cut(self) -> Answer | None:
+        if len(self._buffer) < HEADER:
+            return None
+        end = HEADER + int.from_bytes(self._buffer[:HEADER], "big")
+        if len(self._buffer) < end:
+            return None
+        payload = bytes(self._buffer[HEADER:end])
+        del self._buffer[:end]
+        return cast(Answer, _answers.decode(payload))
+
+    def _gone(self) -> _Gone:
+        status = self._process.wait()
+        if status == -signal.SIGPROF:
+            return _Gone(TOO_LONG, is_clear=True)
+        return _Gone(TOO_MUCH_MEMORY if status == OUT_OF_MEMORY else BROKE, is_clear=False)
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._let_go()
+
+    def disown(self) -> None:
+        """Close our copies of the pipes and expect nothing of a child that is not ours."""
+        self._process.returncode = 0
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self._ready.close()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+class Renderer:
+    """Checks and fills templates in a child that is started when first needed. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._child: _Child | None = None
+        self._known: set[str] = set()  # keys of templates that this child was sent
+        self._suspects = False  # the last child died on its first answer, and why is not clear
+        _all.add(self)
+
+    def check(
+        self,
+        sources: dict[str, Source],
+        *,
+        roots: Iterable[str] = ROOTS,
+        always_present: Iterable[str] = ALWAYS_PRESENT,
+    ) -> dict[str, Checked]:
+        """Return what is wrong with each source, what it reads and what it needs."""
+        remaining = dict(sources)
+        results: dict[str, Checked] = {}
+        with self._using():
+            while remaining:
+                request = Check(list(remaining.values()), sorted(roots), sorted(always_present))
+                for name, answer in zip(list(remaining), self._answers(request, len(remaining)), strict=False):
+                    del remaining[name]
+                    results[name] = answer if isinstance(answer, Checked) else _unreadable(answer)
+        return results
+
+    def render(
+        self, template: Template, people: list[dict[str, Any]], *, shared: dict[str, Any], now: datetime
+    ) -> list[Rendered | Refused]:
+        """Fill a template for each person and return an answer for each, in order.
+
+        ``shared`` is what is the same for all; a person's own key wins. ``now`` must be aware: dates are shown in
+        its zone (a ZoneInfo, else UTC), or in the one that a person names under "zone". A person whose data makes
+        the template run into a limit is refused alone.
+        """
+        if now.utcoffset() is None:
+            raise ValueError("now must be timezone-aware")
+        results: list[Rendered | Refused] = []
+        strikes = 0
+        key = template.key
+        with self._using():
+            while len(results) < len(people):
+                if strikes == STRIKES:
+                    return results + [results[-1]] * (len(people) - len(results))
+                asked = people[len(results) :]
+                request = Render(key, asked, shared, now, zone_name(now), self._news(key, template))
+                for answer in self._answers(request, len(asked)):
+                    if isinstance(answer, Unknown):
+                        self._known.discard(key)
+                        break
+                    strikes += isinstance(answer, Failed)
+                    results.append(Refused(answer.reason) if isinstance(answer, Failed) else cast(Any, answer))
+        return results
+
+    def run(self, function: Callable[..., Any], **arguments: Any) -> Any:
+        """Return what a pure function of a module returns in the child, as plain data. Raises RendererFailed."""
+        request = Run(function.__module__, function.__qualname__, arguments)
+        answers: list[Answer] = []
+        with self._using():
+            while not answers:
+                answers.extend(self._answers(request, 1))
+        if isinstance(answers[0], Ran):
+            return answers[0].result
+        raise RendererFailed(cast(Failed, answers[0]).reason)
+
+    def close(self) -> None:
+        """End the child. The next use starts another."""
+        with self._lock:
+            if self._child is not None:
+                self._child.kill()
+            self._child = None
+            self._known = set()
+
+    def forget(self) -> None:
+        """Leave the child to the process we were forked from."""
+        self._lock = threading.RLock()
+        if self._child is not None:
+            self._child.disown()
+        self._child = None
+        self._known = set()
+
+    @contextmanager
+    def _using(self) -> Iterator[None]:
+        """Hold the child; end it if we leave in the middle of its answers."""
+        with self._lock:
+            try:
+                yield
+            except BaseException:
+                self.close()
+                raise
+
+    def _news(self, key: str, template: Template) -> dict[str, Source] | None:
+        """Return the parts if the child has not had them yet."""
+        self._living()
+        if key in self._known:
+            return None
+        self._known.add(key)
+        return template.parts
+
+    def _living(self) -> _Child:
+        """Return the child, a new one if there is none or it died while it had nothing to do."""
+        if self._child is not None and not self._child.is_alive():
+            self.close()
+        if self._child is None:
+            self._child = _Child()
+        return self._child
+
+    def _answers(self, request: Request, expected: int) -> Iterator[Answer]:
+        """Yield answers up to the number expected.
+
+        Where the child dies they end early. If it is clear who it died on, or it died twice on the same, the last is
+        Failed; if not, the caller asks again for the rest.
+        """
+        child = self._living()
+        child.ask(request)
+        for number in range(expected):
+            try:
+                answer = child.answer()
+            except _Gone as gone:
+                self.close()
+                suspected, self._suspects = self._suspects, number == 0
+                if gone.is_clear or (suspected and number == 0):
+                    self._suspects = False
+                    yield Failed(str(gone))
+                return
+            self._suspects = False
+            yield answer
+
+
+def zone_name(now: datetime) -> str:
+    return now.tzinfo.key if isinstance(now.tzinfo, ZoneInfo) and now.tzinfo.key else "UTC"
+
+
+def _unreadable(answer: Answer) -> Checked:
+    return Checked(errors=[Problem(1, 1, answer.reason if isinstance(answer, Failed) else "This cannot be read.")])
+
+
+_all: "weakref.WeakSet[Renderer]" = weakref.WeakSet()
+
+
+def _close_all() -> None:
+    for renderer in list(_all):
+        renderer.close()
+
+
+def _forget_all() -> None:
+    for renderer in list(_all):
+        renderer.forget()
+
+
+atexit.register(_close_all)
+os.register_at_fork(after_in_child=_forget_all)
+
+_shared = Renderer()
+
+
+def shared() -> Renderer:
+    """Return this process's renderer: two would mean two children."""
+    return _shared

@@ -1,0 +1,101 @@
+"""What counts as having a value, and how a path finds one: the same for templates, needs and previews."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+Key = str | int
+
+ROOTS = frozenset({"profile", "event", "source", "campaign", "brand", "unsubscribe_url", "now", "today"})
+"""Every name that data is given to a template under."""
+
+ALWAYS_PRESENT = frozenset({"campaign", "brand", "unsubscribe_url", "now", "today"})
+"""Those of them that everybody has: never a need."""
+
+_WORD = re.compile(r"[^\W\d][\w-]*\??\Z")
+_STEP = re.compile(r"""\.?(?P<word>\w[\w-]*\??)|\[(?P<index>-?\d+)\]|\["(?P<name>[^"]*)"\]""")
+
+
+class Absent(Exception):
+    """A path leads nowhere."""
+
+
+def is_missing(value: object) -> bool:
+    """Absent, null and white space are no value: all three print as a hole."""
+    return value is None or (isinstance(value, str) and (not value or value.isspace()))
+
+
+def is_hole(value: object) -> bool:
+    """Missing, or a list or object with nothing in it: printing it shows nothing."""
+    return is_missing(value) or (isinstance(value, (list, tuple, dict, range)) and not value)
+
+
+def step(value: Any, key: Any) -> Any:
+    """Return what ``key`` names inside ``value``, as Liquid does it: ``size``, ``first`` and ``last`` too.
+
+    Raises Absent. Plain data only: nothing reaches an object's attributes.
+    """
+    try:
+        if isinstance(value, (list, tuple, range, str)):
+            return _in_sequence(value, key)
+        return value[key]
+    except (KeyError, IndexError, TypeError):
+        pass
+    if isinstance(value, dict):
+        if key == "size":
+            return len(value)
+        if key == "first" and value:
+            return list(next(iter(value.items())))
+    raise Absent
+
+
+def _in_sequence(value: Sequence[Any], key: Any) -> Any:
+    if key == "size":
+        return len(value)
+    if isinstance(value, str):
+        raise Absent
+    if key == "first":
+        return value[0]
+    if key == "last":
+        return value[-1]
+    return value[key]
+
+
+def resolve(keys: Sequence[Key], data: Any) -> Any:
+    """Follow a path through data. Returns None where it leads nowhere."""
+    try:
+        for key in keys:
+            data = step(data, key)
+    except Absent:
+        return None
+    return data
+
+
+def written(keys: Sequence[Key]) -> str:
+    """Return a path as a template would write it."""
+    text = str(keys[0])
+    for key in keys[1:]:
+        if isinstance(key, int):
+            text += f"[{key}]"
+        else:
+            text += f".{key}" if _WORD.match(key) else f'["{key}"]'
+    return text
+
+
+def parsed(path: str) -> list[Key]:
+    """Return the keys of a written path. Raises ValueError if it is none."""
+    keys: list[Key] = []
+    at = 0
+    while at < len(path):
+        match = _STEP.match(path, at)
+        if match is None:
+            raise ValueError(f"{path!r} is not a path")
+        word, index, name = match.group("word", "index", "name")
+        keys.append(int(index) if index is not None else word if word is not None else name)
+        at = match.end()
+    return keys
+
+
+def unmet(needs: list[str], data: dict[str, Any]) -> list[str]:
+    """Return those of the needs that a person's data does not meet. An empty list or object does not meet one."""
+    return [need for need in needs if is_hole(resolve(parsed(need), data))]
