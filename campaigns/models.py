@@ -121,7 +121,8 @@ class Variant(models.Model):
     key = models.CharField(max_length=12)  # a, b, ...: the arm's name, the same in every version
     name = models.CharField(max_length=60)
     weight = models.PositiveSmallIntegerField(default=50, validators=[MaxValueValidator(1000)])
-    rule = models.JSONField(null=True, blank=True)  # none: everybody
+    segment = models.ForeignKey("audiences.Segment", models.PROTECT, null=True, blank=True, related_name="+")
+    rule = models.JSONField(null=True, blank=True)  # none: everybody; frozen at launch like the version's
     is_default = models.BooleanField(default=False)  # for those no group takes; needs nothing
     position = models.PositiveSmallIntegerField(default=0)
 
