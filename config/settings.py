@@ -12,11 +12,15 @@ env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.read_env(BASE_DIR / ".env")
 
-VAR = Path(env.str("TACT_VAR", default=str(BASE_DIR / "var")))  # what a running Tact writes beside its database
+VAR = Path(
+    env.str("TACT_VAR", default=str(BASE_DIR / "var"))
+)  # what a running Tact writes beside its database
 
 DEBUG = env.bool("TACT_DEBUG", default=False)
 SECRET_KEY = secrets.secret_key(VAR)
-SECRET_KEY_FALLBACKS = env.list("TACT_SECRET_KEY_FALLBACKS", default=[])  # older keys, which still open and verify
+SECRET_KEY_FALLBACKS = env.list(
+    "TACT_SECRET_KEY_FALLBACKS", default=[]
+)  # older keys, which still open and verify
 ALLOWED_HOSTS = env.list("TACT_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("TACT_TRUSTED_ORIGINS", default=[])
 BASE_URL = env.str("TACT_BASE_URL", default="http://127.0.0.1:8000")  # where mails' links lead
@@ -157,7 +161,10 @@ STATIC_URL = "/static/"
 STATIC_ROOT = VAR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": VAR / "files"}},
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": VAR / "files"},
+    },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 WHITENOISE_USE_FINDERS = DEBUG
@@ -202,6 +209,7 @@ UNFOLD = {"SITE_TITLE": "Tact admin", "SITE_HEADER": "Tact", "SITE_URL": "/", "S
 
 # --- Delivery -------------------------------------------------------------------------------------
 SANDBOX_SMTP_PORT = env.int("TACT_SANDBOX_SMTP_PORT", default=2525)  # where sandbox tenants' mail goes
+SANDBOX_INBOX = VAR / "inbox"  # the folder that the sandboxes' server writes and the inbox pages read
 TRIGGER_AGE_LIMIT = timedelta(hours=48)
 
 LOGGING = {
