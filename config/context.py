@@ -20,6 +20,7 @@ class Page(NamedTuple):
     icon: str
     key: str = ""
     only_sandbox: bool = False
+    only_live: bool = False
 
 
 RAIL: list[tuple[str, list[Page]]] = [
@@ -46,6 +47,7 @@ RAIL: list[tuple[str, list[Page]]] = [
             Page("Team", "settings_team", "users-group", "t"),
             Page("API keys", "settings_keys", "key", "k"),
             Page("Sender identity", "settings_sender", "mail", "m"),
+            Page("Mail server", "settings_mail_server", "send", only_live=True),
             Page("Audit log", "settings_audit", "history", "a"),
         ],
     ),
@@ -77,7 +79,8 @@ def _rail(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _link(request: HttpRequest, page: Page) -> dict[str, Any] | None:
     address, action = _address(page.url_name)
-    hidden = page.only_sandbox and not request.tenant.is_sandbox  # type: ignore[attr-defined]
+    is_sandbox = request.tenant.is_sandbox  # type: ignore[attr-defined]
+    hidden = page.only_live if is_sandbox else page.only_sandbox
     if address is None or hidden or (action and not access.may(request, action)):
         return None
     here = request.path == address or (address != "/" and request.path.startswith(address))
@@ -97,5 +100,7 @@ def _address(url_name: str) -> tuple[str | None, str | None]:
 def _tenants_of(request: HttpRequest) -> list[Membership]:
     """The memberships of the person signed in, by tenant name."""
     return list(
-        Membership.objects.filter(user_id=request.user.pk).select_related("tenant").order_by("tenant__name", "id")
+        Membership.objects.filter(user_id=request.user.pk)
+        .select_related("tenant")
+        .order_by("tenant__name", "id")
     )
