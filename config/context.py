@@ -48,6 +48,7 @@ RAIL: list[tuple[str, list[Page]]] = [
             Page("API keys", "settings_keys", "key", "k"),
             Page("Sender identity", "settings_sender", "mail", "m"),
             Page("Mail server", "settings_mail_server", "send", only_live=True),
+            Page("Mail server", "settings_mail_server", "send", "o"),
             Page("Audit log", "settings_audit", "history", "a"),
         ],
     ),

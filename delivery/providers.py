@@ -44,6 +44,10 @@ class Refused(ValueError):
     """These settings cannot be saved; the words say why."""
 
 
+class PasswordNeeded(Refused):
+    """A kept password never goes to another server or account: it has to be entered again."""
+
+
 def smtp_server(tenant: Tenant) -> SmtpServer:
     """Return where the tenant's mail is handed over; a sandbox's is always ours, on this machine.
 
@@ -78,7 +82,8 @@ def save_smtp(
 ) -> Provider:
     """Make this server the one that carries the tenant's mail; ``password`` None keeps the one we have.
 
-    Raises Refused for a sandbox, whose mail never leaves, and for the sandboxes' own server.
+    Without a user name none is kept. Raises Refused for a sandbox, whose mail never leaves, and for the sandboxes'
+    own server; PasswordNeeded where the kept one would go somewhere else.
     """
     if tenant.is_sandbox:
         raise Refused("A sandbox's mail never leaves this machine, so it has no mail server.")
@@ -89,12 +94,15 @@ def save_smtp(
     )  # one at a time, also when there is no row yet to lock
     provider = active(tenant) or Provider(tenant=tenant, channel=EMAIL)
     old = {**provider.settings, "password": bool(provider.secret)}
+    new = {"host": host, "port": port, "tls": tls, "username": username}
+    if username and password is None and provider.secret and _moves(old, new):
+        raise PasswordNeeded("Enter the password again: the server or user name changed.")
+    if password is not None or not username:
+        provider.secret = encrypt(tenant, password or "") if username else b""
     provider.name = host[:60]
-    provider.settings = {"host": host, "port": port, "tls": tls, "username": username}
-    if password is not None:
-        provider.secret = encrypt(tenant, password)
+    provider.settings = new
     provider.save()
-    new = {**provider.settings, "password": "changed" if password else bool(provider.secret)}
+    shown = {**new, "password": "changed" if password else bool(provider.secret)}
     audit.note(
         tenant=tenant,
         actor=actor,
@@ -102,7 +110,7 @@ def save_smtp(
         thing="mail server",
         thing_id=provider.pk,
         name=host,
-        fields={field: (old.get(field), value) for field, value in new.items()},
+        fields={field: (old.get(field), value) for field, value in shown.items()},
     )
     return provider
 
@@ -152,6 +160,10 @@ def _fernet(secret_key: str | bytes, tenant: Tenant) -> Fernet:
     info = b"tact provider secret " + tenant.public_id.bytes
     key = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(force_bytes(secret_key))
     return Fernet(base64.urlsafe_b64encode(key))
+
+
+def _moves(old: dict[str, object], new: dict[str, object]) -> bool:
+    return (old["host"], old["username"]) != (new["host"], new["username"])
 
 
 def _is_this_machine(host: str) -> bool:

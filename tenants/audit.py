@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
+
+from django.db.models import QuerySet
 
 from tenants.models import AuditEntry, Tenant, User
 
@@ -36,3 +39,44 @@ def note(
     )
     entry.save()
     return entry
+
+
+class Change(NamedTuple):
+    """One field of an entry in words."""
+
+    field: str
+    old: str
+    new: str
+
+
+def things(tenant: Tenant) -> list[str]:
+    """Return the kinds of things the tenant's log speaks of, by name."""
+    return list(_of(tenant).order_by("thing").values_list("thing", flat=True).distinct())
+
+
+def people(tenant: Tenant) -> list[str]:
+    """Return who the tenant's log speaks of, by name; also who has gone since."""
+    return list(_of(tenant).order_by("actor_name").values_list("actor_name", flat=True).distinct())
+
+
+def in_words(changes: Mapping[str, list[Any]]) -> list[Change]:
+    """Say what an entry's ``changes`` hold, as a person would read them."""
+    return [Change(field.replace("_", " "), say(old), say(new)) for field, (old, new) in changes.items()]
+
+
+def say(value: Any) -> str:
+    """Say one value: nothing, yes and no, a list with commas, the rest as it stands; structures as JSON."""
+    if value is None or value in ("", [], {}):
+        return "nothing"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ", ".join(value)
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)
+
+
+def _of(tenant: Tenant) -> QuerySet[AuditEntry]:
+    entries: QuerySet[AuditEntry] = AuditEntry.objects.filter(tenant=tenant)
+    return entries

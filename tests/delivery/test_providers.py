@@ -1,11 +1,13 @@
 """Mail servers: a sandbox's is ours, others' passwords are kept encrypted, each for one tenant."""
 
 import pytest
+from django.urls import reverse
 from django_scopes import scope
 
 from delivery import providers
 from delivery.models import Provider
 from tenants.models import AuditEntry, Tenant, User
+from tenants.roles import Role
 
 GIVEN = {"host": "smtp.brand.test", "port": 587, "tls": "starttls", "username": "post", "password": "s3cret!"}
 
@@ -89,3 +91,34 @@ def test_removing_forgets_the_password(live: Tenant, owner: User):
             "changed",
             "removed",
         ]
+
+
+@pytest.mark.parametrize("elsewhere", [{"host": "smtp.thief.test"}, {"username": "thief"}])
+def test_a_kept_password_never_goes_to_another_server_or_account(
+    live: Tenant, owner: User, elsewhere: dict[str, str]
+):
+    with scope(tenant=live):
+        providers.save_smtp(tenant=live, actor=owner, **GIVEN)
+        with pytest.raises(providers.PasswordNeeded):
+            providers.save_smtp(tenant=live, actor=owner, **GIVEN | elsewhere | {"password": None})
+        assert providers.smtp_server(live) == GIVEN
+
+
+def test_the_page_saves_what_sending_uses_and_never_shows_the_password(client_of, live: Tenant):
+    owners = client_of(Role.OWNER, of=live)
+    page = reverse("settings_mail_server")
+    assert owners.post(page, GIVEN).status_code == 302
+    shown = owners.get(page).content.decode()
+    assert GIVEN["host"] in shown
+    assert "s3cret!" not in shown
+    thief = owners.post(page, GIVEN | {"host": "smtp.thief.test", "password": ""})
+    assert thief.status_code == 422
+    assert "Enter the password again" in thief.content.decode()
+    with scope(tenant=live):
+        assert providers.smtp_server(live) == GIVEN
+
+
+def test_a_sandboxs_page_offers_no_mail_server(client_of):
+    owners = client_of(Role.OWNER)
+    assert "never leaves this machine" in owners.post(reverse("settings_mail_server"), GIVEN).content.decode()
+    assert not Provider.objects.exists()
