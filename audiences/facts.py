@@ -1,0 +1,209 @@
+"""What is known of some people at one moment: all that rules, templates and gates ask about them, loaded set-wise."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from django.db import connection
+
+from audiences.rules import event_sql, places, schema, values
+from audiences.rules.fragments import Fragment, sql
+from audiences.rules.wanted import Wanted
+
+NEWEST = 1_000  # events of one name that are loaded for a profile, newest first: rules count to 500
+FOR_TEMPLATES = (
+    "first_name",
+    "last_name",
+    "email",
+    "phone",
+    "language",
+    "timezone",
+    "country",
+    "city",
+    "external_id",
+)
+
+
+class NotLoaded(LookupError):
+    """A rule asks for events that ``load`` was not told about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One event: when, and with which properties."""
+
+    at: datetime
+    properties: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """All events of one name, also those that retention dropped."""
+
+    count: int
+    first_at: datetime
+    last_at: datetime
+    last_properties: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Facts:
+    """One living profile. ``columns`` are its standard attributes, ``custom`` the others; missing ones may be None."""
+
+    id: int
+    public_id: UUID
+    columns: dict[str, Any]
+    custom: dict[str, Any] = field(default_factory=dict)
+    consent: dict[str, str] = field(default_factory=dict)
+    totals: dict[str, Total | None] = field(default_factory=dict)
+    firsts: dict[str, Happened | None] = field(default_factory=dict)
+    happened: dict[str, list[Happened]] = field(default_factory=dict)  # newest first
+
+    def attribute(self, name: str) -> Any:
+        """Return the value of a standard attribute or of a path into the custom ones, None if it is missing."""
+        return self.columns[name] if name in places.COLUMNS else values.at(self.custom, name.split("."))
+
+    def events(self, name: str) -> list[Happened]:
+        return _loaded(self.happened, name)
+
+    def total(self, name: str) -> Total | None:
+        return _loaded(self.totals, name)
+
+    def first(self, name: str) -> Happened | None:
+        """Return the first event ever, None also if retention dropped it."""
+        return _loaded(self.firsts, name)
+
+    def edge(self, name: str, which: Literal["first", "last"] | None) -> Happened | None:
+        """Return the first event ever without properties, or the last with them, as the totals know them."""
+        total = self.total(name)
+        if total is None:
+            return None
+        return (
+            Happened(total.first_at, {})
+            if which == "first"
+            else Happened(total.last_at, total.last_properties)
+        )
+
+
+def _loaded(known: dict[str, Any], name: str) -> Any:
+    try:
+        return known[name]
+    except KeyError as exc:
+        raise NotLoaded(f"Events “{name}” were not loaded: pass the rule to facts.load.") from exc
+
+
+def liquid(facts: Facts) -> dict[str, Any]:
+    """Return what templates see as ``profile``: custom attributes under the standard ones; missing ones are absent."""
+    standard = {name: facts.columns[name] for name in FOR_TEMPLATES}
+    return {name: value for name, value in (facts.custom | standard).items() if value is not None}
+
+
+def load(*, tenant_id: int, ids: Sequence[int], rules: Iterable[Any] = (), now: datetime) -> dict[int, Facts]:
+    """Return the facts of the tenant's living profiles among ``ids``, by id, with the events that ``rules`` ask for.
+
+    ``rules`` are JSON or parsed, segments in them resolved. Of events it loads only names and times that a rule uses,
+    none later than ``now``, and of one name at most the newest thousand a profile. One statement for the profiles, and
+    one for all totals and each event name that a rule asks for.
+    """
+    wanted = _wanted(rules, now)
+    found = _profiles(tenant_id, list(ids))
+    if found:
+        _add_totals(found, tenant_id, wanted.totals)
+        for name in wanted.firsts:
+            _add_first(found, tenant_id, name)
+        for name, since in wanted.events.items():
+            _add_events(found, tenant_id, name, since, now)
+    return found
+
+
+def _wanted(rules: Iterable[Any], now: datetime) -> Wanted:
+    wanted = Wanted()
+    for rule in rules:
+        for node in schema.parse(rule).walk():
+            node.wants(wanted, now)
+    return wanted
+
+
+def _rows(query: Fragment) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query.text, list(query.params))
+        return cursor.fetchall()
+
+
+def _json(text: str) -> dict[str, Any]:
+    """Django leaves jsonb as text on its connections."""
+    return json.loads(text)
+
+
+_COLUMNS = Fragment(", ".join(f"p.{name}" for name in places.COLUMNS))
+
+
+def _profiles(tenant_id: int, ids: list[int]) -> dict[int, Facts]:
+    rows = _rows(
+        sql(
+            "SELECT p.id, p.public_id, p.attributes, p.consent, {} FROM audiences_profile p WHERE p.tenant_id = {}"
+            " AND p.id = ANY({}::bigint[]) AND p.merged_into_id IS NULL AND p.erased_at IS NULL ORDER BY p.id",
+            _COLUMNS,
+            tenant_id,
+            ids,
+        )
+    )
+    return {
+        id_: Facts(
+            id_, public_id, dict(zip(places.COLUMNS, columns, strict=True)), _json(custom), _json(consent)
+        )
+        for id_, public_id, custom, consent, *columns in rows
+    }
+
+
+def _add_totals(found: dict[int, Facts], tenant_id: int, names: set[str]) -> None:
+    for facts in found.values():
+        facts.totals = dict.fromkeys(names)
+    if names:
+        for id_, name, count, first_at, last_at, properties in _rows(
+            sql(
+                "SELECT profile_id, name, count, first_at, last_at, last_properties FROM audiences_eventtotal"
+                " WHERE tenant_id = {} AND profile_id = ANY({}::bigint[]) AND name = ANY({}::text[])",
+                tenant_id,
+                list(found),
+                list(names),
+            )
+        ):
+            found[id_].totals[name] = Total(count, first_at, last_at, _json(properties))
+
+
+def _add_first(found: dict[int, Facts], tenant_id: int, name: str) -> None:
+    for facts in found.values():
+        facts.firsts[name] = None
+    among = sql(" AND e.profile_id = ANY({}::bigint[])", list(found))
+    for id_, at, properties in _rows(sql(event_sql.FIRSTS, tenant_id, name, among)):
+        found[id_].firsts[name] = Happened(at, _json(properties))
+
+
+def _add_events(
+    found: dict[int, Facts], tenant_id: int, name: str, since: datetime | None, now: datetime
+) -> None:
+    for facts in found.values():
+        facts.happened[name] = []
+    low = sql(" AND e.occurred_at >= {}", since) if since else Fragment("")
+    rows = _rows(
+        sql(
+            "SELECT n.profile_id, n.occurred_at, n.properties FROM unnest({}::bigint[]) AS ids(id) CROSS JOIN LATERAL"
+            " (SELECT e.profile_id, e.occurred_at, e.properties FROM audiences_event e WHERE e.tenant_id = {}"
+            " AND e.profile_id = ids.id AND e.name = {} AND e.occurred_at <= {}{}"
+            " ORDER BY e.occurred_at DESC LIMIT {}) n",
+            list(found),
+            tenant_id,
+            name,
+            now,
+            low,
+            NEWEST,
+        )
+    )
+    for id_, at, properties in rows:
+        found[id_].happened[name].append(Happened(at, _json(properties)))

@@ -1,0 +1,18 @@
+"""The kinds of conditions, one module each. A new kind is a module here and a line in the registry."""
+
+from audiences.rules.kinds.attribute import Attribute
+from audiences.rules.kinds.bucket import Bucket
+from audiences.rules.kinds.consent import Consent
+from audiences.rules.kinds.event import Event
+from audiences.rules.kinds.property import Property
+from audiences.rules.kinds.segment import Segment
+from audiences.rules.tree import Condition
+
+KINDS: dict[str, type[Condition]] = {
+    "attribute": Attribute,
+    "event": Event,
+    "segment": Segment,
+    "consent": Consent,
+    "bucket": Bucket,
+    "property": Property,
+}

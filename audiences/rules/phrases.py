@@ -1,0 +1,80 @@
+"""Small pieces of English that rules are said with: quoted values, lists, dates, lengths of time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from audiences.rules import times
+
+PLAIN = re.compile(r"[^\W\d_][\w.@+'’-]*")  # one word, which stands without quotes
+LOOKS_OTHERWISE = {"true", "false", "missing", "and", "or", "not"}
+LABELS = {
+    "external_id": "external id",
+    "first_name": "first name",
+    "last_name": "last name",
+    "timezone": "time zone",
+    "created_at": "time of first contact",
+    "last_seen_at": "last activity",
+}
+
+
+def label(name: str) -> str:
+    """Return an attribute's name as people say it."""
+    return LABELS.get(name) or (name if re.fullmatch(r"[\w.\- ]+", name) else f"“{name}”")
+
+
+def quoted(value: Any, *, always: bool = False) -> str:
+    """Return a value so that a text cannot be taken for a number or for the sentence around it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str):
+        return str(value)
+    if not always and PLAIN.fullmatch(value) and value.lower() not in LOOKS_OTHERWISE:
+        return value
+    return f"“{value}”"
+
+
+def listed(items: Iterable[str], word: str) -> str:
+    """Return "a, b or c"."""
+    *most, last = items
+    return f"{', '.join(most)} {word} {last}" if most else last
+
+
+def moment(at: datetime) -> str:
+    """Return "1 May 2026, 14:30 UTC", with seconds only where there are some."""
+    at = at.astimezone(UTC)
+    clock = at.strftime("%H:%M:%S" if at.second or at.microsecond else "%H:%M")
+    return f"{day(at)}, {clock} UTC"
+
+
+def day(at: datetime) -> str:
+    return f"{at.day} {at:%B} {at.year}"
+
+
+def when(value: str) -> str:
+    """Return a rule's ISO date or instant as people write it."""
+    at, next_day = times.day_or_moment(value)
+    return day(at) if next_day else moment(at)
+
+
+def duration(value: dict[str, int]) -> str:
+    """Return "30 days", "1 hour"."""
+    ((unit, number),) = value.items()
+    return f"{number} {unit.removesuffix('s') if number == 1 else unit}"
+
+
+def period(value: dict[str, int]) -> str:
+    """Return what follows "the last": "30 days", "hour"."""
+    return duration(value).removeprefix("1 ")
+
+
+def often(number: int) -> str:
+    return {1: "once", 2: "twice"}.get(number, f"{number} times")
+
+
+def article(noun: str) -> str:
+    """Return the noun with "a" or "an"."""
+    return f"{'an' if noun[:1].lower() in 'aeiou' and not noun.startswith('u') else 'a'} {noun}"

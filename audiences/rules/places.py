@@ -1,0 +1,153 @@
+"""Where a value lies in the database: a column, or a path inside a JSON document; and how SQL reads it by type."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from audiences.rules import times, values
+from audiences.rules.fragments import Fragment, identifier, sql
+
+
+class Place(Protocol):
+    """What operators ask of a place. Each fragment is NULL where the value is missing or of another type."""
+
+    def typed(self, type_: str) -> Fragment:
+        """Return the value if it is of ``type_``: any, text, number, time or array."""
+
+    def number(self, value: int | float) -> Fragment:
+        """Return a number to compare ``typed("number")`` with."""
+
+    def equals(self, value: values.Scalar) -> Fragment: ...
+    def differs(self, value: values.Scalar) -> Fragment: ...
+    def among(self, options: list[values.Scalar]) -> Fragment: ...
+    def not_among(self, options: list[values.Scalar]) -> Fragment: ...
+    def includes(self, element: values.Scalar) -> Fragment: ...
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of one type; what a rule compares it with was checked to be of that type."""
+
+    name: Fragment
+    type_: str
+
+    def typed(self, type_: str) -> Fragment:
+        return self.name if type_ in ("any", self.type_) else Fragment("NULL")
+
+    def number(self, value: int | float) -> Fragment:
+        return sql("{}::float8", float(value))
+
+    def _value(self, value: values.Scalar) -> Fragment:
+        return self.number(value) if values.is_number(value) else sql("{}", value)  # type: ignore[arg-type]
+
+    def equals(self, value: values.Scalar) -> Fragment:
+        return sql("{} = {}", self.name, self._value(value))
+
+    def differs(self, value: values.Scalar) -> Fragment:
+        return sql("{} <> {}", self.name, self._value(value))
+
+    def _array(self, options: list[values.Scalar]) -> Fragment:
+        return (
+            sql("{}::text[]", options)
+            if self.type_ == "text"
+            else sql("{}::float8[]", [float(o) for o in options])
+        )
+
+    def among(self, options: list[values.Scalar]) -> Fragment:
+        return sql("{} = ANY({})", self.name, self._array(options))
+
+    def not_among(self, options: list[values.Scalar]) -> Fragment:
+        return sql("{} <> ALL({})", self.name, self._array(options))
+
+    def includes(self, element: values.Scalar) -> Fragment:
+        raise TypeError("A column is no array")
+
+
+MANY = 20  # options from which one hashed comparison beats as many look-ups in the GIN index
+
+
+@dataclass(frozen=True)
+class Json:
+    """A path inside a jsonb document. Equality is written as containment, which the GIN index serves."""
+
+    document: Fragment
+    path: tuple[str, ...]
+
+    def _value(self) -> Fragment:
+        return sql("{}" + " -> {}" * len(self.path), self.document, *self.path)
+
+    def _text(self) -> Fragment:
+        return sql("{}" + " -> {}" * (len(self.path) - 1) + " ->> {}", self.document, *self.path)
+
+    def typed(self, type_: str) -> Fragment:
+        if type_ == "number":
+            return number_sql(self.document, self.path)
+        if type_ == "time":
+            return times.instant_sql(self._text())
+        if type_ == "text":
+            return sql("CASE WHEN jsonb_typeof({}) = 'string' THEN {} END", self._value(), self._text())
+        if type_ == "array":
+            return sql("CASE WHEN jsonb_typeof({}) = 'array' THEN {} END", self._value(), self._value())
+        return sql("NULLIF({}, 'null'::jsonb)", self._value())
+
+    def number(self, value: int | float) -> Fragment:
+        return sql("{}::numeric", values.exact(value))
+
+    def contains(self, value: Any) -> Fragment:
+        for key in reversed(self.path):
+            value = {key: value}
+        return sql("{} @> {}::jsonb", self.document, json_text(value))
+
+    def equals(self, value: values.Scalar) -> Fragment:
+        return self.contains(value)
+
+    def differs(self, value: values.Scalar) -> Fragment:
+        return self.not_among([value])
+
+    def among(self, options: list[values.Scalar]) -> Fragment:
+        if len(options) <= MANY:
+            return sql(" OR ".join("{}" for _ in options), *(self.contains(option) for option in options))
+        return sql("{} = ANY({}::jsonb[])", self._value(), [json_text(option) for option in options])
+
+    def not_among(self, options: list[values.Scalar]) -> Fragment:
+        return sql("({}) <> ALL({}::jsonb[])", self._value(), ["null", *map(json_text, options)])
+
+    def includes(self, element: values.Scalar) -> Fragment:
+        return self.contains([element])
+
+
+def number_sql(document: Fragment, path: tuple[str, ...]) -> Fragment:
+    """Return the number at ``path``, NULL for anything else: the one way to write it, so that an index on it serves."""
+    value = sql("({}" + " -> {}" * len(path) + ")", document, *path)
+    return sql("CASE WHEN jsonb_typeof({}) = 'number' THEN {}::numeric END", value, value)
+
+
+def json_text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+# The attributes that are columns of a profile, by type.
+COLUMNS = {
+    "external_id": "text",
+    "email": "text",
+    "phone": "text",
+    "first_name": "text",
+    "last_name": "text",
+    "language": "text",
+    "timezone": "text",
+    "country": "text",
+    "city": "text",
+    "latitude": "number",
+    "longitude": "number",
+    "created_at": "time",
+    "last_seen_at": "time",
+}
+
+
+def attribute(name: str, profile: str = "p") -> Place:
+    """Return where the attribute lies; ``profile`` is the table's alias in the statement."""
+    if name in COLUMNS:
+        return Column(identifier(f"{profile}.{name}"), COLUMNS[name])
+    return Json(identifier(f"{profile}.attributes"), tuple(name.split(".")))

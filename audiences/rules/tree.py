@@ -1,0 +1,139 @@
+"""What rules are made of: nodes that answer for SQL, for facts in memory and in words; and groups of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import msgspec
+
+from audiences.rules.fragments import Fragment, join, sql
+
+if TYPE_CHECKING:
+    from audiences.rules.scope import Scope
+    from audiences.rules.wanted import Wanted
+
+
+class InvalidRule(Exception):
+    """Not a rule. ``path`` says where, such as ``all[0].value``; ``message`` says what was expected."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(f"{path}: {message}" if path else message)
+        self.path = path
+        self.message = message
+
+
+class Unresolved(Exception):
+    """The rule refers to a segment whose rule it does not carry: ``segments.resolve`` fills it in."""
+
+
+class Node(msgspec.Struct, frozen=True):
+    """A rule or a part of one. ``subject`` is a profile's Facts, or an event's properties for conditions on those."""
+
+    def sql(self, scope: Scope) -> Fragment:
+        """Return a condition that is true for those it means, false or NULL for others."""
+        raise NotImplementedError
+
+    def opposite_sql(self, scope: Scope) -> Fragment:
+        """Return a condition that is true exactly where ``sql`` is not, and never NULL there."""
+        return sql("({}) IS NOT TRUE", self.sql(scope))
+
+    def holds(self, subject: Any, now: datetime) -> bool:
+        raise NotImplementedError
+
+    def words(self, is_opposite: bool = False) -> str:
+        """Return a clause that goes after "everyone" (or an event), or its exact opposite."""
+        raise NotImplementedError
+
+    def seen(self, subject: Any, now: datetime) -> str:
+        """Return the value that decided, in words; empty for a group."""
+        return ""
+
+    def wants(self, wanted: Wanted, now: datetime) -> None:
+        """Note which facts ``holds`` needs beyond the profile's own row."""
+
+    def parts(self) -> tuple[Node, ...]:
+        """Return the nodes below that concern the same subject."""
+        return ()
+
+    def walk(self) -> Iterator[Node]:
+        yield self
+        for part in self.parts():
+            yield from part.walk()
+
+
+class Condition(Node, frozen=True, forbid_unknown_fields=True, tag_field="on"):
+    """A node without others below it, read from JSON by its own fields. Its tag is the key ``on``."""
+
+    about: ClassVar[str] = "profile"  # what it is a condition on: a profile, or an event's properties
+    about_inside: ClassVar[str] = "profile"  # and what rules inside it are on
+
+    def with_parts(self, parse: Callable[[Any, str], Node]) -> Self:
+        """Return it with the rules inside read by ``parse``, which takes a rule and its path in the condition."""
+        return self
+
+    def check(self) -> None:
+        """Raise InvalidRule, its path relative to the condition, for what the types of the fields do not catch."""
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """Return the JSON Schema of this kind of condition; ``#/$defs/rule`` and ``#/$defs/filter`` are rules."""
+        raise NotImplementedError
+
+
+class Group(Node, frozen=True):
+    """All, any or none of its members hold: plain Boolean. Of no members, all and none hold, any does not."""
+
+    kind: str
+    members: tuple[Node, ...]
+
+    def parts(self) -> tuple[Node, ...]:
+        return self.members
+
+    def sql(self, scope: Scope) -> Fragment:
+        return self._sql(scope, is_opposite=False)
+
+    def opposite_sql(self, scope: Scope) -> Fragment:
+        return self._sql(scope, is_opposite=True)
+
+    def _sql(self, scope: Scope, *, is_opposite: bool) -> Fragment:
+        """Carry "not" down to the conditions, which know how to say it in a way that indexes and joins serve."""
+        is_and, is_negative = self._meaning(is_opposite)
+        if not self.members:
+            return Fragment("TRUE" if is_and else "FALSE")
+        inside = [member.opposite_sql(scope) if is_negative else member.sql(scope) for member in self.members]
+        return join(" AND " if is_and else " OR ", inside)
+
+    def _meaning(self, is_opposite: bool) -> tuple[bool, bool]:
+        """Return whether the members are joined by "and", and whether each is turned round."""
+        is_negative = (self.kind == "none") != is_opposite
+        return (self.kind in ("all", "none")) != is_opposite, is_negative
+
+    def holds(self, subject: Any, now: datetime) -> bool:
+        verdicts = (member.holds(subject, now) for member in self.members)
+        if self.kind == "all":
+            return all(verdicts)
+        return any(verdicts) == (self.kind == "any")
+
+    def words(self, is_opposite: bool = False) -> str:
+        """Return the members' clauses joined, in brackets wherever "and" and "or" meet; EVERYONE or NOBODY if so."""
+        is_and, is_negative = self._meaning(is_opposite)
+        neutral, deciding = (EVERYONE, NOBODY) if is_and else (NOBODY, EVERYONE)
+        clauses = [(member, member.words(is_negative)) for member in self.members]
+        if any(clause == deciding for _, clause in clauses):
+            return deciding
+        said = [(member, clause) for member, clause in clauses if clause != neutral]
+        if len(said) < 2:
+            return said[0][1] if said else neutral
+        return (" and " if is_and else " or ").join(
+            f"({clause})" if _joins_otherwise(member, is_negative, is_and) else clause
+            for member, clause in said
+        )
+
+
+EVERYONE, NOBODY = "", "who does not exist"
+
+
+def _joins_otherwise(member: Node, is_opposite: bool, in_and: bool) -> bool:
+    return isinstance(member, Group) and len(member.members) > 1 and member._meaning(is_opposite)[0] != in_and

@@ -1,0 +1,19 @@
+"""Which facts beyond the profile's own row a rule needs to be evaluated in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass
+class Wanted:
+    """Totals and first events by name, and the time from which events of a name count (None: all of them)."""
+
+    totals: set[str] = field(default_factory=set)
+    firsts: set[str] = field(default_factory=set)
+    events: dict[str, datetime | None] = field(default_factory=dict)
+
+    def events_since(self, name: str, low: datetime | None) -> None:
+        known = self.events.get(name, low)
+        self.events[name] = None if low is None or known is None else min(low, known)
