@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django_scopes import scope
 
 from tenants.models import Membership
@@ -27,7 +28,8 @@ class TenantMiddleware:
             return self.get_response(request)
         request.membership = membership  # type: ignore[attr-defined]
         request.tenant = membership.tenant  # type: ignore[attr-defined]
-        with scope(tenant=membership.tenant):
+        # Times on pages and in forms are the tenant's wall clock.
+        with scope(tenant=membership.tenant), timezone.override(membership.tenant.timezone):
             return self.get_response(request)
 
     @staticmethod

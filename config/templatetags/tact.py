@@ -37,7 +37,10 @@ def when(context: RequestContext, moment: datetime | None, otherwise: str = "nev
     local = moment.astimezone(ZoneInfo(tenant.timezone if tenant else "UTC"))
     words = distance(moment - context["tenant_now"]()) if tenant else f"{local:%-d %b %Y, %H:%M}"
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>', moment.isoformat(), f"{local:%a %-d %b %Y, %H:%M:%S %Z}", words
+        '<time datetime="{}" title="{}">{}</time>',
+        moment.isoformat(),
+        f"{local:%a %-d %b %Y, %H:%M:%S %Z}",
+        words,
     )
 
 
