@@ -1,0 +1,86 @@
+"""Whether somebody wants to hear from a channel or about a topic: the standing now, and every change as proof."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+from django.db import transaction
+
+from audiences import binary
+from audiences.models import Profile
+from tenants.models import Tenant
+
+# A missing standing says nothing: anything stated is stricter or at least clearer.
+STRICTNESS = {
+    Profile.Standing.OPTED_IN.value: 0,
+    Profile.Standing.SUBSCRIBED.value: 1,
+    Profile.Standing.UNSUBSCRIBED.value: 2,
+}
+
+
+class NoSuchProfile(LookupError):
+    """There is no living profile of that id in the tenant."""
+
+
+class Change(NamedTuple):
+    profile_id: int
+    subject: str
+    standing: str
+    at: datetime
+    origin: str
+
+
+def change(
+    *, tenant: Tenant, profile_id: int, subject: str, standing: str, origin: str, now: datetime
+) -> bool:
+    """Set a person's standing on ``subject`` (a channel, or "topic:x") and return whether it changed.
+
+    Saying the same twice writes nothing the second time. A merged profile's id means the one it was merged into.
+    ``origin`` says by what way, for people to read. Raises NoSuchProfile, and ValueError for no standing of ours.
+    """
+    standing = Profile.Standing(standing).value
+    with transaction.atomic():
+        living, consent = _lock(tenant.pk, profile_id)
+        if consent.get(subject) == standing:
+            return False
+        sql = """UPDATE audiences_profile SET consent = consent || jsonb_build_object(%s::text, %s::text)
+                 WHERE tenant_id = %s AND id = %s"""
+        binary.run(sql, [subject, standing, tenant.pk, living])
+        note(tenant.pk, [Change(living, subject, standing, now, origin)])
+    return True
+
+
+def stricter(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
+    """Return what holds when two people turn out to be one: on each subject the stricter of what either said."""
+    both = dict(one)
+    for subject, standing in other.items():
+        if subject not in both or STRICTNESS[standing] > STRICTNESS[both[subject]]:
+            both[subject] = standing
+    return both
+
+
+def note(tenant_id: int, changes: list[Change]) -> None:
+    """Write changes of people whose profiles the caller has locked and changed."""
+    if changes:
+        sql = """INSERT INTO audiences_consentchange (tenant_id, profile_id, subject, standing, at, origin)
+                 SELECT %s, c.* FROM unnest(%b::bigint[], %b::text[], %b::text[], %b::timestamptz[], %b::text[]) c"""
+        binary.run(sql, [tenant_id, *(list(column) for column in zip(*changes, strict=True))])
+
+
+def _lock(tenant_id: int, profile_id: int) -> tuple[int, dict[str, str]]:
+    for _ in range(20):  # a merge may happen between two looks; chains of them are kept short
+        rows = binary.run(
+            """SELECT merged_into_id, consent FROM audiences_profile
+               WHERE tenant_id = %s AND id = %s AND erased_at IS NULL FOR NO KEY UPDATE""",
+            [tenant_id, profile_id],
+        )
+        if not rows:
+            break
+        merged_into, consent = rows[0]
+        if merged_into is None:
+            return profile_id, msgspec.json.decode(consent) if isinstance(consent, str) else consent
+        profile_id = merged_into
+    raise NoSuchProfile(f"No living profile {profile_id}.")

@@ -1,0 +1,91 @@
+"""Names that data brought along: they appear by themselves, and people add what they mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from audiences import attributes, binary
+
+MAX_PATHS = 200  # properties listed of one event; a client that makes up names is no list
+TIME = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
+
+
+def kind(value: Any) -> str:
+    """Return what a JSON value is: text, number, boolean, time, array or object."""
+    match value:
+        case bool():
+            return "boolean"
+        case int() | float():
+            return "number"
+        case str():
+            return "time" if TIME.fullmatch(value[:40]) else "text"
+        case list():
+            return "array"
+        case _:
+            return "object"
+
+
+def note_events(
+    tenant_id: int, events: Iterable[tuple[str, dict[str, Any]]], *, is_internal: bool, now: datetime
+) -> None:
+    """Let event names and properties not seen before appear. A batch with nothing new costs one small query."""
+    examples = {
+        (name, *properties, *map(type, properties.values())): (name, properties)
+        for name, properties in events
+    }
+    seen: dict[str, dict[str, set[str]]] = {}
+    for name, properties in examples.values():
+        paths = seen.setdefault(name, {})
+        for path, value in properties.items():
+            if value is not None and (path in paths or len(paths) < MAX_PATHS):
+                paths.setdefault(path, set()).add(kind(value))
+    if not seen:
+        return
+    sql = "SELECT name, properties FROM audiences_eventdefinition WHERE tenant_id = %s AND name = ANY(%b::text[])"
+    known = {name: _object(properties) for name, properties in binary.run(sql, [tenant_id, list(seen)])}
+    news = {}
+    for name, paths in sorted(seen.items()):
+        before = known.get(name, {})
+        fresh = {path: kinds for path, kinds in paths.items() if not kinds <= set(before.get(path, ()))}
+        if fresh or name not in known:
+            news[name] = {path: sorted(kinds | set(before.get(path, ()))) for path, kinds in fresh.items()}
+    if news:
+        sql = """INSERT INTO audiences_eventdefinition AS d
+                     (tenant_id, name, label, provenance, sensitivity, first_seen_at, properties, is_internal)
+                 SELECT %s, n.name, '', 'not_stated', 'ordinary', %s, n.properties::jsonb, %s
+                 FROM unnest(%b::text[], %b::text[]) n(name, properties)
+                 ON CONFLICT (tenant_id, name) DO UPDATE SET properties = d.properties || EXCLUDED.properties"""
+        shapes = [msgspec.json.encode(paths).decode() for paths in news.values()]
+        binary.run(sql, [tenant_id, now, is_internal, list(news), shapes])
+
+
+def note_attributes(tenant_id: int, values: Iterable[tuple[str, Any]], *, now: datetime) -> None:
+    """Let custom attributes not seen before appear, and kinds of value that are new to them."""
+    seen: dict[str, set[str]] = {}
+    for name, value in values:
+        if value is not None and name not in attributes.STANDARD:
+            seen.setdefault(name, set()).add(kind(value))
+    if not seen:
+        return
+    sql = "SELECT name, kinds FROM audiences_attributedefinition WHERE tenant_id = %s AND name = ANY(%b::text[])"
+    known = {name: set(kinds) for name, kinds in binary.run(sql, [tenant_id, list(seen)])}
+    news = {
+        name: sorted(kinds) for name, kinds in sorted(seen.items()) if not kinds <= known.get(name, set())
+    }
+    if news:
+        sql = """INSERT INTO audiences_attributedefinition AS d
+                     (tenant_id, name, label, provenance, sensitivity, first_seen_at, kinds, has_index)
+                 SELECT %s, n.name, '', 'not_stated', 'ordinary', %s, string_to_array(n.kinds, ','), false
+                 FROM unnest(%b::text[], %b::text[]) n(name, kinds)
+                 ON CONFLICT (tenant_id, name) DO UPDATE
+                 SET kinds = (SELECT array_agg(DISTINCT k ORDER BY k) FROM unnest(d.kinds || EXCLUDED.kinds) k)"""
+        binary.run(sql, [tenant_id, now, list(news), [",".join(kinds) for kinds in news.values()]])
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return msgspec.json.decode(value) if isinstance(value, str | bytes) else value

@@ -1,0 +1,7 @@
+"""Getting data in: calls become people and what they did, set-wise, once, in one transaction."""
+
+from audiences.ingest.calls import Origin, Refusal
+from audiences.ingest.internal import InternalEvent, record_internal
+from audiences.ingest.storing import Stored, prune, store
+
+__all__ = ["InternalEvent", "Origin", "Refusal", "Stored", "prune", "record_internal", "store"]

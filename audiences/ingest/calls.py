@@ -1,0 +1,317 @@
+"""Calls as clients send them (Segment's spec) and as we understand them; a bad one is refused alone."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import re
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Raw
+
+from audiences import attributes
+from audiences.ingest import strict
+from audiences.ingest.clocks import Clock
+from audiences.ingest.strict import Refused
+from audiences.models import Identity, Profile
+
+if TYPE_CHECKING:
+    from audiences.ingest.people import Person
+
+MAX_CALL = 32 * 1024  # bytes of one call, Segment's limit
+Key = tuple[str, str]  # an identity: (kind, value)
+EXTERNAL_ID, ANONYMOUS_ID = Identity.Kind.EXTERNAL_ID.value, Identity.Kind.ANONYMOUS_ID.value
+EMAIL, PHONE = Identity.Kind.EMAIL.value, Identity.Kind.PHONE.value
+
+
+class Origin(enum.Enum):
+    """Who sends calls, which decides how far they are believed."""
+
+    BROWSER = "browser"  # a write key: whoever reads a web page has it
+    SERVER = "server"  # a secret key, or ourselves
+    IMPORT = "import"  # a file: what it says is no activity of the person's
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    index: int  # the call's place in the request
+    path: str  # where in the call, such as "properties.total"; empty for the call as a whole
+    reason: str
+
+
+@dataclass(slots=True)
+class Call:
+    """A call understood: who, when, and what it says of them."""
+
+    index: int
+    digest: bytes
+    call_id: str
+    raw: bytes
+    who: tuple[Key, ...]  # the first decides, the others belong to the same person where that is plausible
+    at: datetime
+    is_clamped: bool
+    may_start: bool
+    event: str = ""  # empty for a call that is no event
+    properties: bytes = b"{}"
+    values: dict[str, Any] = field(default_factory=dict)  # properties, decoded
+    is_activity: bool = False
+    stated: dict[str, Any] | None = None  # attributes it sets; None in it removes
+    suggested: dict[str, Any] | None = None  # attributes it fills in where missing
+    consent: dict[str, str] | None = None
+    previous: str = ""  # of an alias: whom the person was known as
+    person: Person = None  # type: ignore[assignment]  # set once people are resolved
+
+
+class Context(msgspec.Struct):
+    timezone: Any = None
+    locale: Any = None
+    externalIds: Any = None
+
+
+class Wire(msgspec.Struct):
+    """One call of Segment's tracking API, with what we add: ``consent``, for senders we can trust with it."""
+
+    type: str = ""
+    messageId: str | int | None = None
+    userId: str | int | float | None = None
+    anonymousId: str | int | float | None = None
+    previousId: str | int | float | None = None
+    groupId: str | int | float | None = None
+    event: str | None = None
+    name: str | None = None
+    category: str | None = None
+    properties: Raw = Raw(b"null")
+    traits: Raw = Raw(b"null")
+    context: Context | None = None
+    timestamp: datetime | None = None
+    originalTimestamp: datetime | None = None
+    sentAt: datetime | None = None
+    consent: dict[str, str] | None = None
+
+
+_decode_wire = msgspec.json.Decoder(Wire).decode
+_decode_object = msgspec.json.Decoder(dict[str, Any] | None).decode
+_encode = msgspec.json.Encoder().encode
+_MESSAGE = re.compile(r"(?P<reason>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)
+
+
+class Reader:
+    """Understands the calls of one batch."""
+
+    def __init__(
+        self, *, clock: Clock, origin: Origin, sent_at: datetime | None, context: Context | None
+    ) -> None:
+        self._clock = clock
+        self._origin = origin
+        self._sent_at = sent_at
+        self._context = context  # the batch's, for calls that bring none of their own
+
+    def read(
+        self, calls: Iterable[Raw | bytes | dict[str, Any]]
+    ) -> tuple[list[Call], list[tuple[Refusal, bytes]]]:
+        """Return the calls that can be stored, in order, and those that cannot with their bytes."""
+        understood: list[Call] = []
+        refused: list[tuple[Refusal, bytes]] = []
+        for index, given in enumerate(calls):
+            raw = _encode(given) if isinstance(given, dict) else bytes(given)
+            try:
+                understood.append(self._understand(index, raw))
+            except Refused as error:
+                refused.append((Refusal(index, error.path, error.reason), raw))
+        return understood, refused
+
+    def _understand(self, index: int, raw: bytes) -> Call:
+        if len(raw) > MAX_CALL:
+            raise Refused("", f"is larger than {MAX_CALL // 1024} KB")
+        wire = _decoded(_decode_wire, raw, "")
+        understand = _KINDS.get(wire.type)
+        if understand is None:
+            raise Refused("type", f"must be one of {', '.join(_KINDS)}" if wire.type else "is missing")
+        claimed = wire.originalTimestamp or wire.timestamp
+        moment = self._clock.settle(claimed, wire.sentAt or self._sent_at)
+        call_id = _call_id(wire, raw, has_time=claimed is not None)
+        call = Call(index, _digest(call_id), call_id, raw, _who(wire), *moment)
+        understand(call, wire)
+        if not call.who or (
+            self._origin is Origin.BROWSER and call.who[0][0] not in (EXTERNAL_ID, ANONYMOUS_ID)
+        ):
+            raise Refused("userId", "is missing, and so is anonymousId")
+        self._surroundings(call, wire)
+        if wire.consent:
+            call.consent = self._consent(wire.consent)
+        return call
+
+    def _surroundings(self, call: Call, wire: Wire) -> None:
+        context = wire.context or self._context
+        if context and (context.timezone or context.locale):
+            call.suggested = attributes.from_context(context.timezone, context.locale)
+
+    def _consent(self, stated: dict[str, str]) -> dict[str, str]:
+        if self._origin is Origin.BROWSER:
+            raise Refused("consent", "needs a secret key: anyone can read a write key")
+        for subject, standing in stated.items():
+            strict.text(subject, "consent")
+            if standing not in Profile.Standing.values:
+                raise Refused(f"consent.{subject}", f"must be one of {', '.join(Profile.Standing.values)}")
+        return stated
+
+
+def _decoded(decode: Callable[[bytes], Any], raw: bytes, path: str) -> Any:
+    try:
+        return decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        inner, reason = locate(error)
+        raise Refused(".".join(part for part in (path, inner) if part), reason) from None
+
+
+def locate(error: Exception) -> tuple[str, str]:
+    """Return where in the JSON a decoder's error lies, as a path, and what it says."""
+    if isinstance(error, RecursionError):
+        return "", f"is nested more than {strict.MAX_DEPTH} deep"
+    match = _MESSAGE.fullmatch(str(error))
+    assert match
+    return (match["path"] or "").replace("[...]", ""), match["reason"]
+
+
+def _object(raw: Raw, path: str) -> tuple[bytes, dict[str, Any]]:
+    """Return a strict JSON object as bytes and decoded, an absent one as empty."""
+    data = bytes(raw)
+    if data == b"null":
+        return b"{}", {}
+    values = _decoded(_decode_object, data, path)
+    strict.check(data, values, path)
+    return data, values
+
+
+def _call_id(wire: Wire, raw: bytes, *, has_time: bool) -> str:
+    """Return the client's id. Without one, a call that says when it happened is known again by its content."""
+    if wire.messageId not in (None, ""):
+        return strict.text(str(wire.messageId), "messageId")
+    return "content-" + hashlib.blake2b(raw, digest_size=16).hexdigest() if has_time else str(uuid.uuid4())
+
+
+def _digest(call_id: str) -> bytes:
+    return hashlib.blake2b(call_id.encode(), digest_size=16).digest()
+
+
+def _id(value: str | float | None, path: str) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return strict.text(value.strip(), path)
+    if isinstance(value, float) and not value.is_integer():
+        raise Refused(path, "must be text or a whole number")
+    return strict.text(str(int(value)), path)
+
+
+def _who(wire: Wire) -> tuple[Key, ...]:
+    keys: list[Key] = []
+    if user := _id(wire.userId, "userId"):
+        keys.append((EXTERNAL_ID, user))
+    if anonymous := _id(wire.anonymousId, "anonymousId"):
+        keys.append((ANONYMOUS_ID, anonymous))
+    if wire.context and wire.context.externalIds:
+        keys += _external_ids(wire.context.externalIds)
+    return tuple(keys)
+
+
+def _external_ids(given: Any) -> list[Key]:
+    """Return Segment's ``context.externalIds`` of the kinds that find people here; others are left alone."""
+    keys = []
+    for number, item in enumerate(given if isinstance(given, list) else []):
+        if isinstance(item, dict) and item.get("type") in (EMAIL, PHONE, EXTERNAL_ID, ANONYMOUS_ID):
+            path = f"context.externalIds[{number}].id"
+            value = item.get("id")
+            if not isinstance(value, str):
+                raise Refused(path, "must be text")
+            keys.append((item["type"], _identity(item["type"], value, path)))
+    return keys
+
+
+def _identity(kind: str, value: str, path: str) -> str:
+    if kind not in (EMAIL, PHONE):
+        return strict.text(value, path)
+    try:
+        cleaned = attributes.clean(kind, value)
+    except attributes.Unfit as error:
+        raise Refused(path, str(error)) from None
+    if cleaned is None:
+        raise Refused(path, "is missing")
+    return cleaned.lower()
+
+
+# --- One function a kind of call -----------------------------------------------------------------
+def _identify(call: Call, wire: Wire) -> None:
+    _, traits = _object(wire.traits, "traits")
+    call.stated = _stated(traits, "traits")
+    if email := call.stated.get("email"):
+        call.who += ((EMAIL, email.lower()),)  # a later import that knows only the address means this person
+
+
+def _track(call: Call, wire: Wire) -> None:
+    if not wire.event or not wire.event.strip():
+        raise Refused("event", "is missing")
+    call.event = strict.text(wire.event, "event")
+    call.properties, call.values = _object(wire.properties, "properties")
+    call.is_activity = True
+
+
+def _page(call: Call, wire: Wire) -> None:
+    _view(call, wire, "Page Viewed")
+
+
+def _screen(call: Call, wire: Wire) -> None:
+    _view(call, wire, "Screen Viewed")
+
+
+def _view(call: Call, wire: Wire, event: str) -> None:
+    call.event = event
+    call.properties, call.values = _object(wire.properties, "properties")
+    said = {"name": wire.name, "category": wire.category}
+    if added := {name: strict.text(value, name) for name, value in said.items() if value}:
+        call.values = call.values | added
+        call.properties = _encode(call.values)
+    call.is_activity = True
+
+
+def _group(call: Call, wire: Wire) -> None:
+    group = _id(wire.groupId, "groupId")
+    if not group:
+        raise Refused("groupId", "is missing")
+    _, traits = _object(wire.traits, "traits")
+    call.event = "Group Joined"
+    call.values = {**traits, "group_id": group}
+    call.properties = _encode(call.values)
+    call.stated = {f"group.{name}": value for name, value in traits.items()} | {"group.id": group}
+
+
+def _alias(call: Call, wire: Wire) -> None:
+    user, previous = _id(wire.userId, "userId"), _id(wire.previousId, "previousId")
+    if not user:
+        raise Refused("userId", "is missing")
+    if not previous:
+        raise Refused("previousId", "is missing")
+    call.who = ((EXTERNAL_ID, user),)
+    call.previous = "" if previous == user else previous
+
+
+def _stated(traits: dict[str, Any], path: str) -> dict[str, Any]:
+    try:
+        return attributes.from_traits(traits)
+    except attributes.Unfit as error:
+        raise Refused(f"{path}.{error.args[1]}", str(error.args[0])) from None
+
+
+_KINDS: dict[str, Callable[[Call, Wire], None]] = {
+    "identify": _identify,
+    "track": _track,
+    "page": _page,
+    "screen": _screen,
+    "group": _group,
+    "alias": _alias,
+}

@@ -1,0 +1,57 @@
+"""When a call happened: clients' clocks lie, so their time is corrected by what they said when sending."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from audiences.ingest.strict import Refused
+
+KEPT_AHEAD = timedelta(minutes=5)
+CLAMPED_AHEAD = timedelta(hours=24)
+
+
+class Moment(NamedTuple):
+    at: datetime
+    is_clamped: bool
+    may_start: bool
+
+
+class Clock:
+    """The receiving side's view on time for one batch. ``now`` is the tenant's; all results are UTC."""
+
+    def __init__(self, *, now: datetime, trigger_age: timedelta, retention: timedelta) -> None:
+        self.now = now
+        self._oldest = now - retention
+        self._starts_from = now - trigger_age
+        self._retention = retention
+
+    def settle(self, claimed: datetime | None, sent_at: datetime | None) -> Moment:
+        """Return when a call that claims ``claimed`` and was sent at ``sent_at`` (both the client's clock) happened.
+
+        Up to five minutes ahead is kept, up to a day clamped to now; beyond, and before retention, raises Refused.
+        """
+        if claimed is None:
+            return Moment(self.now, False, True)
+        try:
+            at = self._corrected(claimed, sent_at)
+        except OverflowError:
+            raise Refused("timestamp", "is out of range") from None
+        if at > self.now + KEPT_AHEAD:
+            if at > self.now + CLAMPED_AHEAD:
+                raise Refused(
+                    "timestamp", f"is more than {CLAMPED_AHEAD // timedelta(hours=1)} hours in the future"
+                )
+            return Moment(self.now, True, True)
+        if at < self._oldest:
+            raise Refused("timestamp", f"is older than the {self._retention.days} days that are kept")
+        return Moment(at, False, at >= self._starts_from)
+
+    def _corrected(self, claimed: datetime, sent_at: datetime | None) -> datetime:
+        if sent_at is None:
+            return _aware(claimed).astimezone(UTC)
+        return self.now - (_aware(sent_at) - _aware(claimed))
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

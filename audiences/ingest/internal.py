@@ -1,0 +1,91 @@
+"""What Tact's own messages did, as events in the same stream: marked internal, no activity of the person's."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from django.db import transaction
+
+from audiences import binary, definitions
+from audiences.ingest import events, receipts
+from audiences.signals import RecordedEvent, events_recorded
+from tenants.models import Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class InternalEvent:
+    call_id: str  # the same one again changes nothing
+    profile_id: int
+    name: str
+    occurred_at: datetime
+    properties: dict[str, Any]
+
+
+def record_internal(*, tenant: Tenant, events: list[InternalEvent], now: datetime) -> int:
+    """Store events of our own messages, each call id once, and return how many were new.
+
+    Sends ``events_recorded``. Events of a merged profile go to the one it was merged into, those of an erased one are
+    dropped. Locks the profiles in id order: in a transaction of one's own, call it before touching rows that a merge
+    moves, or the two wait for each other.
+    """
+    moments = [event.occurred_at for event in events]
+    _ensure_months(moments)
+    with transaction.atomic():
+        recorded = _store(tenant, events, now)
+        if recorded:
+            events_recorded.send(None, tenant=tenant, now=now, events=recorded, changes=[], merges=[])
+    return len(recorded)
+
+
+_ensure_months = events.ensure_months
+
+
+def _store(tenant: Tenant, given: list[InternalEvent], now: datetime) -> list[RecordedEvent]:
+    by_digest = {hashlib.blake2b(event.call_id.encode(), digest_size=16).digest(): event for event in given}
+    if not by_digest:
+        return []
+    fresh = receipts.claim(tenant.pk, by_digest)
+    new = [event for digest, event in by_digest.items() if digest in fresh]
+    if not new:
+        return []
+    living = lock_living(tenant.pk, {event.profile_id for event in new})
+    oldest = now - timedelta(hours=tenant.trigger_age_hours)
+    rows = [
+        events.Row(
+            living[event.profile_id],
+            event.name,
+            event.occurred_at,
+            False,
+            event.occurred_at >= oldest,
+            msgspec.json.encode(event.properties),
+            event.properties,
+        )
+        for event in new
+        if event.profile_id in living
+    ]
+    told = ((row.name, row.properties) for row in rows)
+    recorded = events.insert(tenant.pk, rows, now=now, is_internal=True)
+    definitions.note_events(tenant.pk, told, is_internal=True, now=now)
+    return recorded
+
+
+def lock_living(tenant_id: int, ids: set[int]) -> dict[int, int]:
+    """Lock the living profiles that ``ids`` mean and return them by the id asked for; erased ones are absent."""
+    follow = """SELECT p.id, coalesce(p.merged_into_id, p.id) FROM audiences_profile p
+                WHERE p.tenant_id = %s AND p.id = ANY(%b::bigint[])"""
+    lock = """SELECT id FROM audiences_profile WHERE tenant_id = %s AND id = ANY(%b::bigint[])
+              AND merged_into_id IS NULL AND erased_at IS NULL ORDER BY id FOR NO KEY UPDATE"""
+    while True:
+        meant = dict(binary.run(follow, [tenant_id, list(ids)]))
+        with transaction.atomic():
+            locked = {id_ for (id_,) in binary.run(lock, [tenant_id, sorted(set(meant.values()))])}
+            after = dict(binary.run(follow, [tenant_id, list(ids)]))
+            if after == meant:
+                return {asked: id_ for asked, id_ in meant.items() if id_ in locked}
+            transaction.set_rollback(
+                True
+            )  # somebody merged meanwhile: let go, so that locks are taken in order again

@@ -1,0 +1,206 @@
+"""Who is meant: the identities in a batch become people, found, made, or recognised as one and the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from audiences import binary
+from audiences.ingest.calls import ANONYMOUS_ID, EXTERNAL_ID, Call, Key, Origin
+from audiences.ingest.strict import Refused
+
+
+class Moved(Exception):
+    """Somebody else changed who is who while we looked; look again."""
+
+
+@dataclass(slots=True, eq=False)
+class Person:
+    """A profile as one batch sees it. Known: it has an external id."""
+
+    id: int  # 0 until a new one is numbered
+    external_id: str | None = None
+    is_new: bool = False
+    is_named: bool = False  # its external id came with this batch
+    merged_into: Person | None = None
+
+    def final(self) -> Person:
+        person = self
+        while person.merged_into:
+            person = person.merged_into
+        return person
+
+
+class People:
+    """The people of one batch. ``resolve`` decides in memory, ``claim`` writes and locks."""
+
+    def __init__(self, *, tenant_id: int, origin: Origin) -> None:
+        self._tenant_id = tenant_id
+        self._origin = origin
+        self._by_key: dict[Key, Person] = {}
+        self._assumed: dict[int, str | None] = {}  # external ids that decisions rest on
+        self._added: dict[Key, Person] = {}
+        self.merges: list[tuple[Person, Person]] = []  # (loser, winner), both stored before
+        self.new: list[Person] = []
+        self.locked: dict[int, tuple[str | None, str | None]] = {}  # id -> (timezone, language)
+
+    def resolve(self, calls: list[Call]) -> list[tuple[Call, Refused]]:
+        """Give every call its person and return the calls that cannot have one, with the reason."""
+        self._find(calls)
+        refused = []
+        for call in calls:
+            try:
+                person = self._by_key.get(call.who[0]) if len(call.who) == 1 and not call.previous else None
+                call.person = person or self._person(call)
+            except Refused as error:
+                refused.append((call, error))
+        return refused
+
+    def claim(self) -> None:
+        """Write new identities and lock everybody in id order. Raises Moved if what was decided no longer holds.
+
+        Run it in a savepoint: rolling that back lets go of the locks, so that a second look takes them in order again.
+        """
+        self._number()
+        self._write_identities()
+        self._lock()
+
+    def renamed(self) -> set[Person]:
+        """Those whose external id this batch brought."""
+        return {person.final() for person in [*self._by_key.values(), *self.new] if person.final().is_named}
+
+    def _find(self, calls: list[Call]) -> None:
+        keys = {key for call in calls for key in call.who}
+        for call in calls:
+            if call.previous:
+                keys |= {(EXTERNAL_ID, call.previous), (ANONYMOUS_ID, call.previous)}
+        ids = find(self._tenant_id, keys)
+        people = {id_: Person(id_) for id_ in set(ids.values())}
+        self._by_key = {key: people[id_] for key, id_ in ids.items()}
+        self._learn_external_ids(calls)
+
+    def _learn_external_ids(self, calls: list[Call]) -> None:
+        """Where one call names several people, or one under a new name, who is known decides."""
+        unclear = set()
+        for call in calls:
+            if len(call.who) > 1 or call.previous:
+                keys = [*call.who, (EXTERNAL_ID, call.previous), (ANONYMOUS_ID, call.previous)]
+                unclear |= {person.id for key in keys if (person := self._by_key.get(key))}
+        if unclear:
+            rows = binary.run(
+                "SELECT id, external_id FROM audiences_profile WHERE tenant_id = %s AND id = ANY(%b::bigint[])",
+                [self._tenant_id, list(unclear)],
+            )
+            self._assumed = dict(rows)
+            for person in set(self._by_key.values()):
+                person.external_id = self._assumed.get(person.id)
+
+    def _person(self, call: Call) -> Person:
+        person = self._decided(call.who)
+        for key in call.who:
+            other = self._at(key)
+            if other is None:
+                self._attach(key, person)
+            elif other is not person and not other.external_id:
+                person = self._unite(other, person)
+            elif other is not person and not person.external_id and self._trusts(call.who[0], other):
+                person = self._unite(person, other)
+        return self._alias(call, person) if call.previous else person
+
+    def _decided(self, keys: tuple[Key, ...]) -> Person:
+        """Return whom the first key means, or, if it is new, whom the others allow it to mean."""
+        if person := self._at(keys[0]):
+            return person
+        candidates = (other for key in keys[1:] if (other := self._at(key)))
+        allowed = (other for other in candidates if not other.external_id or self._trusts(keys[0], other))
+        person = next(allowed, None)
+        if person is None:
+            person = Person(0, is_new=True)
+            self.new.append(person)
+        self._attach(keys[0], person)
+        return person
+
+    def _trusts(self, first: Key, other: Person) -> bool:
+        """A browser that merely states a known person's address is not yet that person."""
+        return first[0] != EXTERNAL_ID and self._origin is not Origin.BROWSER
+
+    def _alias(self, call: Call, person: Person) -> Person:
+        previous = self._at((ANONYMOUS_ID, call.previous)) or self._at((EXTERNAL_ID, call.previous))
+        if previous is None:
+            self._attach((ANONYMOUS_ID, call.previous), person)
+            return person
+        if previous is person:
+            return person
+        if previous.external_id and self._origin is Origin.BROWSER:
+            raise Refused("previousId", "names a known person; merging two takes a secret key")
+        return self._unite(previous, person)
+
+    def _at(self, key: Key) -> Person | None:
+        person = self._by_key.get(key)
+        return person.final() if person else None
+
+    def _attach(self, key: Key, person: Person) -> None:
+        self._by_key[key] = self._added[key] = person
+        if key[0] == EXTERNAL_ID and not person.external_id:
+            person.external_id = key[1]
+            person.is_named = True
+
+    def _unite(self, loser: Person, winner: Person) -> Person:
+        """Make two one. Known outlives unknown, stored outlives new, older outlives younger."""
+        if winner.is_new and not loser.is_new:
+            loser.is_named = loser.is_named or winner.is_named
+            loser.external_id = winner.external_id or loser.external_id
+            loser, winner = winner, loser
+        elif not winner.external_id and not winner.is_new and loser.id < winner.id and not loser.is_new:
+            loser, winner = winner, loser
+        loser.merged_into = winner
+        if not loser.is_new:
+            self.merges.append((loser, winner))
+        return winner
+
+    def _number(self) -> None:
+        self.new = [person for person in self.new if not person.merged_into]
+        if self.new:
+            sql = "SELECT nextval('audiences_profile_id_seq') FROM generate_series(1, %b::int)"
+            for person, (id_,) in zip(self.new, binary.run(sql, [len(self.new)]), strict=True):
+                person.id = id_
+
+    def _write_identities(self) -> None:
+        if not self._added:
+            return
+        keys = sorted(
+            self._added
+        )  # in order: two batches that add the same ones wait, and never for each other
+        sql = """INSERT INTO audiences_identity (tenant_id, kind, value, profile_id)
+                 SELECT %s, k.* FROM unnest(%b::text[], %b::text[], %b::bigint[]) k
+                 ON CONFLICT DO NOTHING RETURNING 1"""
+        kinds, values = [kind for kind, _ in keys], [value for _, value in keys]
+        rows = binary.run(
+            sql, [self._tenant_id, kinds, values, [self._added[key].final().id for key in keys]]
+        )
+        if len(rows) != len(keys):
+            raise Moved
+
+    def _lock(self) -> None:
+        losers = {loser.id for loser, _ in self.merges}
+        ids = {person.final().id for person in self._by_key.values()} | losers
+        ids -= {person.id for person in self.new}
+        sql = """SELECT id, external_id, timezone, language FROM audiences_profile
+                 WHERE tenant_id = %s AND id = ANY(%b::bigint[]) AND merged_into_id IS NULL AND erased_at IS NULL
+                 ORDER BY id FOR NO KEY UPDATE"""
+        rows = binary.run(sql, [self._tenant_id, sorted(ids)]) if ids else []
+        if len(rows) != len(ids):
+            raise Moved
+        if any(self._assumed[id_] != external for id_, external, *_ in rows if id_ in self._assumed):
+            raise Moved
+        self.locked = {id_: (timezone, language) for id_, _, timezone, language in rows}
+
+
+def find(tenant_id: int, keys: Iterable[Key]) -> dict[Key, int]:
+    """Return the profile ids behind identities, for those that have one."""
+    asked = list(keys)
+    sql = """SELECT k.place, i.profile_id
+             FROM unnest(%b::text[], %b::text[]) WITH ORDINALITY k(kind, value, place)
+             JOIN audiences_identity i ON i.tenant_id = %s AND i.kind = k.kind AND i.value = k.value"""
+    rows = binary.run(sql, [[kind for kind, _ in asked], [value for _, value in asked], tenant_id])
+    return {asked[place - 1]: id_ for place, id_ in rows}

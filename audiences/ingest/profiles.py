@@ -1,0 +1,204 @@
+"""What a batch changes about the people in it: attributes, consent, and when they were last seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from audiences import attributes, binary, consent
+from audiences.ingest.calls import Call, Origin
+from audiences.ingest.people import People
+from audiences.signals import AttributeChange
+
+COLUMNS = tuple(attributes.STANDARD)  # external_id, email, ...
+TYPES = {"latitude": "float8", "longitude": "float8"}
+_NAMES = ", ".join(COLUMNS)
+_json = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True)
+class Record:
+    """A profile's row in memory, its attributes flat by name."""
+
+    id: int
+    created_at: datetime
+    values: dict[str, Any]
+    attributes_at: datetime | None
+    consent: dict[str, str]
+    last_seen_at: datetime | None
+
+
+class Profiles:
+    """The profiles of one batch, locked by its ``People``."""
+
+    def __init__(self, *, tenant_id: int, people: People, origin: Origin, now: datetime) -> None:
+        self._tenant_id = tenant_id
+        self._people = people
+        self._origin = origin
+        self._now = now
+        self.changes: list[AttributeChange] = []
+        self._consents: list[consent.Change] = []
+
+    def update(self, calls: list[Call]) -> None:
+        """Merge what ``calls`` state, oldest first, and write every row that changes once.
+
+        A call older than a profile's newest merge only fills what is missing. ``changes`` then holds what changed.
+        """
+        telling = [call for call in calls if self._tells(call)]
+        seen = _last_seen(calls) if self._origin is not Origin.IMPORT else {}
+        records = self._records(telling)
+        for loser, winner in self._people.merges:
+            self._absorb(records.pop(loser.id), records[winner.final().id])
+        for call in sorted(telling, key=lambda call: call.at):
+            self._apply(call, records[call.person.final().id])
+        for record in records.values():
+            record.last_seen_at = max(
+                filter(None, (record.last_seen_at, seen.pop(record.id, None))), default=None
+            )
+        new = {person.id for person in self._people.new}
+        self._insert([record for record in records.values() if record.id in new])
+        self._update([record for record in records.values() if record.id not in new])
+        self._see(seen)
+        consent.note(self._tenant_id, self._consents)
+
+    def _tells(self, call: Call) -> bool:
+        """Whether the call may change more than when its person was last seen."""
+        if call.stated or call.consent:
+            return True
+        if not call.suggested:
+            return False
+        zone, language = self._people.locked.get(call.person.final().id, (None, None))
+        return (zone is None and "timezone" in call.suggested) or (
+            language is None and "language" in call.suggested
+        )
+
+    def _records(self, telling: list[Call]) -> dict[int, Record]:
+        renamed = self._people.renamed()
+        people = renamed | {call.person.final() for call in telling}
+        for loser, winner in self._people.merges:
+            people |= {loser, winner.final()}
+        records = load(self._tenant_id, [person.id for person in people if not person.is_new])
+        for person in self._people.new:
+            records[person.id] = Record(person.id, self._now, {}, None, {}, None)
+        for person in renamed:
+            records[person.id].values["external_id"] = person.external_id
+        return records
+
+    def _absorb(self, loser: Record, winner: Record) -> None:
+        """What is known wins, the other fills its gaps; of two consents the stricter holds."""
+        gained = {name: value for name, value in loser.values.items() if name != "external_id"}
+        self._note(winner.id, attributes.merge(winner.values, gained, only_missing=True), f"merge:{loser.id}")
+        winner.attributes_at = max(filter(None, (winner.attributes_at, loser.attributes_at)), default=None)
+        winner.last_seen_at = max(filter(None, (winner.last_seen_at, loser.last_seen_at)), default=None)
+        winner.created_at = min(winner.created_at, loser.created_at)
+        self._consent(winner, consent.stricter(winner.consent, loser.consent), "merge")
+
+    def _apply(self, call: Call, record: Record) -> None:
+        if call.stated:
+            is_older = record.attributes_at is not None and call.at < record.attributes_at
+            changes = attributes.merge(record.values, call.stated, only_missing=is_older)
+            self._note(record.id, changes, call.call_id)
+            record.attributes_at = record.attributes_at if is_older else call.at
+        if call.suggested:
+            changes = attributes.merge(record.values, call.suggested, only_missing=True)
+            self._note(record.id, changes, call.call_id)
+        if call.consent and self._origin is Origin.IMPORT:  # a file never takes back what a person said
+            self._consent(record, consent.stricter(record.consent, call.consent), "import")
+        elif call.consent:
+            self._consent(record, record.consent | call.consent, "API")
+
+    def _note(self, profile_id: int, changes: list[tuple[str, Any, Any]], call_id: str) -> None:
+        self.changes += [AttributeChange(profile_id, name, old, new, call_id) for name, old, new in changes]
+
+    def _consent(self, record: Record, standings: dict[str, str], origin: str) -> None:
+        for subject, standing in standings.items():
+            if record.consent.get(subject) != standing:
+                self._consents.append(consent.Change(record.id, subject, standing, self._now, origin))
+        record.consent = standings
+
+    # --- Writing ---------------------------------------------------------------------------------
+    def _insert(self, records: list[Record]) -> None:
+        sql = f"""INSERT INTO audiences_profile (tenant_id, id, created_at, attributes_at, last_seen_at,
+                      attributes, consent, {_NAMES})
+                  SELECT %s, s.id, s.created_at, s.attributes_at, s.last_seen_at,
+                      s.attributes::jsonb, s.consent::jsonb, {", ".join(f"s.{name}" for name in COLUMNS)}
+                  FROM {_GIVEN}"""
+        if records:
+            binary.run(sql, [self._tenant_id, *_given(records)])
+
+    def _update(self, records: list[Record]) -> None:
+        sql = f"""UPDATE audiences_profile p SET created_at = s.created_at, attributes_at = s.attributes_at,
+                      last_seen_at = s.last_seen_at, attributes = s.attributes::jsonb, consent = s.consent::jsonb,
+                      {", ".join(f"{name} = s.{name}" for name in COLUMNS)}
+                  FROM {_GIVEN} WHERE p.tenant_id = %s AND p.id = s.id"""
+        if records:
+            self._forget_addresses(records)
+            binary.run(sql, [*_given(records), self._tenant_id])
+
+    def _forget_addresses(self, records: list[Record]) -> None:
+        """An address that a person has left no longer finds them."""
+        kept = {record.id: record.values.get("email") for record in records}
+        left = {
+            change.old.lower()
+            for change in self.changes
+            if change.attribute == "email" and change.old and change.profile_id in kept
+        } - {email.lower() for email in kept.values() if email}
+        if left:
+            sql = """DELETE FROM audiences_identity WHERE tenant_id = %s AND kind = 'email'
+                     AND value = ANY(%b::text[]) AND profile_id = ANY(%b::bigint[])"""
+            binary.run(sql, [self._tenant_id, sorted(left), list(kept)])
+
+    def _see(self, seen: dict[int, datetime]) -> None:
+        sql = """UPDATE audiences_profile p SET last_seen_at = s.at
+                 FROM unnest(%b::bigint[], %b::timestamptz[]) s(id, at)
+                 WHERE p.tenant_id = %s AND p.id = s.id AND (p.last_seen_at IS NULL OR p.last_seen_at < s.at)"""
+        if seen:
+            binary.run(sql, [list(seen), list(seen.values()), self._tenant_id])
+
+
+_GIVEN = f"""unnest(%b::bigint[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::text[], %b::text[],
+    {", ".join(f"%b::{TYPES.get(name, 'text')}[]" for name in COLUMNS)})
+    s(id, created_at, attributes_at, last_seen_at, attributes, consent, {_NAMES})"""
+
+
+def _given(records: list[Record]) -> list[list[Any]]:
+    return [
+        [record.id for record in records],
+        [record.created_at for record in records],
+        [record.attributes_at for record in records],
+        [record.last_seen_at for record in records],
+        [_json(attributes.nested(record.values)).decode() for record in records],
+        [_json(record.consent).decode() for record in records],
+        *([record.values.get(name) for record in records] for name in COLUMNS),
+    ]
+
+
+def load(tenant_id: int, ids: Iterable[int]) -> dict[int, Record]:
+    """Return the rows of profiles as records, by id."""
+    sql = f"""SELECT id, created_at, attributes_at, last_seen_at, attributes, consent, {_NAMES}
+              FROM audiences_profile WHERE tenant_id = %s AND id = ANY(%b::bigint[])"""
+    asked = list(ids)
+    rows = binary.run(sql, [tenant_id, asked]) if asked else []
+    records = {}
+    for id_, created_at, attributes_at, last_seen_at, custom, standing, *columns in rows:
+        values = attributes.flat(dict(zip(COLUMNS, columns, strict=True)), _object(custom))
+        records[id_] = Record(id_, created_at, values, attributes_at, _object(standing), last_seen_at)
+    return records
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return msgspec.json.decode(value) if isinstance(value, str | bytes) else value
+
+
+def _last_seen(calls: list[Call]) -> dict[int, datetime]:
+    seen: dict[int, datetime] = {}
+    for call in calls:
+        if call.is_activity:
+            id_ = call.person.final().id
+            if id_ not in seen or seen[id_] < call.at:
+                seen[id_] = call.at
+    return seen

@@ -1,0 +1,179 @@
+"""Storing a batch: receipts, people, attributes, events and totals in one transaction, each by a statement or two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from msgspec import Raw
+
+from audiences import definitions
+from audiences.ingest import events, merging, receipts
+from audiences.ingest.calls import Call, Context, Origin, Reader, Refusal
+from audiences.ingest.clocks import Clock
+from audiences.ingest.people import Moved, People
+from audiences.ingest.profiles import Profiles
+from audiences.models import Receipt, RefusedCall
+from audiences.signals import AttributeChange, Merge, RecordedEvent, events_recorded
+from tenants.models import Tenant
+
+ATTEMPTS = 8  # each fails only if somebody else got on with it meanwhile
+REFUSED_KEPT = 100  # of one batch
+REFUSED_SHOWN = 2_000  # characters of a refused call
+
+
+class TooMuchAtOnce(RuntimeError):
+    """The same people kept changing under us; the batch was not stored and may be sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    accepted: int
+    duplicates: int
+    refused: list[Refusal]
+    profiles_created: int = 0
+
+
+def store(
+    *,
+    tenant: Tenant,
+    calls: Iterable[Raw | bytes | dict[str, Any]],
+    now: datetime,
+    origin: Origin = Origin.SERVER,
+    sent_at: datetime | None = None,
+    context: Context | None = None,
+) -> Stored:
+    """Store calls of Segment's spec, each once, in one transaction; return what became of them.
+
+    A call is a dict or its JSON. One that cannot be stored is refused alone and kept as a RefusedCall (not one of an
+    import, which keeps its own). ``now`` is the tenant's time, ``sent_at`` the client's when it sent the batch: with it
+    the client's clock is corrected. Sends ``events_recorded`` before it commits. Meant for up to 1,000 calls.
+    Raises TooMuchAtOnce.
+    """
+    clock = Clock(
+        now=now,
+        trigger_age=timedelta(hours=tenant.trigger_age_hours),
+        retention=timedelta(days=tenant.retention_days),
+    )
+    understood, refused = Reader(clock=clock, origin=origin, sent_at=sent_at, context=context).read(calls)
+    events.ensure_months([call.at for call in understood if call.event])
+    with transaction.atomic():
+        batch = _Batch(tenant, origin, now)
+        batch.store(understood)
+        refused += batch.refused
+        if origin is not Origin.IMPORT:
+            _keep(tenant.pk, refused, now)
+    refusals = sorted((refusal for refusal, _ in refused), key=lambda refusal: refusal.index)
+    return Stored(
+        batch.accepted, len(understood) - batch.accepted - len(batch.refused), refusals, batch.created
+    )
+
+
+class _Batch:
+    def __init__(self, tenant: Tenant, origin: Origin, now: datetime) -> None:
+        self._tenant, self._origin, self._now = tenant, origin, now
+        self.refused: list[tuple[Refusal, bytes]] = []
+        self.accepted = self.created = 0
+
+    def store(self, understood: list[Call]) -> None:
+        calls = self._new_ones(understood)
+        if not calls:
+            return
+        people = self._people(calls)
+        calls = self._without_refused(calls)
+        profiles = Profiles(tenant_id=self._tenant.pk, people=people, origin=self._origin, now=self._now)
+        profiles.update(calls)
+        merges = [Merge(loser.id, winner.final().id) for loser, winner in people.merges]
+        merging.move(self._tenant.pk, merges)
+        recorded = events.insert(self._tenant.pk, _rows(calls), now=self._now, is_internal=False)
+        self._define(calls, profiles.changes)
+        self._tell(recorded, profiles.changes, merges)
+        self.accepted, self.created = len(calls), len(people.new)
+
+    def _new_ones(self, understood: list[Call]) -> list[Call]:
+        first = {
+            call.digest: call for call in reversed(understood)
+        }  # the same call twice in one batch counts once
+        if not first:
+            return []
+        fresh = receipts.claim(self._tenant.pk, first)
+        if len(fresh) == len(understood):
+            return understood
+        return [call for call in understood if call.digest in fresh and first[call.digest] is call]
+
+    def _people(self, calls: list[Call]) -> People:
+        for _ in range(ATTEMPTS):
+            people = People(tenant_id=self._tenant.pk, origin=self._origin)
+            denied = people.resolve(calls)
+            try:
+                with transaction.atomic():
+                    people.claim()
+            except Moved:
+                continue
+            self.refused = [
+                (Refusal(call.index, error.path, error.reason), call.raw) for call, error in denied
+            ]
+            if denied:
+                receipts.give_back(self._tenant.pk, [call.digest for call, _ in denied])
+            return people
+        raise TooMuchAtOnce("Others keep merging the same people; send the batch again.")
+
+    def _without_refused(self, calls: list[Call]) -> list[Call]:
+        gone = {refusal.index for refusal, _ in self.refused}
+        return [call for call in calls if call.index not in gone] if gone else calls
+
+    def _define(self, calls: list[Call], changes: list[AttributeChange]) -> None:
+        told = ((call.event, call.values) for call in calls if call.event)
+        definitions.note_events(self._tenant.pk, told, is_internal=False, now=self._now)
+        set_to = ((change.attribute, change.new) for change in changes)
+        definitions.note_attributes(self._tenant.pk, set_to, now=self._now)
+
+    def _tell(
+        self, recorded: list[RecordedEvent], changes: list[AttributeChange], merges: list[Merge]
+    ) -> None:
+        if recorded or changes or merges:
+            events_recorded.send(
+                None, tenant=self._tenant, now=self._now, events=recorded, changes=changes, merges=merges
+            )
+
+
+def _rows(calls: list[Call]) -> list[events.Row]:
+    return [
+        events.Row(
+            call.person.final().id,
+            call.event,
+            call.at,
+            call.is_clamped,
+            call.may_start,
+            call.properties,
+            call.values,
+        )
+        for call in calls
+        if call.event
+    ]
+
+
+def _keep(tenant_id: int, refused: list[tuple[Refusal, bytes]], now: datetime) -> None:
+    """Keep refused calls to be looked at; the text as received, shortened, without what text cannot hold."""
+    RefusedCall.objects.bulk_create(
+        RefusedCall(
+            tenant_id=tenant_id,
+            received_at=now,
+            index=refusal.index,
+            path=refusal.path.replace("\x00", ""),
+            reason=refusal.reason.replace("\x00", ""),
+            call=raw[:REFUSED_SHOWN].decode(errors="replace").replace("\x00", ""),
+        )
+        for refusal, raw in refused[:REFUSED_KEPT]
+    )
+
+
+def prune(*, raw_now: datetime) -> int:
+    """Forget receipts, and refused calls, older than 30 days in raw time; return how many rows went."""
+    oldest = raw_now - receipts.KEPT
+    receipts_gone, _ = Receipt.objects.filter(received_at__lt=oldest).delete()
+    refused_gone, _ = RefusedCall.objects.filter(received_at__lt=oldest).delete()
+    return receipts_gone + refused_gone

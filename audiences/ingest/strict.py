@@ -1,0 +1,72 @@
+"""JSON values that everything behind the edge can hold: the database, the rules, the templates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MAX_DEPTH = 10  # an object in an object in ...; the outermost counts as 1
+MAX_KEYS = 500  # of all objects in one call's properties or traits
+MAX_ITEMS = 2_000  # of all arrays
+MAX_NAME = 255  # of a key, an id or an event
+INT64 = range(-(2**63), 2**63)
+
+
+class Refused(Exception):
+    """A value cannot be stored; ``path`` says where it stands."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}" if path else reason)
+        self.path, self.reason = path, reason
+
+
+def check(raw: bytes, values: dict[str, Any], path: str) -> None:
+    """Raise Refused if ``values`` (decoded from ``raw``) are too deep or too many, or hold what cannot be stored.
+
+    Broken JSON, NaN, infinities and lone surrogates never get here: the decoder refuses them. Most calls are one
+    flat object without anything odd, and are known to be so without a walk.
+    """
+    if raw.count(b"{") + raw.count(b"[") > 1 or b"\\u0000" in raw or not _is_plain(values):
+        _Walk().visit(values, path, 1)
+
+
+def text(value: str, path: str) -> str:
+    """Return a name or id as it is stored, or raise Refused."""
+    if "\x00" in value:
+        raise Refused(path, "holds the character NUL")
+    if len(value) > MAX_NAME:
+        raise Refused(path, f"is longer than {MAX_NAME} characters")
+    return value
+
+
+def _is_plain(values: dict[str, Any]) -> bool:
+    if len(values) > MAX_KEYS or any(len(key) > MAX_NAME for key in values):
+        return False
+    return all(type(value) is not int or value in INT64 for value in values.values())
+
+
+class _Walk:
+    def __init__(self) -> None:
+        self.keys = self.items = 0
+
+    def visit(self, value: Any, path: str, depth: int) -> None:
+        if isinstance(value, str):
+            if "\x00" in value:
+                raise Refused(path, "holds the character NUL")
+        elif isinstance(value, dict | list):
+            self._enter(value, path, depth)
+            for step, inner in value.items() if isinstance(value, dict) else enumerate(value):
+                self.visit(inner, f"{path}[{step}]" if isinstance(step, int) else f"{path}.{step}", depth + 1)
+        elif isinstance(value, int) and value not in INT64:
+            raise Refused(path, "is a whole number of more than 64 bits; send it as text")
+
+    def _enter(self, value: dict[str, Any] | list[Any], path: str, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            raise Refused(path, f"is nested more than {MAX_DEPTH} deep")
+        if isinstance(value, list):
+            self.items += len(value)
+        else:
+            self.keys += len(value)
+            for key in value:
+                text(key, f"{path}.{key[:40]}".replace("\x00", "\\u0000"))
+        if self.keys > MAX_KEYS or self.items > MAX_ITEMS:
+            raise Refused(path, f"holds more than {MAX_KEYS} keys or {MAX_ITEMS} items")

@@ -1,0 +1,50 @@
+"""Addresses that must not be sent to, whoever they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from audiences.models import Suppression
+from tenants.models import Tenant
+
+
+def add(*, tenant: Tenant, channel: str, address: str, reason: str, detail: str = "", now: datetime) -> bool:
+    """Suppress ``address`` on ``channel`` and return whether it was not so already; the first reason stays.
+
+    Upper and lower case are the same. Raises ValueError for a reason we do not have or an empty address.
+    """
+    key = _key(address)
+    if not key:
+        raise ValueError("An empty address cannot be suppressed.")
+    row = Suppression(
+        tenant=tenant,
+        channel=channel,
+        address=key,
+        reason=Suppression.Reason(reason),
+        detail=detail[:500].replace("\x00", ""),
+        at=now,
+    )
+    before = Suppression.objects.filter(tenant=tenant, channel=channel, address=key)
+    if before.exists():
+        return False
+    Suppression.objects.bulk_create([row], ignore_conflicts=True)
+    return True
+
+
+def remove(*, tenant: Tenant, channel: str, address: str) -> bool:
+    """Let ``address`` be sent to again and return whether it was suppressed."""
+    gone, _ = Suppression.objects.filter(tenant=tenant, channel=channel, address=_key(address)).delete()
+    return gone > 0
+
+
+def among(*, tenant_id: int, channel: str, addresses: Iterable[str]) -> set[str]:
+    """Return those of ``addresses``, as they were given, that must not be sent to."""
+    given = {address: _key(address) for address in addresses}
+    rows = Suppression.objects.filter(tenant_id=tenant_id, channel=channel, address__in=set(given.values()))
+    suppressed = set(rows.values_list("address", flat=True))
+    return {address for address, key in given.items() if key in suppressed}
+
+
+def _key(address: str) -> str:
+    return address.strip().lower()
