@@ -6,7 +6,7 @@ import socket
 import ssl
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any, Literal
+from typing import Any
 
 from delivery.channels.email.wire import Lost, Reply, Wire
 
@@ -22,11 +22,15 @@ class Server:
     port: int
     username: str = ""
     password: str = field(default="", repr=False)
-    tls: Literal["none", "starttls", "tls"] = "none"
+    tls: str = "none"  # or "starttls" or "tls"
     timeout: float = 15.0
     data_timeout: float = 60.0
     hello: str = ""  # our name in EHLO; the socket's own address when empty
     tls_context: ssl.SSLContext | None = None  # what the system trusts, when None
+
+    def __post_init__(self) -> None:
+        if self.tls not in ("none", "starttls", "tls"):  # a misspelt one must not come to mean none
+            raise ValueError(f"tls is none, starttls or tls, not {self.tls!r}")
 
 
 class Unavailable(Exception):
@@ -126,8 +130,8 @@ def _address(socket_name: tuple[Any, ...]) -> ipaddress.IPv4Address | ipaddress.
 
 
 def _authenticate(wire: Wire, server: Server, features: dict[str, str]) -> None:
-    if not wire.is_secure and not _address(wire.sock.getpeername()).is_loopback:
-        raise Lost("a password does not leave this machine without TLS")
+    if not wire.is_secure and _address(wire.sock.getpeername()).is_global:
+        raise Lost("a password does not go over the internet without TLS")
     mechanisms = features.get("AUTH", "").upper().split()
     user, password = server.username.encode(), server.password.encode()
     if "PLAIN" in mechanisms:
