@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, resolve, reverse
 
 from tenants import access, clock
-from tenants.models import Membership
+from tenants.models import Membership, User
 
 
 class Page(NamedTuple):
@@ -101,7 +101,7 @@ def _address(url_name: str) -> tuple[str | None, str | None]:
 def _tenants_of(request: HttpRequest) -> list[Membership]:
     """The memberships of the person signed in, by tenant name."""
     return list(
-        Membership.objects.filter(user_id=request.user.pk)
+        Membership.objects.filter(user=cast(User, request.user))
         .select_related("tenant")
         .order_by("tenant__name", "id")
     )
