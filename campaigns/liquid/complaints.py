@@ -8,9 +8,15 @@ _PLAIN = (
     (r"found '='", "Use == to compare two values."),
     (r"unexpected '&'", "Write and instead of &&."),
     (r"found dpipe|found '\|\|'", "Write or instead of ||."),
-    (r"unexpected '[\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb]'", "Use straight quotes, ' or \", not curly ones."),
+    (
+        r"unexpected '[\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb]'",
+        "Use straight quotes, ' or \", not curly ones.",
+    ),
     (r"unexpected [\"']+[\"']", "This quote is never closed."),
-    (r"missing or unexpected path segment|expected an identifier", "A name is missing after the dot or bracket."),
+    (
+        r"missing or unexpected path segment|expected an identifier",
+        "A name is missing after the dot or bracket.",
+    ),
     (r"expected word, found", "The name of a filter is missing after |."),
     (r"expected in, found", "Write it as {% for item in list %}."),
     (r"expected '=', found", "Write it as {% assign name = value %}."),
@@ -18,7 +24,10 @@ _PLAIN = (
     (r"disallowed ternary", "if cannot stand inside {{ }}: use the tag {% if %}."),
     (r"disallowed not operator", "not is no Liquid: use {% unless %}, or compare with == false."),
     (r"disallowed parentheses", "A condition cannot have parentheses: nest two {% if %} instead."),
-    (r"expected end of expression, found|comma separated list", "This was not expected here: is a | , or : missing before it?"),
+    (
+        r"expected end of expression, found|comma separated list",
+        "Not expected here: is a | , or : missing before it?",
+    ),
     (r"missing expression", "Something is missing inside this tag."),
     (r"unexpected liquid parsing error", "This cannot be read: it is too deep or too long."),
 )
@@ -96,8 +105,8 @@ def perhaps_unset(name: str) -> str:
     return f"'{name}' gets its value only in some cases: set it before, or add a default here."
 
 
-def never_a_value(text: str) -> str:
-    return f"'{text}' never has a value here: add a default, or set it before."
+def never_a_value() -> str:
+    return "This never has a value: add a default, or set it before."
 
 
 def no_value(what: str) -> str:

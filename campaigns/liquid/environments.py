@@ -52,7 +52,9 @@ TAGS: frozenset[str] = frozenset(name for name in _TEXT.tags if name.isalpha())
 
 def _signature(name: str) -> Signature:
     parameters = signature(_TEXT.filters[name]).parameters.values()
-    return Signature([each for each in parameters if each.name not in GIVEN or each.kind is not Parameter.KEYWORD_ONLY])
+    return Signature(
+        [each for each in parameters if each.name not in GIVEN or each.kind is not Parameter.KEYWORD_ONLY]
+    )
 
 
 SIGNATURES = {name: _signature(name) for name in FILTERS}

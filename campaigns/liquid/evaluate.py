@@ -104,7 +104,7 @@ def equal(left: Any, right: Any) -> bool:
         return _is_nothing(right)
     if right is None or right.__class__ is Missing:
         return _is_nothing(left)
-    return logical._eq(left, right)  # type: ignore[no-any-return,no-untyped-call]
+    return logical._eq(left, right)
 
 
 def _is_nothing(value: Any) -> bool:

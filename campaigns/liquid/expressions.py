@@ -26,7 +26,7 @@ from campaigns.liquid.environments import Liquid, function
 from campaigns.liquid.evaluate import Frame, Missing, Place, Refusal, Value, contains, equal, is_true, less
 from campaigns.liquid.limits import TooMuch, few
 from campaigns.liquid.syntax import Places, check_filter
-from campaigns.liquid.values import Absent, is_missing, step, written
+from campaigns.liquid.values import Absent, is_missing, step
 
 SPECIAL = ("size", "first", "last")
 _TAKE_MISSING = ("default", "concat")
@@ -35,7 +35,9 @@ _TAKE_MISSING = ("default", "concat")
 class Expressions:
     """Builds values for one template. ``loops`` holds the loop variables in scope; True if they come from data."""
 
-    def __init__(self, env: Liquid, places: Places, variables: frozenset[str], counters: frozenset[str]) -> None:
+    def __init__(
+        self, env: Liquid, places: Places, variables: frozenset[str], counters: frozenset[str]
+    ) -> None:
         self.env = env
         self.places = places
         self.variables = variables
@@ -134,7 +136,11 @@ class Expressions:
                 value = (frame.data if in_data else frame.loops)[root][key]
             except (KeyError, TypeError, IndexError):
                 return missing
-            return missing if value is None or (value.__class__ is str and (not value or value.isspace())) else value
+            return (
+                missing
+                if value is None or (value.__class__ is str and (not value or value.isspace()))
+                else value
+            )
 
         return member
 

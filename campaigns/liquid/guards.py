@@ -53,7 +53,9 @@ def facts(condition: Expression) -> Facts:
 
 def _equal(left: Any, right: Any) -> Facts:
     for one, other in ((left, right), (right, left)):
-        if isinstance(other, (Nil, Blank, Empty)) or (isinstance(other, StringLiteral) and is_missing(other.value)):
+        if isinstance(other, (Nil, Blank, Empty)) or (
+            isinstance(other, StringLiteral) and is_missing(other.value)
+        ):
             return _NONE, _paths(one)
         if isinstance(other, Literal):
             return _paths(one), _NONE

@@ -109,7 +109,9 @@ class Reading:
         assigned, counters = names(nodes)
         self._own = assigned | counters
         self._loops: list[str] = []
-        self._exits: list[list[State]] = []  # states at the {% break %} and {% continue %} of each loop we are in
+        self._exits: list[
+            list[State]
+        ] = []  # states at the {% break %} and {% continue %} of each loop we are in
         self._visits: dict[type, Callable[[Any, State], State]] = {
             OutputNode: self._print,
             EchoNode: self._print,
@@ -164,7 +166,8 @@ class Reading:
         for block in node.blocks:
             if isinstance(block, MultiExpressionBlockNode):
                 pairs = [
-                    logical.EqExpression(block.token, node.expression, each) for each in block.expression.expressions
+                    logical.EqExpression(block.token, node.expression, each)
+                    for each in block.expression.expressions
                 ]
                 for pair in pairs:
                     self._read(pair.right, state)
@@ -173,7 +176,9 @@ class Reading:
                 otherwise = otherwise.knowing(frozenset().union(*(each[1] for each in found)))
                 state = state.joined(self._block(block.block, state.knowing(true)))
             else:
-                state = state.joined(self._block(block, State(state.variables, state.known | otherwise.known)))
+                state = state.joined(
+                    self._block(block, State(state.variables, state.known | otherwise.known))
+                )
         return state
 
     def _loop(self, node: Any, state: State) -> State:
@@ -231,7 +236,7 @@ class Reading:
         value = self._value(expression, state)
         for keys in sorted(value.needs, key=str):
             if keys == NEVER:
-                self._problem(expression.token, complaints.never_a_value(str(expression)))
+                self._problem(expression.token, complaints.never_a_value())
             else:
                 self.needs.setdefault(keys)
         if value.may_be_unset:
@@ -298,7 +303,9 @@ class Reading:
         for each in members:
             self.variables.setdefault(each)
         needs = variable.needs - variable.aliases | members
-        needs = frozenset(each for each in needs if each not in state.known and each[0] not in self._always_present)
+        needs = frozenset(
+            each for each in needs if each not in state.known and each[0] not in self._always_present
+        )
         return Variable(needs, members, variable.may_be_unset)
 
     # problems

@@ -135,7 +135,8 @@ class Steps:
         steps = tuple(
             step
             for node in nodes
-            if not (silent and isinstance(node, ContentNode)) and (step := self._builder(node)(node)) is not None
+            if not (silent and isinstance(node, ContentNode))
+            and (step := self._builder(node)(node)) is not None
         )
         if len(steps) == 1:
             return steps[0]
@@ -167,9 +168,13 @@ class Steps:
         """Return the function for an expression as it is printed."""
         value = self.expressions.value(expression)
         hole = Missing(str(expression), self.expressions.place(expression.token))
-        if self.escapes:
-            return lambda frame: escape(found) if (found := value(frame)).__class__ is str else printed(found, hole, escape)
-        return lambda frame: found if (found := value(frame)).__class__ is str else printed(found, hole, str)
+        escaped = escape if self.escapes else str
+
+        def text(frame: Frame) -> str:
+            found = value(frame)
+            return escaped(found) if found.__class__ is str else printed(found, hole, escaped)
+
+        return text
 
     def _print(self, expression: Expression) -> Step:
         text = self.text(expression)
@@ -194,8 +199,11 @@ class Steps:
         first = self.expressions.condition(node.condition)
         wanted = isinstance(node, IfNode)
         consequence = self.block(node.consequence)
-        others = [(self.expressions.condition(each.expression), self.block(each.block)) for each in node.alternatives]
-        otherwise = self.block(node.default) if node.default else None
+        others = [
+            (self.expressions.condition(each.expression), self.block(each.block))
+            for each in node.alternatives
+        ]
+        otherwise = self.block(node.default) if node.default else self.block([])
 
         def run(frame: Frame) -> None:
             if first(frame) is wanted:
@@ -203,7 +211,7 @@ class Steps:
             for condition, block in others:
                 if condition(frame):
                     return block(frame)
-            return otherwise(frame) if otherwise else None
+            return otherwise(frame)
 
         return run
 
@@ -245,14 +253,17 @@ class Steps:
 
     def _for(self, node: ForNode) -> Step:
         entries = self.expressions.entries(node.expression)
-        name, title = str(node.expression.identifier), f"{node.expression.identifier}-{node.expression.iterable}"
+        name, title = (
+            str(node.expression.identifier),
+            f"{node.expression.identifier}-{node.expression.iterable}",
+        )
         body = self._body(node.expression, "forloop", node.block)
-        otherwise = self.block(node.default) if node.default else None
+        otherwise = self.block(node.default) if node.default else self.block([])
 
         def run(frame: Frame) -> None:
             items = entries(frame)
             if not items:
-                return otherwise(frame) if otherwise else None
+                return otherwise(frame)
             outer, loops = frame.loops, dict(frame.loops)
             forloop = ForLoop(title, iter(items), len(items), outer.get("forloop"))
             loops["forloop"] = forloop
@@ -267,6 +278,7 @@ class Steps:
                 except Break:
                     break
             frame.loops = outer
+            return None
 
         return run
 

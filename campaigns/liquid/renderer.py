@@ -76,7 +76,8 @@ class _Child:
             bufsize=0,
             close_fds=True,
         )
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
         self._ready = selectors.DefaultSelector()
         self._ready.register(self._out, selectors.EVENT_READ)
@@ -163,7 +164,9 @@ class Renderer:
         with self._using():
             while remaining:
                 request = Check(list(remaining.values()), sorted(roots), sorted(always_present))
-                for name, answer in zip(list(remaining), self._answers(request, len(remaining)), strict=False):
+                for name, answer in zip(
+                    list(remaining), self._answers(request, len(remaining)), strict=False
+                ):
                     del remaining[name]
                     results[name] = answer if isinstance(answer, Checked) else _unreadable(answer)
         return results
@@ -193,7 +196,9 @@ class Renderer:
                         self._known.discard(key)
                         break
                     strikes += isinstance(answer, Failed)
-                    results.append(Refused(answer.reason) if isinstance(answer, Failed) else cast(Any, answer))
+                    results.append(
+                        Refused(answer.reason) if isinstance(answer, Failed) else cast(Any, answer)
+                    )
         return results
 
     def run(self, function: Callable[..., Any], **arguments: Any) -> Any:
@@ -276,7 +281,9 @@ def zone_name(now: datetime) -> str:
 
 
 def _unreadable(answer: Answer) -> Checked:
-    return Checked(errors=[Problem(1, 1, answer.reason if isinstance(answer, Failed) else "This cannot be read.")])
+    return Checked(
+        errors=[Problem(1, 1, answer.reason if isinstance(answer, Failed) else "This cannot be read.")]
+    )
 
 
 _all: "weakref.WeakSet[Renderer]" = weakref.WeakSet()

@@ -7,8 +7,14 @@ from difflib import get_close_matches
 from typing import Any
 
 from liquid.ast import Node
-from liquid.builtin.expressions import BooleanExpression, FilteredExpression, LoopExpression, tokenize
-from liquid.builtin.expressions import parse_identifier, parse_primitive
+from liquid.builtin.expressions import (
+    BooleanExpression,
+    FilteredExpression,
+    LoopExpression,
+    parse_identifier,
+    parse_primitive,
+    tokenize,
+)
 from liquid.builtin.expressions.arguments import KeywordArgument
 from liquid.builtin.expressions.filtered import Filter
 from liquid.exceptions import BlockNestingError, LiquidError
@@ -21,11 +27,24 @@ from campaigns.liquid.limits import MAX_NESTING, MAX_SOURCE
 from campaigns.liquid.wire import Problem
 
 BLOCKS = {
-    name: f"end{name}" for name in ("if", "unless", "case", "for", "tablerow", "capture", "ifchanged", "comment")
+    name: f"end{name}"
+    for name in ("if", "unless", "case", "for", "tablerow", "capture", "ifchanged", "comment")
 }
 _CLOSES = {end: name for name, end in BLOCKS.items()}
 _BRANCHES = {"else": ("if", "unless", "case", "for"), "elsif": ("if", "unless"), "when": ("case",)}
-_NEEDS_EXPRESSION = {"if", "unless", "elsif", "case", "when", "for", "tablerow", "assign", "capture", "cycle", "echo"}
+_NEEDS_EXPRESSION = {
+    "if",
+    "unless",
+    "elsif",
+    "case",
+    "when",
+    "for",
+    "tablerow",
+    "assign",
+    "capture",
+    "cycle",
+    "echo",
+}
 
 
 def _assignment(env: Liquid, tokens: TokenStream) -> Any:
@@ -165,12 +184,16 @@ def _unclosed(block: Token, text: str, places: Places) -> Problem:
     return places.problem(text.rfind("{%", 0, block.start_index), complaints.never_closed(block.value))
 
 
-def _expression_problem(token: Token, expression: Token | None, env: Liquid, places: Places) -> Problem | None:
+def _expression_problem(
+    token: Token, expression: Token | None, env: Liquid, places: Places
+) -> Problem | None:
     start = token.start_index
     is_output = token.kind == TOKEN_OUTPUT
     if expression is None or not expression.value:
         if is_output or token.value in _NEEDS_EXPRESSION:
-            return places.problem(start, complaints.nothing_inside("{{ }}" if is_output else f"{{% {token.value} %}}"))
+            return places.problem(
+                start, complaints.nothing_inside("{{ }}" if is_output else f"{{% {token.value} %}}")
+            )
         return None
     parser = FilteredExpression.parse if is_output else _PARSERS.get(token.value)
     try:

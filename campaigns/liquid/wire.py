@@ -14,7 +14,7 @@ OUT_OF_MEMORY = 3  # the child's exit status when it has used up what it may
 
 
 class Source(Struct, frozen=True):
-    """A template's text and where its output goes: html is escaped, text is not, a line is trimmed and has no breaks."""
+    """A template's text and where its output goes: html is escaped, text is not, a line is one trimmed line."""
 
     text: str
     output: Output = "html"

@@ -1,0 +1,160 @@
+"""Turns what an author wrote into the templates that the renderer fills: once, when it is saved."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from campaigns.liquid.renderer import Renderer, RendererFailed
+
+Format = Literal["mjml", "html"]
+
+SYSTEM_FONT = "-apple-system, BlinkMacSystemFont, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
+"""There on every machine: MJML's own choice makes the reader's mail program ask a font server."""
+
+_HIDDEN = (
+    '<div style="display:none;font-size:1px;line-height:1px;max-height:0;max-width:0;opacity:0;overflow:hidden;'
+    'mso-hide:all">{preheader}</div>'
+)
+_BODY = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
+_STYLE = re.compile(r"<style\b", re.IGNORECASE)
+_MADE_BY_MJML = "mj-outlook-group-fix"
+_NOT_SHOWN = re.compile(r"<!--.*?-->|\{%-?\s*comment\b.*?endcomment\s*-?%\}", re.DOTALL)
+_UNSUBSCRIBE = re.compile(r"<a\b[^>]*\bhref\s*=\s*[\"']?[^\"'>]*\{\{-?\s*unsubscribe_url\b", re.IGNORECASE)
+_FETCHED = re.compile(
+    r"""(?:\bsrc|\bbackground)\s*=\s*["'](https?://[^"']+)|url\(\s*["']?(https?://[^"')]+)"""
+)
+
+
+class CompileProblem(Struct, frozen=True):
+    """What keeps a mail from being compiled, in which of its fields. Line and column count from 1."""
+
+    part: str
+    line: int
+    column: int
+    message: str
+
+
+class CompiledEmail(Struct, frozen=True):
+    """A mail's two bodies as templates; empty where there are problems."""
+
+    html: str = ""
+    text: str = ""
+    problems: list[CompileProblem] = []
+
+
+def compile_email(
+    *, body: str, body_format: Format, subject: str = "", preheader: str = "", text: str = ""
+) -> CompiledEmail:
+    """Return a mail's HTML and text as Liquid templates, or what is wrong with its body.
+
+    The preheader goes into the HTML, hidden. Where there is no text of the author's, one is made from the HTML.
+    """
+    from delivery.channels.email import plaintext
+
+    html, problems = (
+        _from_mjml(body, preheader) if body_format == "mjml" else (_with_preheader(body, preheader), [])
+    )
+    if problems:
+        return CompiledEmail(problems=problems)
+    return CompiledEmail(html, text if text.strip() else plaintext.from_html(html))
+
+
+def compile_isolated(renderer: Renderer, **fields: Any) -> CompiledEmail:
+    """Compile in the renderer's child: what breaks the compiler breaks nothing else. Takes what compile_email takes."""
+    try:
+        return msgspec.convert(renderer.run(compile_email, **fields), CompiledEmail)
+    except RendererFailed as error:
+        problem = CompileProblem("body", 1, 1, f"This body cannot be read. {error}")
+        return CompiledEmail(problems=[problem])
+
+
+def needs_inlining(html: str) -> bool:
+    """Whether filled messages of this template must pass through ``inline``: hand-written, with a style sheet."""
+    return bool(_STYLE.search(html)) and _MADE_BY_MJML not in html
+
+
+def inline(html: str) -> str:
+    """Return a filled message with its style sheets copied to the elements they match. Fetches nothing."""
+    import css_inline
+
+    inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=True, keep_link_tags=True)
+    return inliner.inline(html)
+
+
+def has_unsubscribe_link(html: str) -> bool:
+    """Whether a template links to where its reader can unsubscribe, in words that are shown."""
+    return bool(_UNSUBSCRIBE.search(_NOT_SHOWN.sub("", html)))
+
+
+def _from_mjml(body: str, preheader: str) -> tuple[str, list[CompileProblem]]:
+    from mjml import mjml2html
+
+    from campaigns.liquid.syntax import Places
+    from delivery.channels.email.mjml_source import Mistake, Reading
+    from delivery.channels.email.placeholders import Vault
+
+    vault = Vault()
+    reading = Reading(body, vault, drop_preview=bool(preheader.strip()))
+    mistakes = reading.mistakes
+    html = ""
+    if not mistakes:
+        try:
+            html = mjml2html(_with_our_head(reading, vault, preheader), fonts={})
+        except ValueError as error:
+            mistakes = [Mistake(0, f"MJML cannot read this: {error}.")]
+    if not mistakes:
+        mistakes = [
+            Mistake(index, "MJML takes no Liquid in this attribute: write a plain value.")
+            for word, index in reading.kept.items()
+            if word not in html
+        ]
+        html = vault.restore(html)
+        mistakes += [
+            Mistake(0, f"MJML would load {url} here: give the tag a picture of your own.")
+            for url in _fetched(html)
+            if url not in body
+        ]
+    places = Places(body)
+    return html, [CompileProblem("body", *places.of(found.index), found.message) for found in mistakes]
+
+
+def _with_our_head(reading: Any, vault: Any, preheader: str) -> str:
+    head = f'<mj-attributes><mj-all font-family="{SYSTEM_FONT}" /></mj-attributes>'
+    if preheader.strip():
+        head += f"<mj-preview>{vault.keep(_as_html(preheader))}</mj-preview>"
+    pieces = list(reading.pieces)
+    if reading.head_at is not None:
+        pieces.insert(reading.head_at, head)
+    else:
+        pieces.insert(reading.mjml_at, f"<mj-head>{head}</mj-head>")
+    return "".join(pieces)
+
+
+def _with_preheader(body: str, preheader: str) -> str:
+    if not preheader.strip():
+        return body
+    hidden = _HIDDEN.format(preheader=_as_html(preheader))
+    if found := _BODY.search(body):
+        return body[: found.end()] + hidden + body[found.end() :]
+    return hidden + body
+
+
+def _as_html(words: str) -> str:
+    """Escape an author's plain words and leave the Liquid among them."""
+    from delivery.channels.email.placeholders import LIQUID
+
+    pieces = []
+    at = 0
+    for match in LIQUID.finditer(words):
+        pieces += [escape(words[at : match.start()], quote=False), match.group()]
+        at = match.end()
+    return "".join([*pieces, escape(words[at:], quote=False)])
+
+
+def _fetched(html: str) -> list[str]:
+    return list(dict.fromkeys(first or second for first, second in _FETCHED.findall(html)))

@@ -1,0 +1,181 @@
+"""Reading MJML before MJML does: mistakes with their places, and everything that is not MJML put out of its way."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from delivery.channels.email.mjml_tags import ANYWHERE, ATTRIBUTES, FREE, PARENTS, WORDS
+from delivery.channels.email.placeholders import MASK, Vault, masked
+
+_TAG = re.compile(
+    r"<(?P<close>/)?(?P<name>[A-Za-z][\w:-]*)"
+    r"(?P<attributes>(?:\s+[^\s=<>/\"']+(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'))?)*)\s*(?P<empty>/)?>"
+)
+_ATTRIBUTE = re.compile(r"\s([^\s=<>/\"']+)(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'))?")
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """Something wrong at an index of the source."""
+
+    index: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    name: str
+    index: int
+
+
+class Reading:
+    """One pass over an MJML source.
+
+    ``mistakes`` is what is wrong with it, in order. ``pieces`` is the source as MJML may see it, cut at tags;
+    ``lost`` maps each word put away in an attribute to its place, for MJML drops values it cannot take.
+    """
+
+    def __init__(self, source: str, vault: Vault, *, drop_preview: bool = False) -> None:
+        self.mistakes: list[Mistake] = []
+        self.pieces: list[str] = []
+        self.kept: dict[str, int] = {}
+        self.head_at: int | None = None  # where in pieces something may be added to the head
+        self.mjml_at: int | None = None
+        self._source = source
+        self._masked = masked(source)
+        self._vault = vault
+        self._drop_preview = drop_preview
+        self._open: list[_Open] = []
+        self._read()
+
+    @property
+    def mjml(self) -> str:
+        return "".join(self.pieces)
+
+    def _wrong(self, index: int, message: str) -> None:
+        self.mistakes.append(Mistake(index, message))
+
+    def _read(self) -> None:
+        at = 0
+        while (start := self._masked.find("<", at)) >= 0:
+            self._between(at, start)
+            if comment := _COMMENT.match(self._masked, start):
+                at = comment.end()
+            elif tag := _TAG.match(self._masked, start):
+                at = self._tag(tag)
+            else:
+                self._wrong(start, "This tag is not complete: is a quote or a > missing?")
+                at = start + 1
+        self._between(at, len(self._masked))
+        for block in self._open:
+            self._wrong(block.index, f"This <{block.name}> is never closed: add </{block.name}>.")
+        if self.mjml_at is None and not self.mistakes:
+            self._wrong(0, "MJML begins with <mjml> and ends with </mjml>.")
+        self.mistakes.sort(key=lambda mistake: mistake.index)
+
+    def _between(self, start: int, end: int) -> None:
+        """Between tags there is only white space; MJML would drop or misplace anything else."""
+        text = self._masked[start:end]
+        if self._open and self._open[-1].name == "mj-style":
+            self.pieces.append(self._vault.keep_liquid(self._source[start:end]))
+        elif text.strip():
+            at = start + len(text) - len(text.lstrip())
+            if MASK in text:
+                liquid = self._source[self._masked.index(MASK, start) :].split("}")[0] + "}"
+                self._wrong(
+                    at, f"{_short(liquid)} stands between MJML tags: put it inside <mj-raw>…</mj-raw>."
+                )
+            else:
+                self._wrong(at, "Text stands between MJML tags: put it inside <mj-text>.")
+        else:
+            self.pieces.append(text)
+
+    def _tag(self, tag: re.Match[str]) -> int:
+        """Take one tag, and all of what is inside where that is not MJML; return where to go on."""
+        name = tag["name"]
+        if tag["close"]:
+            self._closed(name, tag.start())
+            return tag.end()
+        self._check(tag)
+        opening = self._source[tag.start() : tag.end()]
+        end = tag.end()
+        if name in WORDS and not tag["empty"]:
+            closing = re.compile(rf"</{re.escape(name)}\s*>").search(self._masked, tag.end())
+            if closing is None:
+                self._wrong(tag.start(), f"This <{name}> is never closed: add </{name}>.")
+                return tag.end()
+            if name == "mj-preview" and self._drop_preview:
+                return closing.end()
+            inside = self._source[tag.end() : closing.start()]
+            self.pieces += [self._attributes(opening, tag.start()), self._vault.keep(inside), f"</{name}>"]
+            return closing.end()
+        self.pieces.append(self._attributes(opening, tag.start()))
+        if not tag["empty"]:
+            self._open.append(_Open(name, tag.start()))
+            self._note_position(name)
+        elif name == "mj-head":
+            self.pieces[-1:] = ["<mj-head>", "</mj-head>"]
+            self.head_at = len(self.pieces) - 1
+        return end
+
+    def _note_position(self, name: str) -> None:
+        if name == "mjml" and self.mjml_at is None:
+            self.mjml_at = len(self.pieces)
+        elif name == "mj-head" and self.head_at is None:
+            self.head_at = len(self.pieces)
+
+    def _attributes(self, opening: str, index: int) -> str:
+        before = len(self.kept)
+        text = self._vault.keep_liquid(opening)
+        for word in re.findall(r"tactkeeps\d+x", text):
+            self.kept[word] = index
+        return text if len(self.kept) > before else opening
+
+    def _closed(self, name: str, index: int) -> None:
+        if not any(block.name == name for block in self._open):
+            self._wrong(index, f"This </{name}> closes nothing.")
+            return
+        while self._open[-1].name != name:
+            unclosed = self._open.pop()
+            self._wrong(unclosed.index, f"This <{unclosed.name}> is never closed: add </{unclosed.name}>.")
+        self._open.pop()
+        self.pieces.append(f"</{name}>")
+
+    def _check(self, tag: re.Match[str]) -> None:
+        name, start = tag["name"], tag.start()
+        parent = self._open[-1].name if self._open else ""
+        within = {block.name for block in self._open}
+        if name == "mj-include":
+            self._wrong(start, "<mj-include> is not available: write the content here.")
+        elif name not in ATTRIBUTES and name not in FREE:
+            self._wrong(start, _unknown_tag(name))
+        else:
+            if "mj-attributes" not in within and name in PARENTS and parent not in PARENTS[name]:
+                places = " or ".join(f"<{each}>" for each in PARENTS[name])
+                self._wrong(start, f"<{name}> belongs inside {places}.")
+            if name not in FREE:
+                self._check_attributes(tag, ATTRIBUTES[name] | ANYWHERE)
+
+    def _check_attributes(self, tag: re.Match[str], known: set[str]) -> None:
+        for attribute in _ATTRIBUTE.finditer(tag["attributes"] or ""):
+            name = attribute[1]
+            if name not in known and not name.startswith(("xmlns", "data-", "aria-")):
+                near = get_close_matches(name, known, 1)
+                hint = f" Did you mean {near[0]}?" if near else ""
+                index = tag.start("attributes") + attribute.start(1)
+                self._wrong(index, f"<{tag['name']}> has no attribute '{name}'.{hint}")
+
+
+def _unknown_tag(name: str) -> str:
+    if not name.startswith("mj"):
+        return f"<{name}> is HTML: put it inside <mj-text> or <mj-raw>."
+    near = get_close_matches(name, ATTRIBUTES, 1)
+    return f"Unknown tag <{name}>." + (f" Did you mean <{near[0]}>?" if near else "")
+
+
+def _short(liquid: str) -> str:
+    one_line = " ".join(liquid.split())
+    return one_line if len(one_line) <= 40 else one_line[:39] + "…"
