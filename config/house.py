@@ -38,8 +38,10 @@ class House:
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
-def prepare() -> None:
-    """Bring front-end, database and static files up to date. Raises frontend.CannotBuild."""
+def prepare(house: House) -> None:
+    """Bring front-end, database and static files up to date. Raises CannotListen or frontend.CannotBuild."""
+    if problem := _problem(house.host, house.port):
+        raise CannotListen(f"{house.host}:{house.port}: {problem}. Choose another --port or --host.")
     frontend.build()
     call_command("migrate", interactive=False, verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
@@ -48,10 +50,8 @@ def prepare() -> None:
 def run(house: House, *, on_ready: Callable[[Group], None]) -> None:
     """Run everything until a signal ends it; ``on_ready`` is called when the pages answer.
 
-    The database stays up meanwhile, whatever the programs do. Raises CannotListen, or processes.NeverReady.
+    The database stays up meanwhile, whatever the programs do. Raises processes.NeverReady.
     """
-    if problem := _problem(house.host, house.port):
-        raise CannotListen(f"{house.host}:{house.port}: {problem}. Choose another --port or --host.")
     for connection in connections.all():
         connection.close()  # the embedded server stays: its lock is held until this process ends
     group = Group(_programs(house))

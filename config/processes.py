@@ -22,6 +22,7 @@ TICK_SECONDS = 0.1
 LONGEST_DELAY_SECONDS = 10.0
 STEADY_SECONDS = 5.0  # who lived this long is restarted at once
 TRIES_BEFORE_READY = 5
+LONGEST_WAIT_SECONDS = 180.0  # to be ready
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Program:
 
 
 class NeverReady(Exception):
-    """A program kept ending before the group was ready; the message names it."""
+    """A program kept ending before the group was ready, or it took too long; the message says which."""
 
 
 @dataclass
@@ -71,7 +72,7 @@ class Group:
         """Run until SIGINT, SIGTERM or SIGHUP, then end every program; a second signal ends them by force.
 
         ``on_ready`` is called once, when ``is_ready`` first says so. Raises NeverReady, with everything ended, if a
-        program fails five times in a row before that.
+        program fails five times in a row before that, or after three minutes.
         """
         with self._signals(), self._guarded():
             try:
@@ -86,6 +87,7 @@ class Group:
 
     def _supervise(self, is_ready: Callable[[], bool], on_ready: Callable[[], None]) -> None:
         ready = False
+        deadline = time.monotonic() + LONGEST_WAIT_SECONDS
         while not self._asked:
             for child in self._children:
                 self._look_after(child)
@@ -94,9 +96,13 @@ class Group:
                         f"{child.program.name} ended {child.failures} times in a row; its words are above."
                     )
             self._pass_on(TICK_SECONDS)
-            if not ready and is_ready():
+            if ready:
+                continue
+            if is_ready():
                 ready = True
                 on_ready()
+            elif time.monotonic() > deadline:
+                raise NeverReady(f"Not ready after {LONGEST_WAIT_SECONDS:g} seconds; what was said is above.")
 
     def _look_after(self, child: _Child) -> None:
         """Start a child that is due; note one that ended, and when to start it again."""

@@ -28,7 +28,7 @@ class Command(BaseCommand):
         opened = house.House(host=host, port=port, web_workers=workers)
         try:
             self.stdout.write("Preparing front-end, database and static files ...")
-            house.prepare()
+            house.prepare(opened)
             login = bootstrap.first_owner(
                 email=os.environ.get("TACT_OWNER_EMAIL", "owner@localhost"),
                 password=os.environ.get("TACT_OWNER_PASSWORD", ""),
