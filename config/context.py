@@ -47,8 +47,7 @@ RAIL: list[tuple[str, list[Page]]] = [
             Page("Team", "settings_team", "users-group", "t"),
             Page("API keys", "settings_keys", "key", "k"),
             Page("Sender identity", "settings_sender", "mail", "m"),
-            Page("Mail server", "settings_mail_server", "send", only_live=True),
-            Page("Mail server", "settings_mail_server", "send", "o"),
+            Page("Mail server", "settings_mail_server", "send", "o", only_live=True),
             Page("Audit log", "settings_audit", "history", "a"),
         ],
     ),
@@ -76,6 +75,15 @@ def _rail(request: HttpRequest) -> list[dict[str, Any]]:
         if links:
             groups.append({"heading": heading, "links": links})
     return groups
+
+
+def reachable(request: HttpRequest, *url_names: str) -> str | None:
+    """The path of the first of these pages that exists and that this member may open."""
+    for url_name in url_names:
+        path, action = _address(url_name)
+        if path and (action is None or access.may(request, action)):
+            return path
+    return None
 
 
 def _link(request: HttpRequest, page: Page) -> dict[str, Any] | None:

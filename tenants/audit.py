@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from tenants.models import AuditEntry, Tenant, User
 
@@ -65,7 +67,7 @@ def in_words(changes: Mapping[str, list[Any]]) -> list[Change]:
 
 
 def say(value: Any) -> str:
-    """Say one value: nothing, yes and no, a list with commas, the rest as it stands; structures as JSON."""
+    """Say one value: nothing, yes and no, a moment in the current zone, a list with commas; structures as JSON."""
     if value is None or value in ("", [], {}):
         return "nothing"
     if isinstance(value, bool):
@@ -74,6 +76,9 @@ def say(value: Any) -> str:
         return ", ".join(value)
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False)
+    moment = parse_datetime(value) if isinstance(value, str) and "T" in value else None
+    if moment and timezone.is_aware(moment):
+        return f"{timezone.localtime(moment):%-d %b %Y, %H:%M}"
     return str(value)
 
 

@@ -16,8 +16,8 @@ from tenants.models import ApiKey, Tenant, User
 
 PREFIX = {ApiKey.Kind.WRITE: "wk_", ApiKey.Kind.SECRET: "sk_"}
 SCOPES = {
-    "ingest": "Send people and events in",
-    "read": "Read people, segments, campaigns and results",
+    "ingest": "Send data in",
+    "read": "Read people, campaigns and results",
     "edit": "Draft segments and campaigns",
     "launch": "Launch, pause and stop campaigns",
     "send": "Send transactional messages",

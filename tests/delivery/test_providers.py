@@ -122,3 +122,9 @@ def test_a_sandboxs_page_offers_no_mail_server(client_of):
     owners = client_of(Role.OWNER)
     assert "never leaves this machine" in owners.post(reverse("settings_mail_server"), GIVEN).content.decode()
     assert not Provider.objects.exists()
+
+
+def test_the_rail_leads_to_the_mail_server_of_live_tenants_only(client_of, live: Tenant):
+    link = reverse("settings_mail_server")
+    assert link in client_of(Role.OWNER, of=live).get(reverse("home")).content.decode()
+    assert link not in client_of(Role.OWNER).get(reverse("home")).content.decode()
