@@ -21,12 +21,13 @@ class Scope:
     ids: list[int] | None = None
     between: tuple[int, int] | None = None
     document: Fragment | None = None
-    joins: dict[Fragment, str] = field(default_factory=dict)
+    joins: list[Fragment] = field(default_factory=list)
 
     def joined(self, members: Fragment) -> Fragment:
         """Join a SELECT of distinct ``profile_id``; return what is NULL for those not in it."""
-        alias = self.joins.setdefault(members, f"s{len(self.joins) + 1}")
-        return identifier(f"{alias}.profile_id")
+        if members not in self.joins:
+            self.joins.append(members)
+        return identifier(f"s{self.joins.index(members)}.profile_id")
 
     def only(self, column: str) -> Fragment:
         """Return `` AND ...`` that keeps ``column``, a profile's id, to those asked about; empty if all are."""

@@ -39,8 +39,8 @@ def members(
 def _members(rule: Any, scope: Scope) -> Fragment:
     condition = schema.parse(rule).sql(scope)
     joins = [
-        sql(f" LEFT JOIN ({{}}) {alias} ON {alias}.profile_id = p.id", members)
-        for members, alias in scope.joins.items()
+        sql(f" LEFT JOIN ({{}}) s{number} ON s{number}.profile_id = p.id", members)
+        for number, members in enumerate(scope.joins)
     ]
     return sql(
         "SELECT p.id FROM audiences_profile p{} WHERE p.tenant_id = {} AND p.merged_into_id IS NULL"

@@ -1,0 +1,224 @@
+"""A handful of people with every oddity that data brings, and short ways to write rules about them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+from audiences import facts, partitions
+from audiences.models import Event, Profile
+from audiences.rules import memory, sql
+from tenants.models import Tenant
+
+NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
+TICK = timedelta(microseconds=1)
+
+PEOPLE: dict[str, dict[str, Any]] = {
+    "ada": {
+        "first_name": "Ada",
+        "city": "Paris",
+        "country": "FR",
+        "language": "fr",
+        "latitude": 48.85,
+        "last_seen_at": NOW - timedelta(days=1),
+        "created_at": datetime(2026, 1, 1, tzinfo=UTC),
+        "consent": {"email": "subscribed", "topic:jazz": "opted_in"},
+        "attributes": {
+            "plan": "pro",
+            "age": 36,
+            "score": 0.1,
+            "is_member": True,
+            "genres": ["wine", "jazz", 7],
+            "address": {"zip": "75001", "geo": {"floor": 3}},
+            "birthday": "1990-05-01",
+            "renews_at": "2026-07-01T00:00:00+02:00",
+            "email": "shadow@example.test",
+        },
+    },
+    "ben": {
+        "first_name": "Ben",
+        "city": "Lyon",
+        "country": "FR",
+        "language": "en",
+        "latitude": -10,
+        "last_seen_at": NOW - timedelta(days=14),
+        "created_at": datetime(2026, 5, 31, 23, 59, 59, 999999, tzinfo=UTC),
+        "consent": {"email": "unsubscribed"},
+        "attributes": {
+            "plan": "basic",
+            "age": "36",
+            "score": 12,
+            "is_member": False,
+            "genres": [],
+            "address": {"zip": 75001},
+            "birthday": "30 February",
+            "renews_at": "2026-06-15T12:00:00Z",
+        },
+    },
+    "cleo": {
+        "first_name": "Cleo",
+        "language": "pt-BR",
+        "last_seen_at": NOW - timedelta(days=14) - TICK,
+        "created_at": datetime(2026, 6, 1, tzinfo=UTC),
+        "attributes": {
+            "plan": None,
+            "age": 36.0,
+            "score": 1e23,
+            "is_member": "true",
+            "genres": "wine",
+            "address": "75001",
+            "birthday": "2024-02-29",
+            "renews_at": "2026-06-15T11:59:59.9999999Z",
+        },
+    },
+    "dan": {
+        "first_name": "Dan",
+        "city": "paris",
+        "created_at": datetime(2026, 6, 10, tzinfo=UTC),
+        "attributes": {
+            "age": 37,
+            "genres": [["wine"], {"wine": 1}, None],
+            "address": [{"zip": "75001"}],
+            "birthday": "2023-02-29",
+            "renews_at": 1781524800,
+        },
+    },
+    "eve": {
+        "first_name": "Ève",
+        "city": "KÖLN",
+        "created_at": datetime(2026, 6, 11, tzinfo=UTC),
+        "attributes": {
+            "100%": "50% off",
+            "saying": 'O\'Neil said "x" \\ %s; DROP TABLE audiences_event; --',
+            "it's": {'"odd"': "a\\b"},
+            "moji": "👩🏽‍🚀 東京 İstanbul",
+            "blank": "",
+            "zero": 0,
+            "big": 12345678901234567890,
+        },
+    },
+}
+
+# Who did what: (event, when, properties).
+DONE: dict[str, list[tuple[str, datetime, dict[str, Any]]]] = {
+    "ada": [
+        ("Order Completed", NOW - timedelta(days=200), {"total": 20, "currency": "EUR"}),
+        ("Order Completed", NOW - timedelta(days=30), {"total": 50, "currency": "EUR", "items": ["cd"]}),
+        (
+            "Order Completed",
+            NOW - timedelta(days=10),
+            {"total": 60, "currency": "EUR", "items": ["cd", "lp"]},
+        ),
+        ("Order Completed", NOW - timedelta(hours=1), {"total": 70, "currency": "USD", "ship": {"to": "FR"}}),
+        ("Cart Viewed", NOW - timedelta(hours=2), {}),
+    ],
+    "ben": [
+        ("Order Completed", NOW - timedelta(days=30) - TICK, {"total": "60", "currency": "EUR"}),
+        ("Cart Viewed", NOW - timedelta(days=3), {"from": "100% page"}),
+        ("Cart Viewed", NOW - timedelta(days=2), {}),
+    ],
+    "cleo": [
+        ("Cart Viewed", NOW, {"total": None}),
+        (
+            "Order Completed",
+            datetime(2026, 5, 31, 23, 59, 59, tzinfo=UTC),
+            {"total": 60.0, "currency": "GBP"},
+        ),
+    ],
+    "dan": [
+        ("Order Completed", NOW + TICK, {"total": 99}),
+        ("Signed Up", datetime(2026, 6, 1, tzinfo=UTC), {"plan": "pro"}),
+    ],
+    "eve": [('100% "Odd\'s" \\ Event', NOW - timedelta(days=1), {"100%": "%s"})],
+}
+EVERYONE = frozenset(PEOPLE)
+
+TOTALS = """
+INSERT INTO audiences_eventtotal (tenant_id, profile_id, name, count, first_at, last_at, last_properties)
+SELECT tenant_id, profile_id, name, count(*), min(occurred_at), max(occurred_at),
+       (array_agg(properties ORDER BY occurred_at DESC, id DESC))[1]
+FROM audiences_event WHERE tenant_id = %s GROUP BY tenant_id, profile_id, name
+"""
+
+
+def store_events(tenant: Tenant, events: list[Event]) -> None:
+    """Store events with their totals, as ingestion would."""
+    partitions.ensure_months("audiences_event", [event.occurred_at for event in events])
+    Event.objects.bulk_create(events)
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM audiences_eventtotal WHERE tenant_id = %s", [tenant.pk])
+        cursor.execute(TOTALS, [tenant.pk])
+
+
+def populate(tenant: Tenant, other_tenant: Tenant) -> dict[str, Profile]:
+    """Store the people and what they did; beside them Adas that no rule may find: merged, erased, another tenant's."""
+    people = {name: Profile(tenant=tenant, **fields) for name, fields in PEOPLE.items()}
+    Profile.objects.bulk_create(people.values())
+    ada = people["ada"]
+    twins = [
+        Profile(tenant=tenant, merged_into=ada, **PEOPLE["ada"]),
+        Profile(tenant=tenant, erased_at=NOW, **PEOPLE["ada"]),
+        Profile(tenant=other_tenant, **PEOPLE["ada"]),
+    ]
+    Profile.objects.bulk_create(twins)
+    done = [(people[name], event) for name, events in DONE.items() for event in events]
+    done += [(twin, event) for twin in twins for event in DONE["ada"]]
+    events = [
+        Event(
+            tenant=who.tenant, profile=who, name=name, occurred_at=at, received_at=NOW, properties=properties
+        )
+        for who, (name, at, properties) in done
+    ]
+    store_events(tenant, events)
+    return people
+
+
+def found_by_sql(rule: Any, tenant: Tenant, people: dict[str, Profile], **only: Any) -> set[str]:
+    query = sql.members(rule, tenant_id=tenant.pk, now=NOW, **only)
+    names = {profile.pk: name for name, profile in people.items()}
+    with connection.cursor() as cursor:
+        cursor.execute(query.sql, query.params)
+        return {names.get(id_, f"stranger {id_}") for (id_,) in cursor.fetchall()}
+
+
+def found_in_memory(rule: Any, tenant: Tenant, people: dict[str, Profile]) -> set[str]:
+    ids = [profile.pk for profile in people.values()]
+    known = facts.load(tenant_id=tenant.pk, ids=ids, rules=[rule], now=NOW)
+    return {name for name, profile in people.items() if memory.matches(rule, known[profile.pk], now=NOW)}
+
+
+def attribute(name: str, operator: str, *value: Any, **more: Any) -> dict[str, Any]:
+    return {
+        "on": "attribute",
+        "name": name,
+        "operator": operator,
+        **({"value": value[0]} if value else {}),
+        **more,
+    }
+
+
+def property_(name: str, operator: str, *value: Any, **more: Any) -> dict[str, Any]:
+    return attribute(name, operator, *value, **more) | {"on": "property"}
+
+
+def consent(subject: str, operator: str, *value: Any, **more: Any) -> dict[str, Any]:
+    rule = attribute("", operator, *value, **more) | {"on": "consent", "subject": subject}
+    return {key: value for key, value in rule.items() if key != "name"}
+
+
+def event(name: str, **more: Any) -> dict[str, Any]:
+    return {"on": "event", "name": name} | {
+        {"from_": "from"}.get(key, key): value for key, value in more.items()
+    }
+
+
+def segment(id_: Any, **more: Any) -> dict[str, Any]:
+    return {"on": "segment", "id": str(id_)} | {
+        {"in_": "in"}.get(key, key): value for key, value in more.items()
+    }
+
+
+def bucket(low: int, high: int, salt: int = 7) -> dict[str, Any]:
+    return {"on": "bucket", "salt": salt, "from": low, "to": high}
