@@ -31,7 +31,7 @@ def icon(name: str, classes: str = "") -> SafeString:
 @register.simple_tag(takes_context=True)
 def when(context: RequestContext, moment: datetime | None, otherwise: str = "never") -> str:
     """How long ago or until, by the tenant's clock; the exact time in the tenant's zone shows on hover."""
-    if moment is None:
+    if not moment:  # None, or nothing of that name
         return otherwise
     tenant = context.get("tenant")
     local = moment.astimezone(ZoneInfo(tenant.timezone if tenant else "UTC"))
