@@ -4,6 +4,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
+from itertools import zip_longest
 from typing import Any
 
 from liquid.ast import Node
@@ -133,7 +134,7 @@ def _problems(text: str, tokens: list[Token], env: Liquid, places: Places) -> It
 
 
 def _with_expressions(tokens: list[Token]) -> Iterator[tuple[Token, Token | None]]:
-    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+    for token, following in zip_longest(tokens, tokens[1:]):
         if token.kind in (TOKEN_OUTPUT, TOKEN_TAG):
             has_one = following is not None and following.kind == TOKEN_EXPRESSION
             yield token, following if has_one else None

@@ -12,22 +12,28 @@ SCALARS = (None, "", "  ", "one", "two", "<b>", 3, 0, 2.5, True, False)
 
 
 class Grammar:
-    def __init__(self, seed: int, *, paths: tuple[str, ...] = PATHS) -> None:
+    """Few paths a template, so that its conditions are often about what it prints."""
+
+    def __init__(self, seed: int) -> None:
         self.random = Random(seed)
-        self.paths = paths
+        self.paths = self.random.sample(PATHS, 3)
+        self.sparse = self.random.choice((0.3, 0.5, 0.9))
 
     def template(self) -> str:
         text = "".join(self.assignment(name) for name in ("x", "y") if self.random.random() < 0.8)
         return text + self.body(depth=3)
 
     def person(self) -> dict[str, Any]:
-        profile = {name: self.random.choice(SCALARS) for name in "abc" if self.random.random() < 0.7}
-        event: dict[str, Any] = {"b": self.random.choice(SCALARS)} if self.random.random() < 0.7 else {}
+        profile = {name: self.scalar() for name in "abc"}
+        event: dict[str, Any] = {"b": self.scalar()}
         if self.random.random() < 0.5:
-            profile["deep"] = {"a": self.random.choice(SCALARS)}
-        if self.random.random() < 0.7:
+            profile["deep"] = {"a": self.scalar()}
+        if self.random.random() < 0.8:
             event["items"] = [{"name": name} for name in self.random.sample("ijk", self.random.randint(0, 3))]
         return {"profile": profile, "event": event}
+
+    def scalar(self) -> Any:
+        return None if self.random.random() < self.sparse else self.random.choice(SCALARS)
 
     def body(self, depth: int) -> str:
         return "".join(self.node(depth) for _ in range(self.random.randint(0, 3)))
