@@ -17,6 +17,7 @@ from django.urls import NoReverseMatch, reverse
 from config import context, frontend
 from tenants.models import Tenant
 from tenants.roles import Role
+from tests.conftest import PASSWORD
 
 ROOT = Path(settings.BASE_DIR)
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
@@ -223,3 +224,11 @@ def test_moments_are_told_from_the_tenants_now(tenant: Tenant, now, seconds, wor
 def test_a_page_of_a_list_keeps_the_filters():
     request = RequestFactory().get("/people/?q=ana&page=2")
     assert Template('{% page_url "page" 3 %}').render(Context({"request": request})) == "?q=ana&amp;page=3"
+
+
+def test_a_member_can_switch_on_two_factor_sign_in(client_of: Callable[..., Client]):
+    client = client_of()
+    client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+    page = client.get(reverse("mfa_activate_totp"))
+    assert page.status_code == 200
+    assert 'class="qr"' in page.content.decode()
