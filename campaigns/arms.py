@@ -1,0 +1,251 @@
+"""Who falls to which arm: control first, then the groups in order, then the default variant; the same every time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from hashlib import blake2b
+from itertools import accumulate
+from typing import Any
+
+from audiences import buckets, segments
+from campaigns.models import Content, Variant, Version
+
+CONTROL = "control"  # the control group's name as an arm; no variant's key can be it
+
+Rule = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A content as choosing sees it."""
+
+    id: int
+    channel: str
+    language: str  # empty: for every language
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A variant as choosing sees it."""
+
+    key: str
+    weight: int
+    contents: tuple[Words, ...]
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What any of its contents cannot do without, each once, in the order met."""
+        return tuple(dict.fromkeys(need for words in self.contents for need in words.needs))
+
+    def content(self, channel: str) -> Words | None:
+        """The words for a channel, or None if the variant says nothing there."""
+        return next((words for words in self.contents if words.channel == channel), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Variants that share a rule, and split those it takes by weight."""
+
+    name: str  # the same while the rule is; what ``Entry.shares`` is keyed by
+    rule: Rule | None  # none: everybody
+    ways: tuple[Way, ...]
+    needs: tuple[str, ...]  # of all its variants together: who lacks one must not shift the others' shares
+    ends: tuple[int, ...]  # the bucket each variant's share ends before
+
+    def at(self, bucket: int) -> Way:
+        """The variant whose share holds the bucket (0 to 9999)."""
+        return next(way for way, end in zip(self.ways, self.ends, strict=True) if bucket < end)
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """All of a version that choosing needs. Read once, used for any number of profiles."""
+
+    version_id: int
+    campaign_id: int
+    control_percent: int
+    control_salt: int
+    share_salt: int
+    groups: tuple[Group, ...]
+    default: Way | None
+
+    @property
+    def rules(self) -> list[Rule]:
+        """The groups' rules: what ``audiences.facts.load`` has to load facts for."""
+        return [group.rule for group in self.groups if group.rule is not None]
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """Every variant that somebody can fall to."""
+        found = tuple(way for group in self.groups for way in group.ways)
+        return (*found, self.default) if self.default else found
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What ``Entry`` remembers of a profile in a campaign. None in its place: the profile was never decided."""
+
+    is_control: bool
+    shares: Mapping[str, str]  # group's name -> variant's key
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One group in the order tried, and why it took the profile or did not."""
+
+    group: str
+    matched: bool
+    lacks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Where a profile falls.
+
+    ``way`` is None when no variant takes it; ``reason`` then says ``lacks_data`` or ``no_variant``. A control
+    profile has the variant it would have got, so that the later gates treat both sides alike.
+    """
+
+    is_control: bool
+    way: Way | None
+    share: tuple[str, str] | None  # to be kept in ``Entry.shares``; None where nothing was shared out
+    reason: str
+    lacks: tuple[str, ...]  # in groups whose rule matched, in order
+    tried: tuple[Tried, ...]
+
+    @property
+    def arm(self) -> str:
+        """What ``Delivery.arm`` says: a variant's key, ``control``, or nothing."""
+        if self.way is None:
+            return ""
+        return CONTROL if self.is_control else self.way.key
+
+
+def load(version: Version, *, unsaved: Mapping[int, Sequence[str]] | None = None) -> Spec:
+    """Read a version's arms. A draft's segments are taken as they are at this moment; a launched version's are frozen.
+
+    ``unsaved`` holds needs that replace a content's stored ones, by its id: what a preview of unsaved words asks with.
+    """
+    variants = list(
+        version.variants.select_related("segment").prefetch_related("contents").order_by("position", "id")
+    )
+    campaign = version.campaign
+    for content in (content for variant in variants for content in variant.contents.all()):
+        content.needs = list((unsaved or {}).get(content.pk, content.needs))
+    return Spec(
+        version_id=version.pk,
+        campaign_id=campaign.pk,
+        control_percent=campaign.control_percent,
+        control_salt=salt(campaign.salt, "control"),
+        share_salt=salt(campaign.salt, "share"),
+        groups=_groups(version, [variant for variant in variants if not variant.is_default]),
+        default=next((_way(variant) for variant in variants if variant.is_default), None),
+    )
+
+
+def salt(campaign_salt: int, purpose: str) -> int:
+    """Return the salt for one purpose: who is in the control group says nothing about who gets which variant."""
+    digest = blake2b(f"{purpose}:{campaign_salt}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) >> 1  # PostgreSQL's bigint has a sign
+
+
+def rule_of(variant: Variant) -> Rule | None:
+    """Return the rule that decides for a variant, segments written out; None lets everybody in."""
+    if variant.version.launched_at is None and variant.segment is not None:
+        return segments.resolve(variant.segment.rule)
+    return variant.rule
+
+
+def _way(variant: Variant) -> Way:
+    return Way(variant.key, variant.weight, tuple(_words(content) for content in variant.contents.all()))
+
+
+def _words(content: Content) -> Words:
+    return Words(content.pk, content.channel, content.language, tuple(content.needs))
+
+
+def _groups(version: Version, variants: Sequence[Variant]) -> tuple[Group, ...]:
+    rules: dict[str, Rule | None] = {}
+    ways: dict[str, list[Way]] = {}
+    for variant in variants:
+        variant.version = version  # known already: not asked for again, row by row
+        rule = rule_of(variant)
+        name = _name(rule)
+        rules[name] = rule
+        ways.setdefault(name, []).append(_way(variant))
+    made = [group(name, rules[name], found) for name, found in ways.items()]
+    return tuple(made_group for made_group in made if made_group.ways)
+
+
+def _name(rule: Rule | None) -> str:
+    if rule is None:
+        return "everyone"
+    return blake2b(json.dumps(rule, sort_keys=True).encode(), digest_size=6).hexdigest()
+
+
+def group(name: str, rule: Rule | None, ways: Sequence[Way]) -> Group:
+    """Make a group of variants; those of weight 0 get nobody and ask for nothing."""
+    weighted = tuple(way for way in ways if way.weight > 0)
+    total = sum(way.weight for way in weighted)
+    needs = dict.fromkeys(need for way in weighted for need in way.needs)
+    ends = tuple(buckets.COUNT * reached // total for reached in accumulate(way.weight for way in weighted))
+    return Group(name, rule, weighted, tuple(needs), ends)
+
+
+def choose(
+    spec: Spec,
+    *,
+    profile_id: int,
+    standing: Standing | None,
+    matches: Callable[[Rule], bool],
+    lacks: Callable[[Sequence[str]], Sequence[str]],
+) -> Choice:
+    """Return the arm of one profile. Pure; a profile once in the control group stays there.
+
+    ``matches`` says whether a group's rule holds for the profile, ``lacks`` which of some needs it does not meet.
+    """
+    tried: list[Tried] = []
+    chosen = partial(Choice, is_control=_is_control(spec, profile_id, standing))
+    for candidate in spec.groups:
+        attempt = _try(candidate, matches, lacks)
+        tried.append(attempt)
+        if attempt.matched and not attempt.lacks:
+            way = _share(candidate, spec, profile_id, standing)
+            return chosen(way=way, share=(candidate.name, way.key), reason="", lacks=(), tried=tuple(tried))
+    missing = tuple(dict.fromkeys(need for attempt in tried for need in attempt.lacks))
+    if spec.default:
+        return chosen(way=spec.default, share=None, reason="", lacks=missing, tried=tuple(tried))
+    reason = "lacks_data" if missing else "no_variant"
+    return chosen(way=None, share=None, reason=reason, lacks=missing, tried=tuple(tried))
+
+
+def _try(
+    candidate: Group, matches: Callable[[Rule], bool], lacks: Callable[[Sequence[str]], Sequence[str]]
+) -> Tried:
+    if candidate.rule is not None and not matches(candidate.rule):
+        return Tried(candidate.name, matched=False)
+    return Tried(candidate.name, matched=True, lacks=tuple(lacks(candidate.needs)))
+
+
+def _is_control(spec: Spec, profile_id: int, standing: Standing | None) -> bool:
+    if standing is not None:
+        return standing.is_control
+    if not spec.control_percent:
+        return False  # the common case costs no hash
+    return buckets.bucket(profile_id, spec.control_salt) < spec.control_percent * buckets.COUNT // 100
+
+
+def _share(candidate: Group, spec: Spec, profile_id: int, standing: Standing | None) -> Way:
+    """The variant kept from before, if the group still has it; a group's name changes with its rule, so any will do."""
+    if len(candidate.ways) == 1:
+        return candidate.ways[0]
+    kept = standing.shares if standing else {}
+    by_key = {way.key: way for way in candidate.ways}
+    for key in (kept.get(candidate.name, ""), *kept.values()):
+        if key in by_key:
+            return by_key[key]
+    return candidate.at(buckets.bucket(profile_id, spec.share_salt))

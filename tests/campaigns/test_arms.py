@@ -1,0 +1,194 @@
+"""Who falls to which arm: a table of cases, shares that keep to their weights, campaigns independent of each other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from campaigns import arms
+from campaigns.arms import Choice, Spec, Standing, Way, Words, group
+
+PEOPLE = range(1, 20_001)
+VIP = {"on": "attribute", "name": "is_vip", "operator": "is", "value": True}
+BERLIN = {"on": "attribute", "name": "city", "operator": "is", "value": "Berlin"}
+
+
+def way(key: str, weight: int = 50, *needs: str) -> Way:
+    return Way(key, weight, (Words(ord(key[0]), "email", "", needs),))
+
+
+def spec(*groups: arms.Group, default: Way | None = None, control: int = 0, salt: int = 7) -> Spec:
+    return Spec(1, 1, control, arms.salt(salt, "control"), arms.salt(salt, "share"), groups, default)
+
+
+def everyone(*ways: Way) -> arms.Group:
+    return group("everyone", None, ways)
+
+
+def only(rule: dict[str, Any], *ways: Way) -> arms.Group:
+    return group(str(rule["value"]), rule, ways)
+
+
+@dataclass
+class Person:
+    """One profile as far as choosing looks at it."""
+
+    fits: Sequence[dict[str, Any]] = ()
+    has: set[str] = field(default_factory=set)
+    standing: Standing | None = None
+    id: int = 1
+
+    def choose(self, which: Spec) -> Choice:
+        return arms.choose(
+            which,
+            profile_id=self.id,
+            standing=self.standing,
+            matches=lambda rule: rule in self.fits,
+            lacks=lambda needs: [need for need in needs if need not in self.has],
+        )
+
+
+NAME, CITY = "profile.first_name", "profile.city"
+HELD = Standing(is_control=True, shares={})
+FREE = Standing(is_control=False, shares={})
+A, B = way("a"), way("b")
+NAMED = way("a", 50, NAME)
+DEFAULT = way("d", 50)
+
+CASES = {
+    "one variant takes everybody": (spec(everyone(A)), Person(), "a"),
+    "no variant at all": (spec(), Person(), ""),
+    "only a default": (spec(default=DEFAULT), Person(), "d"),
+    "weight 0 gets nobody": (spec(everyone(way("a", 0), B)), Person(), "b"),
+    "the rule holds": (spec(only(VIP, A), everyone(B)), Person([VIP]), "a"),
+    "the rule does not hold": (spec(only(VIP, A), everyone(B)), Person(), "b"),
+    "the first rule that holds wins": (spec(only(VIP, A), only(BERLIN, B)), Person([VIP, BERLIN]), "a"),
+    "the second, if only that holds": (spec(only(VIP, A), only(BERLIN, B)), Person([BERLIN]), "b"),
+    "no rule holds and there is no default": (spec(only(VIP, A)), Person(), ""),
+    "no rule holds and there is a default": (spec(only(VIP, A), default=DEFAULT), Person(), "d"),
+    "has what is needed": (spec(everyone(NAMED)), Person(has={NAME}), "a"),
+    "lacks it and there is nothing else": (spec(everyone(NAMED)), Person(), ""),
+    "lacks it and falls to the default": (spec(everyone(NAMED), default=DEFAULT), Person(), "d"),
+    "lacks it and falls to the next group": (spec(only(VIP, NAMED), everyone(B)), Person([VIP]), "b"),
+    "has one need of two": (spec(everyone(way("a", 50, NAME, CITY)), default=DEFAULT), Person(has={NAME}), "d"),
+    "has both needs": (spec(everyone(way("a", 50, NAME, CITY)), default=DEFAULT), Person(has={NAME, CITY}), "a"),
+    "a group asks for what any of its variants needs": (
+        spec(everyone(way("a", 1, NAME), way("b", 1000)), default=DEFAULT), Person(), "d",
+    ),
+    "a variant of weight 0 asks for nothing": (spec(everyone(way("a", 0, NAME), B)), Person(), "b"),
+    "control 0 holds nobody": (spec(everyone(A), control=0), Person(), "a"),
+    "once in the control group, always": (spec(everyone(A), control=0), Person(standing=HELD), "control"),
+    "once out of it, never in": (spec(everyone(A), control=50), Person(standing=FREE, id=1), "a"),
+    "control whom no variant takes is not held out": (spec(only(VIP, A)), Person(standing=HELD), ""),
+    "control who lacks data is not held out": (spec(everyone(NAMED)), Person(standing=HELD), ""),
+    "control whom the default takes is held out": (
+        spec(everyone(NAMED), default=DEFAULT), Person(standing=HELD), "control",
+    ),
+    "a share is kept": (spec(everyone(A, B)), Person(standing=Standing(False, {"everyone": "b"})), "b"),
+    "a share is kept whatever the weights become": (
+        spec(everyone(way("a", 1000), way("b", 1))), Person(standing=Standing(False, {"everyone": "b"})), "b",
+    ),
+    "a share is kept when the group's rule changes": (
+        spec(only(VIP, A, B)), Person([VIP], standing=Standing(False, {"everyone": "b"})), "b",
+    ),
+    "a share of a variant that is gone is drawn anew": (
+        spec(everyone(A)), Person(standing=Standing(False, {"everyone": "z"})), "a",
+    ),
+    "a share of a variant that now has weight 0 is drawn anew": (
+        spec(everyone(A, way("b", 0))), Person(standing=Standing(False, {"everyone": "b"})), "a",
+    ),
+    "each group remembers its own share": (
+        spec(only(VIP, A, B), everyone(way("x"), way("y"))),
+        Person([VIP], standing=Standing(False, {"everyone": "y", "True": "b"})), "b",
+    ),
+    "which group is decided anew": (
+        spec(only(VIP, A), everyone(way("x"))), Person(standing=Standing(False, {"True": "a"})), "x",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("which", "person", "arm"), CASES.values(), ids=CASES.keys())
+def test_the_table_of_arms(which: Spec, person: Person, arm: str) -> None:
+    assert person.choose(which).arm == arm
+
+
+def test_who_gets_nothing_is_told_why() -> None:
+    lacking = Person().choose(spec(everyone(way("a", 50, NAME, CITY))))
+    assert (lacking.reason, lacking.lacks) == ("lacks_data", (NAME, CITY))
+    unmeant = Person().choose(spec(only(VIP, NAMED)))
+    assert (unmeant.reason, unmeant.lacks) == ("no_variant", ())
+
+
+def test_the_default_says_what_was_lacking() -> None:
+    choice = Person().choose(spec(everyone(NAMED), default=DEFAULT))
+    assert (choice.arm, choice.lacks, choice.reason) == ("d", (NAME,), "")
+
+
+def test_each_group_tried_is_kept_in_order() -> None:
+    choice = Person([VIP]).choose(spec(only(BERLIN, A), only(VIP, NAMED), everyone(B)))
+    assert [(one.group, one.matched, one.lacks) for one in choice.tried] == [
+        ("Berlin", False, ()),
+        ("True", True, (NAME,)),
+        ("everyone", True, ()),
+    ]
+
+
+def test_a_control_profile_knows_what_it_would_have_got() -> None:
+    choice = Person(standing=HELD).choose(spec(everyone(A)))
+    assert choice.arm == "control"
+    assert choice.way is not None
+    assert choice.way.content("email") == A.contents[0]
+
+
+def shared_out(which: Spec) -> list[str]:
+    return [Person(id=id_).choose(which).arm for id_ in PEOPLE]
+
+
+def within_limits(found: int, share: float) -> bool:
+    """Within four standard deviations of a binomial: false alarms come once in 16,000 times."""
+    expected = len(PEOPLE) * share
+    return abs(found - expected) <= 4 * (expected * (1 - share)) ** 0.5
+
+
+@pytest.mark.parametrize("weights", [(50, 50), (1, 2, 7), (100, 0), (333, 333, 334), (1, 999)])
+def test_shares_keep_to_their_weights(weights: tuple[int, ...]) -> None:
+    keys = "abc"[: len(weights)]
+    found = Counter(shared_out(spec(everyone(*map(way, keys, weights)))))
+    for key, weight in zip(keys, weights, strict=True):
+        assert within_limits(found[key], weight / sum(weights)), (key, found)
+
+
+@pytest.mark.parametrize("percent", [1, 10, 50])
+def test_the_control_group_is_as_large_as_set(percent: int) -> None:
+    found = Counter(shared_out(spec(everyone(A), control=percent)))
+    assert within_limits(found["control"], percent / 100)
+
+
+def test_the_control_group_takes_from_all_variants_alike() -> None:
+    """Another salt for the shares: else control would be cut from one variant's end of the buckets."""
+    found = Counter(shared_out(spec(everyone(A, B), control=20)))
+    assert within_limits(found["a"], 0.4)
+    assert within_limits(found["b"], 0.4)
+
+
+def test_two_campaigns_are_shared_out_independently() -> None:
+    ones = shared_out(spec(everyone(A, B), salt=1))
+    others = shared_out(spec(everyone(A, B), salt=2))
+    for pair, found in Counter(zip(ones, others, strict=True)).items():
+        assert within_limits(found, 0.25), (pair, found)
+
+
+def test_the_same_campaign_is_shared_out_the_same_every_time() -> None:
+    assert shared_out(spec(everyone(A, B), control=10)) == shared_out(spec(everyone(A, B), control=10))
+
+
+def test_weights_that_change_move_only_those_at_the_border() -> None:
+    """Without any memory 50/50 to 60/40 moves a tenth, not half."""
+    before = shared_out(spec(everyone(way("a", 50), way("b", 50))))
+    after = shared_out(spec(everyone(way("a", 60), way("b", 40))))
+    moved = sum(one != other for one, other in zip(before, after, strict=True))
+    assert within_limits(moved, 0.1)
