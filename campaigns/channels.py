@@ -1,0 +1,131 @@
+"""The channels there are: each brings its own form, compiling, preview and test send; nothing here knows a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+from django import forms
+
+from audiences.models import Profile
+from tenants.models import Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What keeps a content from being launched, said to its author. Lines and columns count from 1; 0: all of it."""
+
+    field: str
+    message: str
+    line: int = 0
+    column: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A content's fields made ready to be filled for many people.
+
+    ``parts`` is ``Content.parts``: name -> {"text", "output"} as the renderer takes them, and what else the channel
+    wants to remember of a part. ``notes`` tell the author what was done without being asked.
+    """
+
+    parts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    needs: list[str] = field(default_factory=list)
+    variables: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """Words to begin with."""
+
+    key: str
+    label: str
+    description: str
+    fields: dict[str, str]
+
+
+class TestNotSent(Exception):
+    """A test message was not handed over; the words say why and what to do."""
+
+    __test__ = False  # no test class, whatever pytest thinks of the name
+
+
+class Channel(Protocol):
+    """One way to reach a person."""
+
+    kind: str
+    label: str
+    icon: str
+    preview_template: str  # shows what ``preview`` returns, as ``shown``
+
+    def form(self, data: Mapping[str, Any] | None = None, *, fields: Mapping[str, Any]) -> forms.Form:
+        """The form of ``Content.fields``; its ``cleaned_data`` is what gets stored."""
+        ...
+
+    def starters(self) -> Sequence[Starter]:
+        """What a new content may begin with; the first is what it begins with."""
+        ...
+
+    def compile(self, fields: Mapping[str, Any], *, is_marketing: bool) -> Compiled:
+        """Check the fields and make them ready. Never raises for what an author may write."""
+        ...
+
+    def finished(self, parts: Mapping[str, Any], rendered: Mapping[str, str]) -> dict[str, str]:
+        """Return one person's message from what the renderer made of ``parts``; the last step before sending."""
+        ...
+
+    def preview(self, message: Mapping[str, str], *, tenant: Tenant, to: str) -> Any:
+        """What ``preview_template`` shows of a finished message."""
+        ...
+
+    def page(self, message: Mapping[str, str], *, is_dark: bool = False) -> str:
+        """The message as a document of its own, for a frame without scripts."""
+        ...
+
+    def address(self, profile: Profile) -> str:
+        """Where the profile is reached; empty if nowhere."""
+        ...
+
+    def reachable_sql(self, alias: str, *, is_marketing: bool) -> str:
+        """A condition on a row of profiles called ``alias``: has an address that may be sent to.
+
+        Consent counts for marketing only, suppression always: as the pipeline's gates have it.
+
+        Every table it asks is asked for ``alias``'s tenant only. It has no parameters.
+        """
+        ...
+
+    def sender_problems(self, tenant: Tenant, *, is_marketing: bool) -> list[str]:
+        """What the tenant still has to set before anything may leave on this channel."""
+        ...
+
+    def send_test(self, message: Mapping[str, str], *, tenant: Tenant, to: str) -> str:
+        """Hand one finished message to ``to``, marked as a test, and return what to tell the sender.
+
+        Raises TestNotSent.
+        """
+        ...
+
+
+_channels: dict[str, Channel] = {}
+
+
+def register(channel: Channel) -> None:
+    """Make a channel known; the same kind again replaces it."""
+    _channels[channel.kind] = channel
+
+
+def get(kind: str) -> Channel:
+    """Return the channel of a kind. Raises KeyError for one nobody registered."""
+    return _channels[kind]
+
+
+def all() -> list[Channel]:  # read as channels.all()
+    """Every channel, in the order they were registered."""
+    return list(_channels.values())

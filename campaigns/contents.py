@@ -1,0 +1,155 @@
+"""A variant's words: checked and compiled when saved, filled by the one renderer for previews, tests and real sends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from audiences import facts as audience_facts
+from audiences.facts import Facts
+from campaigns import channels, versions
+from campaigns.channels import Compiled, Problem
+from campaigns.liquid.renderer import shared as renderer
+from campaigns.liquid.values import unmet
+from campaigns.liquid.wire import Refused, Rendered, Source, Template
+from campaigns.models import Campaign, Content, Variant
+from tenants.models import Tenant, User
+
+NOT_HERE = {  # roots that only triggered campaigns and sources bring
+    "event": "nothing triggers this campaign, so there is no event to read from",
+    "source": "no source is set up for this campaign",
+}
+
+
+class DefaultNeeds(Exception):
+    """The default variant is for those who lack data, so it cannot need any. ``needs`` says what it asked for."""
+
+    def __init__(self, needs: Sequence[str]) -> None:
+        super().__init__(
+            f"The default variant goes to people who lack data, so it cannot need any. It needs {', '.join(needs)}: "
+            "give each a default, or put it inside an if."
+        )
+        self.needs = list(needs)
+
+
+class ChangedMeanwhile(Exception):
+    """Somebody else saved these words since they were opened."""
+
+
+def save(
+    *, variant: Variant, channel: str, fields: Mapping[str, Any], actor: User, seen_at: datetime | None = None
+) -> tuple[Content, Compiled]:
+    """Store a variant's words on a channel, compiled; return them with what compiling found.
+
+    Words with problems are stored too: they keep the campaign from being launched, not from being written.
+    ``seen_at`` is the content's ``updated_at`` as its author saw it. Raises DefaultNeeds, ChangedMeanwhile, and
+    versions.Frozen for a launched version.
+    """
+    compiled = compile_fields(channel=channel, fields=fields, campaign=variant.version.campaign)
+    with transaction.atomic():
+        version = versions.editable(variant.version)
+        variant = version.variants.get(pk=variant.pk)
+        if variant.is_default and compiled.needs:
+            raise DefaultNeeds(compiled.needs)
+        content = variant.contents.select_for_update().filter(channel=channel, language="").first()
+        if content and seen_at and content.updated_at != seen_at:
+            raise ChangedMeanwhile("Somebody else saved this message after you opened it.")
+        old = content.fields if content else {}
+        content = content or Content(tenant=version.tenant, variant=variant, channel=channel)
+        _fill(content, dict(fields), compiled)
+        content.save()
+        versions.note(
+            version,
+            actor,
+            "edited message",
+            {f"{variant.key}.{name}": (old.get(name), value) for name, value in fields.items()},
+        )
+    return content, compiled
+
+
+def begin(*, variant: Variant, channel: str, fields: Mapping[str, Any]) -> None:
+    """Give a new variant its first words, as part of whatever made it."""
+    content = Content(tenant=variant.tenant, variant=variant, channel=channel)
+    compiled = compile_fields(channel=channel, fields=fields, campaign=variant.version.campaign)
+    _fill(content, dict(fields), compiled)
+    content.save()
+
+
+def _fill(content: Content, fields: dict[str, Any], compiled: Compiled) -> None:
+    content.fields = fields
+    content.parts = compiled.parts
+    content.needs = compiled.needs
+    content.problems = [problem.as_json() for problem in compiled.problems]
+
+
+def compile_fields(*, channel: str, fields: Mapping[str, Any], campaign: Campaign) -> Compiled:
+    """Return a channel's fields ready to be filled, with what is wrong with them; stores nothing."""
+    is_marketing = campaign.message_class == Campaign.MessageClass.MARKETING
+    compiled = channels.get(channel).compile(fields, is_marketing=is_marketing)
+    for path in compiled.variables:
+        root = path.partition(".")[0].partition("[")[0]
+        if why := NOT_HERE.get(root):
+            compiled.problems.append(Problem("", f"{path} has no value: {why}."))
+    return compiled
+
+
+def compile_again(campaign: Campaign) -> None:
+    """Compile the draft's contents anew, for what their compiling depends on has changed: the message class."""
+    for content in Content.objects.filter(
+        variant__version__campaign=campaign, variant__version__launched_at=None
+    ):
+        compiled = compile_fields(channel=content.channel, fields=content.fields, campaign=campaign)
+        _fill(content, content.fields, compiled)
+        content.save()
+
+
+def template(parts: Mapping[str, Mapping[str, Any]]) -> Template:
+    """Return what the renderer takes, from ``Content.parts``."""
+    return Template({name: Source(part["text"], part["output"]) for name, part in parts.items()})
+
+
+def shared_context(campaign: Campaign, *, tenant: Tenant) -> dict[str, Any]:
+    """What a template sees whoever it is filled for: ``campaign`` and ``brand``."""
+    return {
+        "campaign": {"name": campaign.name, "public_id": str(campaign.public_id)},
+        "brand": {
+            "name": tenant.name,
+            "from_name": tenant.from_name,
+            "from_email": tenant.from_email,
+            "postal_address": tenant.postal_address,
+            "currency": tenant.currency,
+            "language": tenant.language,
+        },
+    }
+
+
+def person_context(facts: Facts, *, unsubscribe_url: str) -> dict[str, Any]:
+    """What a template sees of one person: ``profile`` and their way out."""
+    return {"profile": audience_facts.liquid(facts), "unsubscribe_url": unsubscribe_url}
+
+
+def lacks(needs: Sequence[str], *, shared: Mapping[str, Any], person: Mapping[str, Any]) -> list[str]:
+    """Return which needs a person's context does not meet, in order."""
+    return unmet(list(needs), {**shared, **person})
+
+
+def filled(
+    *,
+    channel: str,
+    parts: Mapping[str, Mapping[str, Any]],
+    people: Sequence[dict[str, Any]],
+    shared: dict[str, Any],
+    now: datetime,
+) -> list[dict[str, str] | Refused]:
+    """Return each person's finished message, or why there is none for them, in order; at most 500 people.
+
+    ``now`` is aware, and its zone is the one dates are shown in. Costs one call of the renderer's process.
+    """
+    kind = channels.get(channel)
+    answers = renderer().render(template(parts), list(people), shared=shared, now=now)
+    return [
+        kind.finished(parts, answer.parts) if isinstance(answer, Rendered) else answer for answer in answers
+    ]

@@ -1,0 +1,245 @@
+"""Drafting: a campaign's settings and variants, each change noted, none after its launch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from itertools import product
+from string import ascii_lowercase
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+
+from audiences.models import Segment
+from campaigns import channels, contents, versions
+from campaigns.arms import CONTROL
+from campaigns.models import Campaign, Variant, Version
+from campaigns.recipes import Recipe
+from tenants.models import Tenant, User
+
+EVERYONE: dict[str, Any] = {"all": []}
+MOST_VARIANTS = 12
+
+
+class Refused(ValueError):
+    """This cannot be set; the words say why and what to do."""
+
+
+@transaction.atomic
+def create(*, tenant: Tenant, actor: User, name: str, recipe: Recipe | None = None) -> Campaign:
+    """Store a campaign with a draft and its first variant, written from a recipe or the channel's first starter."""
+    campaign = Campaign(tenant=tenant, name=name, created_by=actor)
+    goal: Mapping[str, Any] = {}
+    if recipe:
+        campaign.description, campaign.control_percent, goal = (
+            recipe.description,
+            recipe.control_percent,
+            recipe.goal,
+        )
+    campaign.save()
+    version = Version(tenant=tenant, campaign=campaign, number=1, **goal)
+    version.save()
+    versions.note(version, actor, "created")
+    variant = Variant(tenant=tenant, version=version, key="a", name="A")
+    variant.save()
+    channel = channels.all()[0]
+    starters = {starter.key: starter for starter in channel.starters()}
+    starter = starters.get(recipe.starter if recipe else "") or next(iter(starters.values()))
+    contents.begin(variant=variant, channel=channel.kind, fields=starter.fields)
+    return campaign
+
+
+@transaction.atomic
+def describe(
+    *,
+    campaign: Campaign,
+    actor: User,
+    name: str,
+    description: str,
+    message_class: str,
+    topic: str,
+    priority: int,
+) -> None:
+    """Set what a campaign is called and how it ranks. Raises versions.Frozen for the class of a launched one."""
+    campaign = Campaign.objects.select_for_update().get(pk=campaign.pk)
+    if message_class != campaign.message_class and campaign.versions.launched().exists():
+        raise versions.Frozen(
+            "A launched campaign stays marketing or transactional: duplicate it to change that."
+        )
+    has_new_class = message_class != campaign.message_class
+    changes = _set(
+        campaign,
+        name=name,
+        description=description,
+        message_class=message_class,
+        topic=topic,
+        priority=priority,
+    )
+    if has_new_class:
+        contents.compile_again(campaign)
+    versions.note(versions.newest(campaign), actor, "described", changes)
+
+
+@transaction.atomic
+def set_audience(
+    *, version: Version, actor: User, segment: Segment | None, is_everyone: bool, control_percent: int
+) -> None:
+    """Set whom the draft is for, and the share kept from it. Neither a segment nor everyone: not chosen yet.
+
+    The control group belongs to the campaign: raises versions.Frozen when one that was launched would change it.
+    """
+    version = versions.editable(version)
+    if segment is not None and segment.archived_at:
+        raise Refused(f"The segment {segment} is archived: choose another, or restore it.")
+    campaign = version.campaign
+    if control_percent != campaign.control_percent and campaign.versions.launched().exists():
+        raise versions.Frozen("The control group was drawn at the first launch and stays as it is.")
+    rule = EVERYONE if is_everyone and segment is None else None
+    changes = {
+        "audience": (_audience(version), str(segment) if segment else "everyone" if rule else ""),
+        "control_percent": (campaign.control_percent, control_percent),
+    }
+    _set(version, segment=segment, rule=rule)
+    _set(campaign, control_percent=control_percent)
+    versions.note(version, actor, "set audience", changes)
+
+
+def _audience(version: Version) -> str:
+    if version.segment:
+        return str(version.segment)
+    return "everyone" if version.rule is not None else ""
+
+
+@transaction.atomic
+def set_schedule(
+    *, version: Version, actor: User, when: str, starts_at: datetime | None, lateness_hours: int
+) -> None:
+    """Set when the draft goes out. ``starts_at`` is aware, and needed unless it goes at once."""
+    version = versions.editable(version)
+    if when == Version.When.AT and starts_at is None:
+        raise Refused("Say at what time it goes out.")
+    if when == Version.When.NOW:
+        starts_at = None
+    changes = _set(version, when=when, starts_at=starts_at, lateness_hours=lateness_hours)
+    shown = {name: (_iso(old), _iso(new)) for name, (old, new) in changes.items()}
+    versions.note(version, actor, "set schedule", shown)
+
+
+def _iso(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+@transaction.atomic
+def set_goal(
+    *,
+    version: Version,
+    actor: User,
+    goal: str,
+    conversion_event: str,
+    conversion_hours: int,
+    revenue_property: str,
+) -> None:
+    """Set what counts as success. Without a conversion event there is no goal."""
+    version = versions.editable(version)
+    changes = _set(
+        version,
+        goal=goal or conversion_event[:60],
+        conversion_event=conversion_event,
+        conversion_hours=conversion_hours,
+        revenue_property=revenue_property,
+    )
+    versions.note(version, actor, "set goal", changes)
+
+
+@transaction.atomic
+def add_variant(*, version: Version, actor: User, like: Variant | None = None) -> Variant:
+    """Add a variant at the end: a copy of ``like``, else of the first. Raises Refused when there are enough."""
+    version = versions.editable(version)
+    if version.variants.count() >= MOST_VARIANTS:
+        raise Refused(f"{MOST_VARIANTS} variants are as many as a campaign can have.")
+    like = like or version.variants.order_by("position", "id").first()
+    assert like is not None, "a version is born with a variant and keeps one"
+    key = next(_free_keys(version.campaign))
+    last = version.variants.aggregate(last=Max("position"))["last"]
+    variant = versions.copy_variant(
+        like, to=version, key=key, name=key.upper(), is_default=False, position=last + 1
+    )
+    versions.note(version, actor, "added variant", {"variants": (None, key)})
+    return variant
+
+
+def _free_keys(campaign: Campaign) -> Iterator[str]:
+    """Keys no version of the campaign has used: an arm's results are not continued under another meaning."""
+    used = {CONTROL, *Variant.objects.filter(version__campaign=campaign).values_list("key", flat=True)}
+    for letters in (*product(ascii_lowercase), *product(ascii_lowercase, repeat=2)):
+        if (key := "".join(letters)) not in used:
+            yield key
+
+
+@transaction.atomic
+def change_variant(
+    *, variant: Variant, actor: User, name: str, weight: int, segment: Segment | None, is_default: bool
+) -> None:
+    """Set a variant's name, share, and whom it is for.
+
+    Raises contents.DefaultNeeds where a default one would need data, Refused where there is a default already.
+    """
+    version = versions.editable(variant.version)
+    variant = version.variants.select_related("segment").get(pk=variant.pk)
+    if is_default:
+        _check_default(variant)
+    if segment is not None and is_default:
+        raise Refused("The default variant is for whoever no other takes, so it has no segment.")
+    old_segment = str(variant.segment or "")
+    keeps_rule = segment is None and variant.segment is None and not is_default
+    changes = _set(variant, name=name, weight=weight, segment=segment, is_default=is_default)
+    if not keeps_rule:
+        _set(variant, rule=None)
+    changes["segment"] = (old_segment, str(segment or ""))
+    versions.note(
+        version, actor, "changed variant", {f"{variant.key}.{k}": pair for k, pair in changes.items()}
+    )
+
+
+def _check_default(variant: Variant) -> None:
+    other = variant.version.variants.filter(is_default=True).exclude(pk=variant.pk).first()
+    if other:
+        raise Refused(f"{other} is the default variant already: there can be one.")
+    needs = [need for content in variant.contents.all() for need in content.needs]
+    if needs:
+        raise contents.DefaultNeeds(needs)
+
+
+@transaction.atomic
+def remove_variant(*, variant: Variant, actor: User) -> None:
+    """Take a variant out of the draft. Raises Refused for the last one."""
+    version = versions.editable(variant.version)
+    if version.variants.count() == 1:
+        raise Refused("A campaign needs a variant: change this one instead.")
+    versions.note(version, actor, "removed variant", {"variants": (variant.key, None)})
+    version.variants.get(pk=variant.pk).delete()
+
+
+@transaction.atomic
+def move_variant(*, variant: Variant, actor: User, by: int) -> None:
+    """Move a variant ``by`` places later, or earlier if negative: groups are tried in the order of their first."""
+    version = versions.editable(variant.version)
+    order = list(version.variants.order_by("position", "id"))
+    old = [each.key for each in order]
+    at = next(index for index, each in enumerate(order) if each.pk == variant.pk)
+    order.insert(max(0, min(at + by, len(order) - 1)), order.pop(at))
+    for position, each in enumerate(order):
+        _set(each, position=position)
+    versions.note(version, actor, "moved variant", {"order": (old, [each.key for each in order])})
+
+
+def _set(row: Campaign | Version | Variant, **values: Any) -> dict[str, tuple[Any, Any]]:
+    """Write the fields of a row and return what was and what is."""
+    changes = {name: (getattr(row, name), value) for name, value in values.items()}
+    for name, value in values.items():
+        setattr(row, name, value)
+    row.save(update_fields=[*values, *(["updated_at"] if isinstance(row, Campaign) else [])])
+    return {
+        name: pair for name, pair in changes.items() if not isinstance(pair[1], Segment) and name != "segment"
+    }

@@ -1,0 +1,53 @@
+"""Recipes: campaigns that start with words, a goal and a control group already filled in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    key: str
+    label: str
+    icon: str
+    description: str
+    starter: str  # a channel's starter of this key, where it has one
+    control_percent: int
+    goal: dict[str, Any]
+
+
+RECIPES = (
+    Recipe(
+        key="win-back",
+        label="Win them back",
+        icon="heart-handshake",
+        description="A friendly word to people who have not been around for a while.",
+        starter="win-back",
+        control_percent=10,
+        goal={"goal": "Orders again", "conversion_event": "Order Completed", "conversion_hours": 24 * 14},
+    ),
+    Recipe(
+        key="announcement",
+        label="Announce something",
+        icon="speakerphone",
+        description="News for everyone it concerns: a launch, an opening, a change.",
+        starter="announcement",
+        control_percent=0,
+        goal={"goal": "Looks at it", "conversion_event": "Page Viewed", "conversion_hours": 24 * 3},
+    ),
+    Recipe(
+        key="welcome",
+        label="Welcome newcomers",
+        icon="mood-smile",
+        description="A first hello to people who have just joined.",
+        starter="welcome",
+        control_percent=5,
+        goal={"goal": "First order", "conversion_event": "Order Completed", "conversion_hours": 24 * 7},
+    ),
+)
+
+
+def find(key: str) -> Recipe | None:
+    """Return the recipe of a key, or None."""
+    return next((recipe for recipe in RECIPES if recipe.key == key), None)

@@ -1,0 +1,132 @@
+"""Versions: the one draft a campaign may have, copies of what was launched, and the lock that keeps that as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+
+from campaigns.models import Campaign, Content, Variant, Version
+from tenants import audit
+from tenants.models import User
+
+COPIED = (  # what a new version takes over; its own launch decides the rest
+    "segment", "rule", "when", "starts_at", "lateness_hours",
+    "goal", "conversion_event", "conversion_filter", "conversion_hours", "revenue_property",
+)  # fmt: skip
+
+
+class Frozen(Exception):
+    """What was launched cannot be changed any more; the words say what can be done instead."""
+
+
+class NoDraft(Exception):
+    """The campaign has no version being drafted."""
+
+
+def draft_of(campaign: Campaign) -> Version:
+    """Return the version being drafted. Raises NoDraft."""
+    draft = campaign.versions.filter(launched_at=None).select_related("campaign", "segment").first()
+    if draft is None:
+        raise NoDraft(f"{campaign} has no draft: start a new version to change it.")
+    return draft
+
+
+def newest(campaign: Campaign) -> Version:
+    """Return the draft if there is one, else the last launched version."""
+    return campaign.versions.select_related("campaign", "segment").latest("number")
+
+
+def editable(version: Version) -> Version:
+    """Return the version, locked until the transaction ends, so that no launch passes an edit by. Raises Frozen."""
+    locked = (
+        Version.objects.select_for_update(of=("self",))
+        .select_related("campaign", "segment", "tenant")
+        .get(pk=version.pk)
+    )
+    if locked.launched_at is not None:
+        raise Frozen(
+            f"Version {locked.number} was launched and stays as it is: start a new version to change it."
+        )
+    return locked
+
+
+def note(
+    version: Version, actor: User | None, action: str, changes: Mapping[str, tuple[Any, Any]] | None = None
+) -> None:
+    """Write into the audit log what was done to a campaign; nothing, where changes are given and none is one."""
+    if changes is not None and all(old == new for old, new in changes.values()):
+        return
+    campaign = version.campaign
+    audit.note(
+        tenant=version.tenant,
+        actor=actor,
+        action=action,
+        thing="campaign",
+        thing_id=campaign.public_id,
+        name=campaign.name,
+        fields=changes or {},
+    )
+
+
+@transaction.atomic
+def start(*, campaign: Campaign, actor: User) -> Version:
+    """Return the campaign's draft, begun as a copy of its last version if there is none.
+
+    Raises Frozen for a stopped campaign: who was still waiting has been let go, and would not come back.
+    """
+    campaign = Campaign.objects.select_for_update().get(pk=campaign.pk)
+    if draft := campaign.versions.filter(launched_at=None).first():
+        return draft
+    if campaign.state == Campaign.State.STOPPED:
+        raise Frozen("A stopped campaign stays stopped: duplicate it to send again.")
+    version = copy(newest(campaign), to=campaign)
+    note(version, actor, "started version", {"version": (version.number - 1, version.number)})
+    return version
+
+
+def copy(version: Version, *, to: Campaign) -> Version:
+    """Write a draft like ``version`` into a campaign that has none, with its variants and their words."""
+    last = to.versions.aggregate(last=Max("number"))["last"] or 0
+    draft = Version(
+        tenant=to.tenant, campaign=to, number=last + 1, **{name: getattr(version, name) for name in COPIED}
+    )
+    if draft.segment is not None:
+        draft.rule = None  # the segment's rule is taken anew at the next launch
+    draft.save()
+    for variant in version.variants.prefetch_related("contents").order_by("position", "id"):
+        copy_variant(variant, to=draft, key=variant.key)
+    return draft
+
+
+def copy_variant(variant: Variant, *, to: Version, key: str, **changed: Any) -> Variant:
+    """Write a variant like another into a draft, under a key, with its contents."""
+    twin = Variant(
+        **{
+            "tenant": to.tenant,
+            "version": to,
+            "key": key,
+            "name": variant.name,
+            "weight": variant.weight,
+            "segment": variant.segment,
+            "rule": None if variant.segment else variant.rule,
+            "is_default": variant.is_default,
+            "position": variant.position,
+            **changed,
+        }
+    )
+    twin.save()
+    for content in variant.contents.all():
+        Content(
+            tenant=to.tenant,
+            variant=twin,
+            channel=content.channel,
+            language=content.language,
+            fields=content.fields,
+            parts=content.parts,
+            needs=content.needs,
+            problems=content.problems,
+        ).save()
+    return twin
