@@ -1,0 +1,236 @@
+"""Launching: what still stands in the way, how many it would reach, and the moment a version stops changing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from django.db import transaction
+
+from audiences import segments
+from audiences.models import EventDefinition
+from audiences.rules.schema import InvalidRule
+from campaigns import arms, channels, contents, reach, versions
+from campaigns.drafts import EVERYONE
+from campaigns.models import Campaign, Content, Variant, Version
+from campaigns.reach import Counts
+from tenants import wake
+from tenants.models import User
+
+Step = Literal["audience", "message", "schedule", "goal", "settings"]
+State = Literal["done", "warn", "stop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the checklist: fine, worth a thought, or in the way; and where to put it right."""
+
+    state: State
+    words: str
+    step: Step
+    detail: str = ""
+    variant: str = ""  # the key of the variant it is about
+
+
+class NotReady(Exception):
+    """The version cannot be launched. ``problems`` are the checks that stand in the way."""
+
+    def __init__(self, problems: list[Check]) -> None:
+        super().__init__("; ".join(check.words for check in problems))
+        self.problems = problems
+
+
+def checklist(version: Version, *, now: datetime) -> list[Check]:
+    """Return every check of a draft, in the order of the editor's steps. Reads no profiles."""
+    return [*_audience(version), *_message(version), *_schedule(version, now), *_goal(version)]
+
+
+def problems(version: Version, *, now: datetime) -> list[Check]:
+    """Return what keeps a draft from being launched."""
+    return [check for check in checklist(version, now=now) if check.state == "stop"]
+
+
+def _audience(version: Version) -> Iterator[Check]:
+    if not version.campaign.name.strip():
+        yield Check("stop", "The campaign has no name", "audience")
+    segment = version.segment
+    if segment is None and version.rule is None:
+        yield Check("stop", "Nobody is chosen to send to", "audience", "Choose a segment, or everyone.")
+    elif segment is None:
+        yield Check("done", "Goes to everyone", "audience")
+    else:
+        yield _segment_check(segment.name, segment.rule, "audience")
+
+
+def _segment_check(name: str, rule: dict[str, Any], step: Step, variant: str = "") -> Check:
+    try:
+        segments.resolve(rule)
+    except (InvalidRule, segments.SegmentCycle) as broken:
+        return Check("stop", f"The segment {name} cannot be used", step, str(broken), variant)
+    return Check("done", f"Goes to the segment {name}", step, variant=variant)
+
+
+def _message(version: Version) -> Iterator[Check]:
+    variants = list(
+        version.variants.select_related("segment").prefetch_related("contents").order_by("position", "id")
+    )
+    for variant in variants:
+        yield from _words(variant)
+    yield from _shares(version, variants)
+    yield from _sender(version)
+
+
+def _words(variant: Variant) -> Iterator[Check]:
+    found = list(variant.contents.all())
+    if not found:
+        yield Check("stop", f"Variant {variant} says nothing", "message", variant=variant.key)
+    for content in found:
+        if content.problems:
+            first = content.problems[0]["message"]
+            more = f" And {len(content.problems) - 1} more." if len(content.problems) > 1 else ""
+            yield Check("stop", f"Variant {variant} has problems", "message", first + more, variant.key)
+        elif variant.is_default and content.needs:
+            needs = ", ".join(content.needs)
+            yield Check("stop", f"Variant {variant}, the default, needs data", "message", needs, variant.key)
+        else:
+            yield Check("done", f"Variant {variant} is ready", "message", variant=variant.key)
+    if variant.segment is not None:
+        check = _segment_check(variant.segment.name, variant.segment.rule, "message", variant.key)
+        if check.state == "stop":
+            yield check
+
+
+def _shares(version: Version, variants: list[Variant]) -> Iterator[Check]:
+    sharing = [variant for variant in variants if not variant.is_default]
+    if any(variant.weight > 0 for variant in sharing) or len(sharing) < len(variants):
+        for variant in sharing:
+            if variant.weight == 0:
+                words = f"Variant {variant} has weight 0"
+                yield Check("warn", words, "message", "Nobody new will get it.", variant.key)
+    else:
+        yield Check("stop", "Every variant has weight 0", "message", "Give one of them a weight.")
+    needs = sorted(
+        {need for variant in sharing for content in variant.contents.all() for need in content.needs}
+    )
+    if needs and not any(variant.is_default for variant in variants):
+        yield Check(
+            "warn",
+            "People who lack data get nothing",
+            "message",
+            f"The message needs {', '.join(needs)}. Give them a default, or add a default variant.",
+        )
+
+
+def _sender(version: Version) -> Iterator[Check]:
+    tenant, is_marketing = version.tenant, _is_marketing(version.campaign)
+    kinds = sorted({content.channel for content in _contents(version)})
+    asked = [channels.get(kind).sender_problems(tenant, is_marketing=is_marketing) for kind in kinds]
+    missing = [words for answer in asked for words in answer]
+    for words in missing:
+        yield Check("stop", words, "settings")
+    if kinds and not missing:
+        yield Check("done", f"Sent as {tenant.from_name or tenant.name} <{tenant.from_email}>", "settings")
+
+
+def _schedule(version: Version, now: datetime) -> Iterator[Check]:
+    if version.when == Version.When.NOW:
+        yield Check("done", "Goes out as soon as it is launched", "schedule")
+    elif version.starts_at is None:
+        yield Check("stop", "No time is set", "schedule")
+    elif version.starts_at <= now:
+        yield Check(
+            "stop", "The time it was to go out has passed", "schedule", "Choose a later one, or send it now."
+        )
+    else:
+        yield Check("done", "Has a time to go out", "schedule")
+
+
+def _goal(version: Version) -> Iterator[Check]:
+    event = version.conversion_event
+    if not event:
+        yield Check("warn", "No conversion event is set", "goal", "Results will not show what came of it.")
+    elif not EventDefinition.objects.filter(name=event).exists():
+        yield Check("warn", f"No event named {event} has come in yet", "goal", "Check its spelling.")
+    else:
+        yield Check("done", f"Success is {event}", "goal")
+
+
+def counts(version: Version, *, now: datetime) -> Counts:
+    """Return how many people a version would reach at this moment, by arm. An audience not chosen is nobody."""
+    rule = audience_rule(version)
+    content = _contents(version).first()
+    if rule is None or content is None:
+        return Counts()
+    return reach.count(
+        arms.load(version),
+        rule=rule,
+        channel=content.channel,
+        is_marketing=_is_marketing(version.campaign),
+        tenant_id=version.tenant_id,
+        shared=contents.shared_context(version.campaign, tenant=version.tenant),
+        now=now,
+    )
+
+
+def audience_rule(version: Version) -> dict[str, Any] | None:
+    """Return whom a version is for, segments written out; None if nobody is chosen yet. Frozen once launched."""
+    if version.launched_at is None and version.segment is not None:
+        return segments.resolve(version.segment.rule)
+    return version.rule
+
+
+def launch(*, version: Version, actor: User, now: datetime) -> Version:
+    """Freeze a draft and set its campaign live; return it. Launching it again is the same launch.
+
+    ``now`` is the tenant's. Segments are written out into the version's and variants' rules, so that changing
+    them later changes nothing here. Raises NotReady, and versions.Frozen for a stopped campaign.
+    """
+    expected = None if version.launched_at else _counts_if_ready(version, now)
+    with transaction.atomic():
+        campaign = Campaign.objects.select_for_update().get(pk=version.campaign_id)
+        locked = (
+            Version.objects.select_for_update(of=("self",))
+            .select_related("segment", "tenant")
+            .get(pk=version.pk)
+        )
+        if locked.launched_at is not None:
+            return locked
+        if campaign.state == Campaign.State.STOPPED:
+            raise versions.Frozen("A stopped campaign stays stopped: duplicate it to send again.")
+        locked.campaign = campaign
+        if standing_in_the_way := problems(locked, now=now):
+            raise NotReady(standing_in_the_way)
+        _freeze(locked, actor, expected or Counts(), now)
+        old, campaign.state = campaign.state, Campaign.State.LIVE
+        campaign.save(update_fields=["state", "updated_at"])
+        versions.note(
+            locked, actor, "launched", {"state": (old, campaign.state), "version": (None, locked.number)}
+        )
+        wake.soon()
+    return locked
+
+
+def _counts_if_ready(version: Version, now: datetime) -> Counts | None:
+    """Counted before the lock is taken: over a million people it takes seconds."""
+    return None if problems(version, now=now) else counts(version, now=now)
+
+
+def _freeze(version: Version, actor: User, expected: Counts, now: datetime) -> None:
+    version.rule = segments.resolve(version.segment.rule) if version.segment else version.rule or EVERYONE
+    for variant in version.variants.select_related("segment"):
+        if variant.segment is not None:
+            variant.rule = segments.resolve(variant.segment.rule)
+            variant.save(update_fields=["rule"])
+    version.counts = expected.as_json()
+    version.launched_at, version.launched_by = now, actor
+    version.save(update_fields=["rule", "counts", "launched_at", "launched_by"])
+
+
+def _contents(version: Version) -> Any:
+    return Content.objects.filter(variant__version=version).order_by("variant__position", "id")
+
+
+def _is_marketing(campaign: Campaign) -> bool:
+    return campaign.message_class == Campaign.MessageClass.MARKETING

@@ -1,0 +1,178 @@
+"""How an audience falls out over the arms, counted set-wise: what ``arms.choose`` says of each, said of all at once.
+
+Entries of earlier launches are not looked at, so a relaunch with other weights may differ by those who keep theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from itertools import product
+from typing import Any
+
+from django.db import connection
+
+from audiences import buckets
+from audiences.facts import FOR_TEMPLATES
+from audiences.rules import sql
+from campaigns import channels
+from campaigns.arms import Group, Rule, Spec
+from campaigns.liquid.values import Key, parsed, unmet
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """People at one moment. ``control`` + all of ``arms`` + ``left_out`` is ``reachable``."""
+
+    audience: int = 0
+    reachable: int = 0  # has an address on the channel, and may be sent to
+    control: int = 0
+    arms: dict[str, int] = field(default_factory=dict)  # variant's key -> people
+    left_out: int = 0  # no variant takes them: they lack data, or no rule is theirs
+    lacking: dict[str, int] = field(default_factory=dict)  # need -> reachable people without it
+
+    @property
+    def sent(self) -> int:
+        return sum(self.arms.values())
+
+    @property
+    def unreachable(self) -> int:
+        return self.audience - self.reachable
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def count(
+    spec: Spec,
+    *,
+    rule: Rule,
+    channel: str,
+    is_marketing: bool,
+    tenant_id: int,
+    shared: Mapping[str, Any],
+    now: datetime,
+) -> Counts:
+    """Return how many of those the rule finds fall to each arm. One statement; ``rule`` is a resolved one.
+
+    ``shared`` is the templates' shared context: what of it a message needs is there for all or for none.
+    """
+    judge = _Judge(tenant_id=tenant_id, shared=shared, now=now)
+    needs = list(dict.fromkeys(need for group in spec.groups for need in group.needs))
+    members = sql.members(rule, tenant_id=tenant_id, now=now)
+    reachable = channels.get(channel).reachable_sql("p", is_marketing=is_marketing)
+    statement = f"""
+WITH judged AS (
+    SELECT {reachable} AS reachable, {judge.control(spec)} AS control,
+           {judge.arm(spec)} AS arm{"".join(f", {judge.has(need)} AS has_{n}" for n, need in enumerate(needs))}
+    FROM audiences_profile p
+    WHERE p.tenant_id = {judge.value(tenant_id)} AND p.id IN ({judge.embed(members)})
+)
+SELECT {", ".join(_figures(spec, needs))} FROM judged"""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, judge.params)
+        row = iter(cursor.fetchone())
+    return Counts(
+        audience=next(row),
+        reachable=next(row),
+        control=next(row),
+        left_out=next(row),
+        arms={way.key: next(row) for way in spec.ways},
+        lacking={need: next(row) for need in needs},
+    )
+
+
+def _figures(spec: Spec, needs: Iterable[str]) -> list[str]:
+    def of(condition: str) -> str:
+        return f"count(*) FILTER (WHERE reachable AND {condition})"
+
+    return [
+        "count(*)",
+        of("true"),
+        of("control AND arm >= 0"),
+        of("arm < 0"),
+        *(of(f"NOT control AND arm = {index}") for index, _ in enumerate(spec.ways)),
+        *(of(f"NOT has_{index}") for index, _ in enumerate(needs)),
+    ]
+
+
+class _Judge:
+    """Writes conditions on the profile ``p``, and keeps their parameters in the order they are written."""
+
+    def __init__(self, *, tenant_id: int, shared: Mapping[str, Any], now: datetime) -> None:
+        self.tenant_id = tenant_id
+        self.shared = shared
+        self.now = now
+        self.params: list[Any] = []
+
+    def value(self, value: Any) -> str:
+        self.params.append(value)
+        return "%s"
+
+    def embed(self, query: sql.Query) -> str:
+        self.params.extend(query.params)
+        return query.sql
+
+    def control(self, spec: Spec) -> str:
+        return f"({self._bucket(spec.control_salt)} < {spec.control_percent * 100})"
+
+    def arm(self, spec: Spec) -> str:
+        """The index in ``spec.ways`` of the variant that takes the profile, or -1."""
+        indexes = {way.key: index for index, way in enumerate(spec.ways)}
+        otherwise = indexes[spec.default.key] if spec.default else -1
+        if not spec.groups:
+            return str(otherwise)
+        cases = [
+            f"WHEN {self._takes(group)} THEN {self._share(group, spec, indexes)}" for group in spec.groups
+        ]
+        return f"CASE {' '.join(cases)} ELSE {otherwise} END"
+
+    def _takes(self, group: Group) -> str:
+        conditions = [self.has(need) for need in group.needs]
+        if group.rule is not None:
+            members = sql.members(group.rule, tenant_id=self.tenant_id, now=self.now)
+            conditions.append(f"p.id IN ({self.embed(members)})")
+        return " AND ".join(conditions) or "true"
+
+    def _share(self, group: Group, spec: Spec, indexes: Mapping[str, int]) -> str:
+        if len(group.ways) == 1:
+            return str(indexes[group.ways[0].key])
+        cases = " ".join(
+            f"WHEN {self._bucket(spec.share_salt)} < {end} THEN {indexes[way.key]}"
+            for way, end in zip(group.ways, group.ends, strict=True)
+        )
+        return f"CASE {cases} END"
+
+    def _bucket(self, salt: int) -> str:
+        return buckets.SQL.format("p.id", self.value(salt))
+
+    def has(self, need: str) -> str:
+        """Whether the profile meets a need, as ``liquid.needs.unmet`` has it."""
+        keys = parsed(need)
+        if keys == ["profile"]:
+            return "true"
+        if keys[0] != "profile":
+            return "false" if unmet([need], {**self.shared, "unsubscribe_url": "https://"}) else "true"
+        if keys[1] in FOR_TEMPLATES:
+            return rf"coalesce(p.{keys[1]} ~ '\S', false)"
+        return self._has_attribute(keys[1:])
+
+    def _has_attribute(self, keys: list[Key]) -> str:
+        """A custom attribute's path; ``first`` and ``last`` are a member of that name, else a list's ends."""
+        if keys[-1] == "size" and len(keys) > 1:
+            own = f"{self._found(keys)} IS NOT NULL"
+            kind = f"jsonb_typeof({self._found(keys[:-1])})"
+            return f"({own} OR coalesce({kind} IN ('string', 'array', 'object'), false))"
+        return (
+            "coalesce((SELECT CASE jsonb_typeof(found) WHEN 'null' THEN false"
+            r" WHEN 'string' THEN found #>> '{}' ~ '\S' WHEN 'array' THEN found <> '[]'"
+            f" WHEN 'object' THEN found <> '{{}}' ELSE true END"
+            f" FROM (SELECT {self._found(keys)} AS found) f WHERE found IS NOT NULL), false)"
+        )
+
+    def _found(self, keys: list[Key]) -> str:
+        ends = {"first": ["first", "0"], "last": ["last", "-1"]}
+        paths = product(*(ends.get(str(key), [str(key)]) for key in keys))
+        places = [f"p.attributes #> {self.value(list(path))}::text[]" for path in paths]
+        return f"coalesce({', '.join(places)})"

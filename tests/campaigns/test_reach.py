@@ -1,0 +1,171 @@
+"""The counts before a launch are what choosing would decide one by one: SQL and Python agree on every person."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import pytest
+
+from audiences import facts
+from audiences.models import Profile, Segment
+from audiences.rules import memory
+from campaigns import arms, contents, launching, reach
+from campaigns.liquid.values import unmet
+from campaigns.models import Campaign, Version
+from tenants.models import Tenant, User
+from tests.campaigns.conftest import add, write
+
+BERLIN = {"on": "attribute", "name": "city", "operator": "is", "value": "Berlin"}
+GOLD = {"on": "attribute", "name": "plan", "operator": "is", "value": "gold"}
+
+
+@pytest.fixture
+def crowd(make_profile: Callable[..., Profile]) -> list[Profile]:
+    """People of every kind, the same each time."""
+    draw = random.Random(4)
+
+    def attributes() -> dict[str, Any]:
+        return {
+            "plan": draw.choice(["gold", "free", "", None]),
+            "cart": {"items": draw.choice([[], [{"sku": 1}]])},
+        }
+
+    return [
+        make_profile(
+            first_name=draw.choice(["Ada", "Bob", None, " "]),
+            city=draw.choice(["Berlin", "Paris", None]),
+            consent=draw.choice([{}, {}, {"email": "unsubscribed"}]),
+            attributes=attributes(),
+        )
+        for _ in range(300)
+    ]
+
+
+def chosen(version: Version, people: list[Profile], tenant: Tenant, now: datetime) -> Counter[str]:
+    """The reachable people's arms, decided one by one."""
+    spec = arms.load(version)
+    shared = contents.shared_context(version.campaign, tenant=tenant)
+    found: Counter[str] = Counter()
+    known = facts.load(tenant_id=tenant.pk, ids=[person.pk for person in people], rules=spec.rules, now=now)
+    for seen in known.values():
+        if seen.consent.get("email") == "unsubscribed":
+            continue
+        person = contents.person_context(seen, unsubscribe_url="https://out/")
+        choice = arms.choose(
+            spec,
+            profile_id=seen.id,
+            standing=None,
+            matches=lambda rule, seen=seen: memory.matches(rule, seen, now=now),
+            lacks=partial(contents.lacks, shared=shared, person=person),
+        )
+        found[choice.arm or "nobody"] += 1
+    return found
+
+
+@pytest.mark.parametrize("has_default", [True, False])
+@pytest.mark.parametrize("control", [0, 30])
+def test_counts_are_what_choosing_decides(
+    make_campaign: Callable[..., Campaign],
+    make_segment: Callable[..., Segment],
+    crowd: list[Profile],
+    tenant: Tenant,
+    owner: User,
+    now: datetime,
+    control: int,
+    has_default: bool,
+) -> None:
+    version = make_campaign(control=control).versions.get()
+    first = version.variants.get()
+    write(first, owner, "<p>{{ profile.first_name }}</p>")
+    add(version, owner, "<p>{{ profile.plan }}</p>", weight=20)
+    berlin, gold = make_segment(BERLIN), make_segment(GOLD)
+    add(
+        version, owner, "<p>{{ profile.city }} {{ profile.cart.items[0].sku }}</p>", weight=30, segment=berlin
+    )
+    add(version, owner, weight=70, segment=berlin)
+    add(version, owner, weight=1, segment=gold)
+    if has_default:
+        add(version, owner, is_default=True)
+    version.refresh_from_db()
+    counts = launching.counts(version, now=now)
+    one_by_one = chosen(version, crowd, tenant, now)
+    assert {key: people for key, people in counts.arms.items() if people} == {
+        key: people for key, people in one_by_one.items() if key not in ("control", "nobody")
+    }
+    assert (counts.control, counts.left_out) == (one_by_one["control"], one_by_one["nobody"])
+    assert counts.reachable == one_by_one.total() == counts.control + counts.sent + counts.left_out
+
+
+NEEDS = [
+    "profile.first_name", "profile.plan", "profile.cart", "profile.cart.items", "profile.cart.items[0].sku",
+    "profile.cart.items.first.sku", "profile.cart.items.last", "profile.cart.items.size", "profile.plan.size",
+    'profile["odd name"]', "profile.nothing", "profile.deep.er.still", "profile.count", "profile.flag", 'profile["odd%s"]',
+    "brand.name", "brand.nothing", "campaign.name", "event.total", "unsubscribe_url", "profile",
+]  # fmt: skip
+PEOPLE: list[dict[str, Any]] = [
+    {},
+    {"first_name": "Ada"},
+    {"first_name": " \n"},
+    {"attributes": {"plan": "gold"}},
+    {"attributes": {"plan": "   "}},
+    {"attributes": {"plan": None}},
+    {"attributes": {"plan": ["a"]}},
+    {"attributes": {"plan": 12}},
+    {"attributes": {"cart": {}}},
+    {"attributes": {"cart": {"items": []}}},
+    {"attributes": {"cart": {"items": [{}]}}},
+    {"attributes": {"cart": {"items": [{"sku": "x"}, {"sku": ""}]}}},
+    {"attributes": {"cart": {"items": {"first": {"sku": 1}}}}},
+    {"attributes": {"odd name": "here", "odd%s": "x"}},
+    {"attributes": {"deep": {"er": {"still": False}}}},
+    {"attributes": {"count": 0, "flag": False}},
+    {"attributes": {"count": "0", "flag": None}},
+]
+
+
+def test_a_need_is_met_in_sql_as_in_templates(
+    make_campaign: Callable[..., Campaign],
+    make_profile: Callable[..., Profile],
+    tenant: Tenant,
+    now: datetime,
+) -> None:
+    people = [make_profile(**fields) for fields in PEOPLE]
+    known = facts.load(tenant_id=tenant.pk, ids=[person.pk for person in people], now=now)
+    shared = contents.shared_context(make_campaign(), tenant=tenant)
+    for need in NEEDS:
+        way = arms.Way("a", 1, (arms.Words(1, "email", "", (need,)),))
+        spec = arms.Spec(1, 1, 0, 1, 2, (arms.group("everyone", None, [way]),), None)
+        counts = reach.count(
+            spec,
+            rule={"all": []},
+            channel="email",
+            is_marketing=True,
+            tenant_id=tenant.pk,
+            shared=shared,
+            now=now,
+        )
+        contexts = [
+            shared | contents.person_context(seen, unsubscribe_url="https://out/") for seen in known.values()
+        ]
+        assert counts.lacking[need] == sum(bool(unmet([need], context)) for context in contexts), need
+
+
+def test_counting_takes_one_statement(
+    make_campaign: Callable[..., Campaign], tenant: Tenant, now: datetime, django_assert_num_queries: Any
+) -> None:
+    spec = arms.load(make_campaign().versions.get())
+    with django_assert_num_queries(1):
+        reach.count(
+            spec,
+            rule={"all": []},
+            channel="email",
+            is_marketing=True,
+            tenant_id=tenant.pk,
+            shared={},
+            now=now,
+        )
