@@ -1,0 +1,147 @@
+"""E-mail as campaigns see it: a form, compiling, a preview, whom it reaches, and a test to oneself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import forms
+
+from audiences.models import Profile
+from campaigns.channels import Compiled, Problem, Starter
+from campaigns.liquid.renderer import shared as renderer
+from campaigns.liquid.wire import Checked, Source
+from delivery.channels.email import footer, preview, trial
+from delivery.channels.email.compile import compile_isolated, has_unsubscribe_link, inline, needs_inlining
+from delivery.channels.email.forms import MailForm
+from delivery.channels.email.starters import STARTERS
+from tenants.models import Tenant
+
+KIND = "email"
+
+_HAS_ADDRESS = "{p}.email IS NOT NULL AND {p}.email <> ''"
+_NOT_UNSUBSCRIBED = " AND {p}.consent ->> 'email' IS DISTINCT FROM 'unsubscribed'"
+_NOT_SUPPRESSED = (
+    " AND NOT EXISTS (SELECT 1 FROM audiences_suppression s WHERE s.tenant_id = {p}.tenant_id"
+    " AND s.channel = 'email' AND s.address = lower({p}.email))"
+)
+
+
+class Email:
+    kind = KIND
+    label = "E-mail"
+    icon = "mail"
+    preview_template = "delivery/email/_preview.html"
+
+    def form(self, data: Mapping[str, Any] | None = None, *, fields: Mapping[str, Any]) -> forms.Form:
+        return MailForm(data, initial=dict(fields))
+
+    def starters(self) -> Sequence[Starter]:
+        return STARTERS
+
+    def compile(self, fields: Mapping[str, Any], *, is_marketing: bool) -> Compiled:
+        words = {name: str(fields.get(name) or "") for name in ("subject", "preheader", "body", "text")}
+        problems = [*_empty(words), *_liquid_problems(words)]
+        if problems:
+            return Compiled(problems=problems)
+        made = compile_isolated(renderer(), body_format=str(fields.get("body_format") or "mjml"), **words)
+        if made.problems:
+            return Compiled(problems=[_problem(found) for found in made.problems])
+        return _ready(words, made.html, made.text, is_marketing=is_marketing)
+
+    def finished(self, parts: Mapping[str, Any], rendered: Mapping[str, str]) -> dict[str, str]:
+        message = dict(rendered)
+        if parts["html"].get("inline"):
+            message["html"] = inline(message["html"])
+        return message
+
+    def preview(self, message: Mapping[str, str], *, tenant: Tenant, to: str) -> preview.Shown:
+        return preview.shown(message, tenant=tenant, to=to)
+
+    def page(self, message: Mapping[str, str], *, is_dark: bool = False) -> str:
+        return preview.page(message, is_dark=is_dark)
+
+    def address(self, profile: Profile) -> str:
+        return (profile.email or "").strip()
+
+    def reachable_sql(self, alias: str, *, is_marketing: bool) -> str:
+        consent = _NOT_UNSUBSCRIBED if is_marketing else ""
+        return "(" + (_HAS_ADDRESS + consent + _NOT_SUPPRESSED).format(p=alias) + ")"
+
+    def sender_problems(self, tenant: Tenant, *, is_marketing: bool) -> list[str]:
+        missing = []
+        if not tenant.from_email:
+            missing.append("No sender address is set")
+        if is_marketing and not tenant.postal_address.strip():
+            missing.append("Marketing mail needs the brand's postal address")
+        return missing
+
+    def send_test(self, message: Mapping[str, str], *, tenant: Tenant, to: str) -> str:
+        return trial.send(message, tenant=tenant, to=to)
+
+
+def _empty(words: Mapping[str, str]) -> list[Problem]:
+    said = {"subject": "The subject is empty: say what the mail is about.", "body": "The body is empty."}
+    return [Problem(name, message) for name, message in said.items() if not words[name].strip()]
+
+
+def _liquid_problems(words: Mapping[str, str]) -> list[Problem]:
+    """Found in what the author typed, so that lines and columns are theirs."""
+    checked = renderer().check(
+        {
+            "subject": Source(words["subject"], "line"),
+            "preheader": Source(words["preheader"], "line"),
+            "body": Source(words["body"], "html"),
+            "text": Source(words["text"], "text"),
+        }
+    )
+    return [
+        Problem(name, error.message, error.line, error.column)
+        for name, found in checked.items()
+        for error in found.errors
+    ]
+
+
+def _problem(found: Any) -> Problem:
+    return Problem(found.part, found.message, found.line, found.column)
+
+
+def _ready(words: Mapping[str, str], html: str, text: str, *, is_marketing: bool) -> Compiled:
+    notes: list[str] = []
+    if is_marketing:
+        read = renderer().check({"html": Source(html, "html"), "text": Source(text, "text")})
+        footed = footer.added(
+            html,
+            text,
+            has_unsubscribe=has_unsubscribe_link(html),
+            html_reads=read["html"].variables,
+            text_reads=read["text"].variables,
+        )
+        html, text, notes = footed.html, footed.text, footed.notes
+    sources = {
+        "subject": Source(words["subject"], "line"),
+        "preheader": Source(words["preheader"], "line"),
+        "html": Source(html, "html"),
+        "text": Source(text, "text"),
+    }
+    if not words["preheader"].strip():
+        del sources["preheader"]
+    return _compiled(sources, renderer().check(sources), notes)
+
+
+def _compiled(sources: Mapping[str, Source], checked: Mapping[str, Checked], notes: list[str]) -> Compiled:
+    parts: dict[str, dict[str, Any]] = {
+        name: {"text": source.text, "output": source.output} for name, source in sources.items()
+    }
+    parts["html"]["inline"] = needs_inlining(sources["html"].text)
+    return Compiled(
+        parts=parts,
+        needs=list(dict.fromkeys(need for found in checked.values() for need in found.needs)),
+        variables=list(dict.fromkeys(path for found in checked.values() for path in found.variables)),
+        problems=[
+            Problem("body" if name == "html" else name, error.message)
+            for name, found in checked.items()
+            for error in found.errors
+        ],
+        notes=notes,
+    )

@@ -1,0 +1,47 @@
+"""Mails to begin with: each a subject, a preheader and an MJML body of its own, to be written over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from campaigns.channels import Starter
+
+_HERE = Path(__file__).parent
+
+
+def _starter(key: str, label: str, description: str, subject: str, preheader: str) -> Starter:
+    body = (_HERE / f"{key}.mjml").read_text()
+    fields = {"subject": subject, "preheader": preheader, "body_format": "mjml", "body": body, "text": ""}
+    return Starter(key, label, description, fields)
+
+
+STARTERS = (
+    _starter(
+        "letter",
+        "A plain letter",
+        "Words and one button, as if from a person.",
+        "A word from {{ brand.name }}",
+        "",
+    ),
+    _starter(
+        "announcement",
+        "Announcement",
+        "A headline, what is new, and where to see it.",
+        "Something new at {{ brand.name }}",
+        "It took a while. We think it was worth it.",
+    ),
+    _starter(
+        "win-back",
+        "Win-back",
+        "A warm hello to somebody who has been away.",
+        "{% if profile.first_name %}{{ profile.first_name }}, it{% else %}It{% endif %} has been a while",
+        "A few things have changed since you were here.",
+    ),
+    _starter(
+        "welcome",
+        "Welcome",
+        "A first hello in three short steps.",
+        "Welcome to {{ brand.name }}",
+        "Three small things to begin with.",
+    ),
+)
