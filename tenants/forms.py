@@ -52,10 +52,6 @@ class InviteForm(forms.Form):
     role = forms.ChoiceField(choices=Role, initial=Role.MARKETER)
 
 
-class RoleForm(forms.Form):
-    role = forms.ChoiceField(choices=Role)
-
-
 class SignUpForm(forms.Form):
     """A new account for the address that was invited."""
 

@@ -1,0 +1,144 @@
+"""Every address of Tact and what it is to a tenant; one that is missing here fails the walk.
+
+Adding yours is one line of ROUTES, under its URL name:
+
+    page()              no id of a tenant's thing in its path; shows only one's own tenant
+    thing(Model)        its path names a row by ``public_id``; another tenant's is a 404
+    thing(Model, "key") the same, where the path's parameter has another name; more parameters as keywords
+    call(body)          reached with an API key instead of a session
+    public(reason)      open to the world, such as a link in a mail
+    platform(reason)    about the person signed in or this installation, not about a tenant
+
+``data`` is a form that one's own tenant would accept; the walk puts another tenant's ids into it where it can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from audiences.models import Import, Profile, Segment
+from campaigns.models import Campaign
+from tenants.models import ApiKey, Invitation, Membership
+from tests.walk.world import World
+
+Params = Callable[[World], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Route:
+    kind: str
+    reason: str = ""
+    params: Params = lambda world: {}
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def page(**data: Any) -> Route:
+    return Route("page", data=data)
+
+
+def thing(
+    model: type[Any], parameter: str = "public_id", data: dict[str, Any] | None = None, **more: Any
+) -> Route:
+    return Route("thing", params=lambda world: {parameter: world[model].public_id, **more}, data=data or {})
+
+
+def call(body: dict[str, Any] | None = None) -> Route:
+    return Route("call", data=body or {})
+
+
+def public(reason: str, **params: Any) -> Route:
+    return Route("public", reason, params=lambda world: params)
+
+
+def platform(reason: str, **params: Any) -> Route:
+    return Route("platform", reason, params=lambda world: params)
+
+
+ROUTES: dict[str, Route] = {
+    # config
+    "home": page(),
+    "healthz": public("says that the process serves"),
+    # tenants
+    "no_tenant": platform("for people without a tenant"),
+    "tenant_switch": platform("chooses among the person's own; test_settings.py holds that others' are 404"),
+    "invitation": public("the token is the right to it", token="nobody-made-this"),
+    "sandbox_new": page(name="Rehearsal"),
+    "settings_team": page(),
+    "team_invite": page(email="new@example.test", role="analyst"),
+    "team_leave": page(),
+    "invitation_resend": thing(Invitation, "invitation"),
+    "invitation_revoke": thing(Invitation, "invitation"),
+    "team_role": thing(Membership, "member", {"role": "owner"}),
+    "team_remove": thing(Membership, "member"),
+    "settings_sender": page(),
+    "settings_keys": page(name="Shop", kind="write"),
+    "key_revoke": thing(ApiKey, "key"),
+    "sandbox_clock": page(),
+    "clock_forward": page(amount="1", unit="days"),
+    "clock_reset": page(),
+    "settings_audit": page(),
+    # delivery
+    "settings_mail_server": page(),
+    "mail_server_remove": page(),
+    "open_pixel": public("a signed link in a mail", token="nobody-made-this"),
+    "follow_link": public("a signed link in a mail", token="nobody-made-this"),
+    "unsubscribe": public("a signed link in a mail", token="nobody-made-this"),
+    "resubscribe": public("a signed link in a mail", token="nobody-made-this"),
+    # campaigns
+    "campaign_list": page(),
+    "campaign_new": page(name="Spring"),
+    "campaign_frame": page(),
+    "campaign_detail": thing(Campaign),
+    "campaign_details": thing(Campaign),
+    "campaign_edit": thing(Campaign),
+    "campaign_audience": thing(Campaign),
+    "campaign_count": thing(Campaign),
+    "campaign_message": thing(Campaign),
+    "campaign_variant_add": thing(Campaign),
+    "campaign_variant": thing(Campaign, key="a"),
+    "campaign_preview_draft": thing(Campaign, key="a"),
+    "campaign_people": thing(Campaign, key="a"),
+    "campaign_test": thing(Campaign, key="a"),
+    "campaign_variant_change": thing(Campaign, key="a"),
+    "campaign_variant_move": thing(Campaign, key="a"),
+    "campaign_variant_remove": thing(Campaign, key="a"),
+    "campaign_schedule": thing(Campaign),
+    "campaign_goal": thing(Campaign),
+    "campaign_review": thing(Campaign),
+    "campaign_preview": thing(Campaign, key="a"),
+    "campaign_launch": thing(Campaign),
+    "campaign_pause": thing(Campaign),
+    "campaign_resume": thing(Campaign),
+    "campaign_stop": thing(Campaign),
+    "campaign_duplicate": thing(Campaign),
+    "campaign_archive": thing(Campaign),
+    "campaign_restore": thing(Campaign),
+    "campaign_new_version": thing(Campaign),
+}
+
+# Whole families, by the beginning of their names.
+FAMILIES: dict[str, Route] = {
+    "account_": platform("accounts of people, by allauth"),
+    "mfa_": platform("second factors of people, by allauth"),
+    "admin:": platform("test_admin.py walks it"),
+}
+# Sub-forms post these, whatever the page: each gets another tenant's ids.
+NAMES_OF_THINGS: dict[str, type[Any]] = {
+    "segment": Segment,
+    "campaign": Campaign,
+    "profile": Profile,
+    "person": Profile,
+    "import": Import,
+    "member": Membership,
+    "key": ApiKey,
+    "invitation": Invitation,
+}
+
+
+def route_of(name: str) -> Route | None:
+    """Return the registry's line for an address, or its family's."""
+    if name in ROUTES:
+        return ROUTES[name]
+    return next((route for prefix, route in FAMILIES.items() if name.startswith(prefix)), None)
