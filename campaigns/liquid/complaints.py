@@ -31,10 +31,13 @@ _PLAIN = (
     (r"missing expression", "Something is missing inside this tag."),
     (r"unexpected liquid parsing error", "This cannot be read: it is too deep or too long."),
 )
+_OWN_WORD = re.compile(r"expected an identifier, found (?!end of)(\w+)")
 
 
 def in_plain_words(message: str) -> str:
     """Return what the parser says as a marketer would understand it, or as it is if we have no better words."""
+    if found := _OWN_WORD.search(message):
+        return f"'{found[1]}' is a word of Liquid's own: write [\"{found[1]}\"] instead of .{found[1]}."
     for pattern, words in _PLAIN:
         if re.search(pattern, message):
             return words

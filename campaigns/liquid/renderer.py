@@ -43,6 +43,10 @@ PATIENCE = 10.0  # seconds to wait for one answer; the child's own limit of proc
 START = 30.0  # seconds a child may take to be there on a very busy machine
 STRIKES = 3  # people a template may kill the child for, before the rest of the call is refused
 
+MOST_DATA = (
+    4 * 1024 * 1024
+)  # bytes of people in one request: what they take in the child counts as its memory
+
 TOO_LONG = "This took longer than 1 second."
 TOO_MUCH_MEMORY = "This needed too much memory."
 BROKE = "This made the renderer stop."
@@ -68,7 +72,7 @@ class _Child:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-B", str(WORKER)],
+            [sys.executable, "-I", str(WORKER)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={"LC_ALL": "C.UTF-8"},
@@ -182,6 +186,7 @@ class Renderer:
         """
         if now.utcoffset() is None:
             raise ValueError("now must be timezone-aware")
+        encoded = [msgspec.Raw(_encode(person)) for person in people]
         results: list[Rendered | Refused] = []
         strikes = 0
         key = template.key
@@ -189,7 +194,7 @@ class Renderer:
             while len(results) < len(people):
                 if strikes == STRIKES:
                     return results + [results[-1]] * (len(people) - len(results))
-                asked = people[len(results) :]
+                asked = _as_many_as_fit(encoded[len(results) :])
                 request = Render(key, asked, shared, now, zone_name(now), self._news(key, template))
                 for answer in self._answers(request, len(asked)):
                     if isinstance(answer, Unknown):
@@ -274,6 +279,16 @@ class Renderer:
                 return
             self._suspects = False
             yield answer
+
+
+def _as_many_as_fit(people: list[msgspec.Raw]) -> list[msgspec.Raw]:
+    """Return the first of them, at least one, that are small enough together to be sent at once."""
+    size = 0
+    for number, person in enumerate(people):
+        size += len(person)
+        if size > MOST_DATA and number:
+            return people[:number]
+    return people
 
 
 def zone_name(now: datetime) -> str:

@@ -74,7 +74,7 @@ class Render(Struct, frozen=True, tag="render"):
     """Asks for one Rendered or Refused a person, in order. The parts are left out once the child knows them."""
 
     key: str
-    people: list[dict[str, Any]]
+    people: list[msgspec.Raw]  # objects, read one at a time
     shared: dict[str, Any]
     now: datetime
     zone: str  # an IANA name; the wire keeps a moment and loses its zone

@@ -51,6 +51,7 @@ IDLE = 2.0  # seconds between two looks at whether the parent still lives
 
 NO_MEMORY = Refused("This needed too much memory.")
 
+_person = msgspec.msgpack.Decoder(dict[str, Any])
 _requests = msgspec.msgpack.Decoder(Request)
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -139,9 +140,13 @@ class Worker:
             programs = self._programs.add(request.key, request.parts)
         for person in request.people:
             allow(SECONDS)
-            answer = fill(programs, {**request.shared, **person}, request.now, request.zone)
+            try:
+                data = {**request.shared, **_person.decode(person)}
+                answer = fill(programs, data, request.now, request.zone)
+            except MemoryError:
+                answer = NO_MEMORY
             self._answer(answer)
-            if answer == NO_MEMORY:
+            if answer is NO_MEMORY:
                 sys.exit(OUT_OF_MEMORY)  # what is left may be in pieces: a new child has it all
         return None
 
@@ -174,7 +179,7 @@ def fill(
         except Refusal as refusal:
             return Refused(refusal.reason, name, *refusal.place)
         except MemoryError:
-            return NO_MEMORY
+            raise
         except Exception as error:
             return Refused(f"This could not be filled ({type(error).__name__}).", name)
     return Rendered(parts)

@@ -178,6 +178,12 @@ def test_variables_are_all_that_is_read():
             51,
             "'x' gets its value only in some cases: set it before, or add a default here.",
         ),
+        (
+            "{{ event.limit }}",
+            1,
+            10,
+            "'limit' is a word of Liquid's own: write [\"limit\"] instead of .limit.",
+        ),
         ("{{ nil }}", 1, 4, "This never has a value: add a default, or set it before."),
         (
             "{{ profile.name | default }}",
