@@ -1,0 +1,319 @@
+"""The renderer answers for everybody, whatever one template or one person does to it."""
+
+import os
+import signal
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from campaigns.liquid.renderer import Renderer
+from campaigns.liquid.wire import Refused, Rendered, Source, Template
+
+NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+HELLO = Template(
+    {"subject": Source("Hi {{ profile.name }}\n", "line"), "html": Source("<b>{{ profile.name }}</b>")}
+)
+ANN = {"profile": {"name": "Ann & Co"}}
+HI_ANN = Rendered({"subject": "Hi Ann & Co", "html": "<b>Ann &amp; Co</b>"})
+NOBODY = {"profile": {}}
+
+
+@pytest.fixture(scope="module")
+def shared_renderer():
+    renderer = Renderer()
+    yield renderer
+    renderer.close()
+
+
+@pytest.fixture
+def renderer(shared_renderer):
+    """The same for all tests, as in production: what one leaves behind would show in the next."""
+    yield shared_renderer
+    assert shared_renderer.render(HELLO, [ANN], shared={}, now=NOW) == [HI_ANN]
+
+
+def one(renderer, text, person=ANN, output="html", **keywords):
+    template = Template({"html": Source(text, output)})
+    (answer,) = renderer.render(template, [person], **{"shared": {}, "now": NOW, **keywords})
+    return answer.parts["html"] if isinstance(answer, Rendered) else answer
+
+
+def child_of(renderer):
+    return renderer._child._process.pid
+
+
+def memory_of(pid):
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmSize:")[1].split()[0]) * 1024
+
+
+def test_everybody_gets_an_answer_in_order(renderer):
+    people = [{"profile": {"name": f"P{n}"}} if n % 3 else NOBODY for n in range(500)]
+    answers = renderer.render(HELLO, people, shared={}, now=NOW)
+    assert [isinstance(answer, Rendered) for answer in answers] == [bool(n % 3) for n in range(500)]
+    assert answers[499] == Rendered({"subject": "Hi P499", "html": "<b>P499</b>"})
+    assert answers[0] == Refused("profile.name has no value.", "subject", 1, 7)
+
+
+def test_nobody_at_all_is_answered_with_nothing(renderer):
+    assert renderer.render(HELLO, [], shared={}, now=NOW) == []
+
+
+def test_what_is_shared_is_there_for_all_and_ones_own_wins(renderer):
+    shared = {"brand": {"name": "Acme"}, "profile": {"name": "all"}}
+    assert one(renderer, "{{ brand.name }} {{ profile.name }}", shared=shared) == "Acme Ann &amp; Co"
+
+
+@pytest.mark.parametrize("name", ["", "  ", None])
+def test_an_empty_value_is_a_missing_one(renderer, name):
+    person = {"profile": {"name": name}}
+    assert one(renderer, "a\n {{ profile.name }}", person) == Refused(
+        "profile.name has no value.", "html", 2, 5
+    )
+    assert one(renderer, "{{ profile.name | upcase | default: 'you' }}", person) == "you"
+    assert (
+        one(renderer, "{% if profile.name or profile.name != blank %}a{% else %}b{% endif %}", person) == "b"
+    )
+    assert (
+        one(
+            renderer,
+            "{% if profile.name == blank and profile.name == nil and profile.name == '' %}a{% endif %}",
+            person,
+        )
+        == "a"
+    )
+
+
+def test_html_is_escaped_and_text_is_not(renderer):
+    person = {"profile": {"name": "<script>&\"'"}}
+    assert one(renderer, "{{ profile.name }}", person) == "&lt;script&gt;&amp;&#34;&#39;"
+    assert one(renderer, "{{ profile.name }}", person, "text") == "<script>&\"'"
+
+
+def test_nothing_lets_data_through_unescaped(renderer):
+    assert "Unknown filter 'safe'" in one(renderer, "{{ profile.name | safe }}").reason
+
+
+def test_a_line_is_one_line(renderer):
+    person = {"profile": {"name": "A\r\nBcc: x@y.example\u2028\x85\tB"}}
+    assert one(renderer, " {{ profile.name }}\n", person, "line") == "A Bcc: x@y.example B"
+
+
+def test_it_is_the_time_it_is_told(renderer):
+    text = "{{ 'now' | date: '%Y-%m-%d %H:%M' }} {{ 'today' | date: '%d' }} {{ now | date: '%H' }}"
+    assert one(renderer, text) == "2026-03-01 12:30 01 12"
+    assert one(renderer, text, now=NOW.astimezone(ZoneInfo("Asia/Tokyo"))) == "2026-03-01 21:30 01 21"
+    assert one(renderer, text, {"zone": "America/New_York"}) == "2026-03-01 07:30 01 07"
+    assert one(renderer, text, {"zone": "No/Where"}) == "2026-03-01 12:30 01 12"
+
+
+def test_a_moment_moves_to_the_zone_and_a_date_does_not(renderer):
+    person = {
+        "zone": "Asia/Tokyo",
+        "event": {"at": "2026-02-01T20:00:00Z", "when": NOW, "born": "1990-05-12"},
+    }
+    text = (
+        "{{ event.at | date: '%d %H' }}, {{ event.when | date: '%d %H' }}, {{ event.born | date: '%d %H' }}"
+    )
+    assert one(renderer, text, person) == "02 05, 01 21, 12 00"
+
+
+def test_a_template_that_cannot_be_read_refuses_everybody(renderer):
+    template = Template({"a": Source("ok"), "b": Source("x\n{% if %}")})
+    assert {answer.part for answer in renderer.render(template, [ANN, NOBODY], shared={}, now=NOW)} == {"b"}
+
+
+def test_a_naive_now_is_refused(renderer):
+    with pytest.raises(ValueError):
+        renderer.render(HELLO, [ANN], shared={}, now=datetime(2026, 1, 1))
+
+
+def test_checking_says_what_is_wrong_and_what_is_needed(renderer):
+    checked = renderer.check({"a": Source("{{ profile.x }}"), "b": Source("{% if %}"), "c": Source("")})
+    assert (checked["a"].needs, checked["a"].errors) == (["profile.x"], [])
+    assert checked["b"].errors[0].line == 1
+    assert (checked["c"].needs, checked["c"].errors) == ([], [])
+    assert renderer.check({"a": Source("{{ shop.x }}")}, roots=["shop"], always_present=[])["a"].needs == [
+        "shop.x"
+    ]
+
+
+# what templates do to their renderer: each ends soon, with a reason, and leaves it as it was
+
+DOUBLING = "{% assign a = 'xxxxxxxxxx' %}" + "{% assign a = a | append: a %}" * 60
+BOMBS = {
+    "a huge range": "{% for i in (1..50000000000) %}x{% endfor %}",
+    "nested loops": "{% for i in (1..200) %}" * 4 + "{% endfor %}" * 4,
+    "a huge table": "{% tablerow i in (1..1000000000) cols: 3 %}{{ i }}{% endtablerow %}",
+    "many loops, one after another": "{% for i in (1..9999) %}{{ i }}{% endfor %}" * 2000,
+    "a join in a loop": "{% for i in (1..9999) %}{% assign x = (1..9999) | join %}{% endfor %}",
+    "a chain of replaces": "{% assign a = 'aaaaaaaaaaaaaaaaaaaa' %}{{ a " + "| replace: 'a', a " * 7 + "}}",
+    "a join of a huge range": "{{ (1..30000000) | join }}",
+    "sorting a huge range": "{{ (1..20000000) | reverse | sort | first }}",
+    "unique numbers in a loop": "{% for i in (1..9999) %}{% assign x = (1..9999) | uniq %}{% endfor %}",
+    "doubling": DOUBLING + "{{ a }}",
+    "doubling by capture": "{% assign a = 'xxxxxxxxxx' %}"
+    + "{% capture a %}{{ a }}{{ a }}{% endcapture %}" * 60,
+    "doubling a list": "{% assign a = 'x,y' | split: ',' %}" + "{% assign a = a | concat: a %}" * 60,
+    "squaring": "{% assign a = 99 %}" + "{% assign a = a | times: a %}" * 60 + "{{ a }}",
+    "joined with itself": "{% assign a = 'x,y' | split: ',' %}{% for i in (1..9) %}{% assign s = a | join: s %}"
+    "{% assign a = a | concat: a %}{% endfor %}{{ a | join: s }}",
+    "nested too deep": "{% if true %}" * 2000 + "{% endif %}" * 2000,
+    "a condition too long": "{% if " + "true and " * 20000 + "true %}{% endif %}",
+    "raw, never closed": "{% raw %}" * 16000,
+    "raw, closed before": "{% endraw %}" * 8000 + "{% raw %}" * 8000,
+    "raw in a comment": "{% comment %}" + "{% raw %}" * 16000 + "{% endcomment %}",
+    "comments in comments": "{% comment %}" * 12000,
+    "an output, never closed": "{{ " * 60000,
+    "a path too long": "{{ profile" + ".a" * 90000 + " }}",
+    "filters without end": "{{ 'a' " + "| upcase " * 20000 + "}}",
+    "too long a source": "x" * 200001,
+    "recursion": "{% render 'a' %}{% include 'a' %}",
+    "a wide date": "{{ 'now' | date: '%999999999d' }}" * 20,
+    "a long date": "{{ 'now' | date: '" + "%c" * 60000 + "' }}",
+    "branches without end": "{% if profile.x == 1 %}" + "{% elsif profile.x == 2 %}" * 8000 + "{% endif %}",
+    "a big case": "{% case 1 %}{% when " + "1, " * 20000 + "1 %}{{ 'x' }}{% endcase %}",
+}
+SURVIVED = {"a wide date", "filters without end", "branches without end", "a big case", "a path too long"}
+
+
+@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS.keys())
+def test_a_bomb_ends_soon_with_a_reason(renderer, bomb, request):
+    one(renderer, "warm {{ profile.name }}")
+    before = time.monotonic()
+    answer = one(renderer, bomb)
+    assert time.monotonic() - before < 5  # a second of processor time, on a machine that may be busy
+    name = request.node.callspec.id
+    if name not in SURVIVED:
+        assert isinstance(answer, Refused)
+        assert answer.reason.endswith((".", "?"))
+
+
+@pytest.mark.parametrize(
+    "name", ["raw, never closed", "a condition too long", "comments in comments", "nested too deep"]
+)
+def test_a_bomb_is_named_when_it_is_checked(renderer, name):
+    checked = renderer.check({"bomb": Source(BOMBS[name]), "other": Source("{{ profile.x }}")})
+    assert checked["bomb"].errors
+    assert checked["other"].needs == ["profile.x"]
+
+
+# every `contains` looks through a million characters
+SLOW = Template(
+    {
+        "html": Source(
+            "{% for word in event.words %}{% if event.text contains word %}{% endif %}{% endfor %}done"
+        )
+    }
+)
+SLOW_PERSON = {"event": {"words": ["a" * 3000 + "b"] * 10_000, "text": "a" * 1_000_000}}
+
+
+def test_only_the_one_who_takes_too_long_is_refused(renderer):
+    quick = {"event": {"words": ["a"], "text": "a"}}
+    answers = renderer.render(SLOW, [quick, SLOW_PERSON, quick, quick], shared={}, now=NOW)
+    assert [isinstance(answer, Refused) for answer in answers] == [False, True, False, False]
+    assert answers[1].reason == "This took longer than 1 second."
+
+
+def test_a_template_that_is_too_slow_for_everybody_is_given_up(renderer):
+    before = time.monotonic()
+    answers = renderer.render(SLOW, [SLOW_PERSON] * 12, shared={}, now=NOW)
+    assert {answer.reason for answer in answers} == {"This took longer than 1 second."}
+    assert time.monotonic() - before < 15
+
+
+def test_the_childs_memory_is_bounded(renderer):
+    one(renderer, "warm")
+    pid, before = child_of(renderer), memory_of(child_of(renderer))
+    for bomb in ("a join of a huge range", "a chain of replaces", "doubling", "doubling a list"):
+        one(renderer, BOMBS[bomb])
+    assert child_of(renderer) == pid
+    assert memory_of(pid) < before + 200 * 1024 * 1024
+
+
+# how it lives and dies
+
+
+def test_a_child_that_was_killed_is_replaced_and_nobody_is_blamed(renderer):
+    one(renderer, "warm")
+    os.kill(child_of(renderer), signal.SIGKILL)
+    assert renderer.render(HELLO, [ANN] * 3, shared={}, now=NOW) == [HI_ANN] * 3
+
+
+def test_a_child_killed_in_the_middle_of_a_call_costs_nobody_an_answer(renderer):
+    people = [{"profile": {"name": f"P{n}"}} for n in range(3000)]
+    one(renderer, "warm")
+    killer = threading.Timer(0.02, os.kill, (child_of(renderer), signal.SIGKILL))
+    killer.start()
+    answers = renderer.render(HELLO, people, shared={}, now=NOW)
+    killer.join()
+    assert answers == [Rendered({"subject": f"Hi P{n}", "html": f"<b>P{n}</b>"}) for n in range(3000)]
+
+
+def test_a_fork_uses_a_child_of_its_own(renderer):
+    one(renderer, "warm")
+    ours = child_of(renderer)
+    pid = os.fork()
+    if pid == 0:
+        works = renderer.render(HELLO, [ANN], shared={}, now=NOW) == [HI_ANN] and child_of(renderer) != ours
+        renderer.close()
+        os._exit(0 if works else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert renderer.render(HELLO, [ANN], shared={}, now=NOW) == [HI_ANN]
+    assert child_of(renderer) == ours
+
+
+def test_threads_may_share_it(renderer):
+    wrong = []
+
+    def work(number):
+        for _ in range(20):
+            answer = one(renderer, "{{ profile.name }}" + str(number))
+            if answer != f"Ann &amp; Co{number}":
+                wrong.append(answer)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_the_child_knows_no_secret_and_opens_nothing(renderer, monkeypatch):
+    monkeypatch.setenv("SECRET_KEY", "hush")
+    renderer.close()
+    one(renderer, "warm")
+    process = Path(f"/proc/{child_of(renderer)}")
+    environment = process.joinpath("environ").read_bytes()
+    assert b"hush" not in environment
+    assert not any(b"DATABASE" in each or b"SECRET" in each for each in environment.split(b"\0"))
+    limits = process.joinpath("limits").read_text()
+    assert "Max file size             0 " in limits
+    assert "Max processes             0 " in limits
+    assert not [fd for fd in process.joinpath("fd").iterdir() if "socket" in os.readlink(fd)]
+
+
+def test_the_child_goes_when_its_parent_is_gone():
+    pid = os.fork()
+    if pid == 0:
+        orphaned = Renderer()
+        orphaned.render(HELLO, [ANN], shared={}, now=NOW)
+        Path(f"/tmp/tact-orphan-{os.getpid()}").write_text(str(child_of(orphaned)))
+        os._exit(0)
+    os.waitpid(pid, 0)
+    note = Path(f"/tmp/tact-orphan-{pid}")
+    child = int(note.read_text())
+    note.unlink()
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
+        if Path(f"/proc/{child}/stat").read_text().split()[2] == "Z":
+            break
+        time.sleep(0.05)
+    else:
+        assert not Path(f"/proc/{child}").exists()
