@@ -52,6 +52,7 @@ def browser_of(user: User) -> Client:
 @pytest.fixture(autouse=True)
 def _own_files(settings: Any, tmp_path: Path) -> None:
     """What the walk stores lies in a folder of its own."""
+    settings.SANDBOX_INBOX = tmp_path / "inbox"
     settings.STORAGES = settings.STORAGES | {
         "default": {
             "BACKEND": "django.core.files.storage.FileSystemStorage",

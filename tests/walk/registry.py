@@ -44,6 +44,11 @@ def thing(
     return Route("thing", params=lambda world: {parameter: world[model].public_id, **more}, data=data or {})
 
 
+def thing_at(params: Params) -> Route:
+    """The same, for what is not a row of a model."""
+    return Route("thing", params=params)
+
+
 def call(body: dict[str, Any] | None = None) -> Route:
     return Route("call", data=body or {})
 
@@ -82,6 +87,9 @@ ROUTES: dict[str, Route] = {
     # delivery
     "settings_mail_server": page(),
     "mail_server_remove": page(),
+    "inbox": page(),
+    "inbox_message": thing_at(lambda world: {"public_id": world.mail}),
+    "inbox_frame": thing_at(lambda world: {"public_id": world.mail}),
     "open_pixel": public("a signed link in a mail", token="nobody-made-this"),
     "follow_link": public("a signed link in a mail", token="nobody-made-this"),
     "unsubscribe": public("a signed link in a mail", token="nobody-made-this"),

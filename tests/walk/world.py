@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models
 from django_scopes import scope
@@ -16,6 +17,8 @@ from audiences import partitions
 from audiences.models import AttributeDefinition, EventDefinition, Identity, Profile, Segment, Suppression
 from campaigns.models import Campaign, Content, Variant, Version
 from delivery.models import Delivery, Provider
+from delivery.sandbox import inbox
+from delivery.sandbox.keeping import INBOX_NAME, Keeper
 from tenants.models import ApiKey, AuditEntry, Membership, Tenant, User
 from tenants.roles import Role
 
@@ -101,6 +104,7 @@ class World:
             for model in tenant_models():
                 self._row(model)
             self._draft()
+        self.mail = self._mail()
 
     def __getitem__(self, model: type[models.Model]) -> Any:
         return self.rows[model]
@@ -127,6 +131,15 @@ class World:
         version = _copy(self[Version], number=2, launched_at=None, launched_by=None)
         variant = _copy(self[Variant], version=version)
         _copy(self[Content], variant=variant)
+
+    def _mail(self) -> uuid.UUID:
+        """A mail in the sandbox's inbox."""
+        to, name = settings.SANDBOX_INBOX, self.tenant.public_id.hex
+        text = f"Subject: {self.mark}\r\nContent-Type: text/plain\r\n\r\n{self.mark}"
+        keeper = Keeper(to)
+        keeper.keep(name, f"{self.mark}@brand.test", [SAME_EMAIL], text.encode())
+        keeper.close()
+        return inbox.newest(to / INBOX_NAME, tenant=name)[0].public_id
 
     def _value(self, field: models.Field[Any, Any]) -> Any:
         if isinstance(field, models.ForeignKey):
