@@ -7,9 +7,9 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from msgspec import Raw
@@ -19,9 +19,6 @@ from audiences.ingest import strict
 from audiences.ingest.clocks import Clock
 from audiences.ingest.strict import Refused
 from audiences.models import Identity, Profile
-
-if TYPE_CHECKING:
-    from audiences.ingest.people import Person
 
 MAX_CALL = 32 * 1024  # bytes of one call, Segment's limit
 Key = tuple[str, str]  # an identity: (kind, value)
@@ -44,8 +41,7 @@ class Refusal:
     reason: str
 
 
-@dataclass(slots=True)
-class Call:
+class Call(msgspec.Struct, gc=False):
     """A call understood: who, when, and what it says of them."""
 
     index: int
@@ -58,22 +54,22 @@ class Call:
     may_start: bool
     event: str = ""  # empty for a call that is no event
     properties: bytes = b"{}"
-    values: dict[str, Any] = field(default_factory=dict)  # properties, decoded
+    values: dict[str, Any] = {}  # properties, decoded
     is_activity: bool = False
     stated: dict[str, Any] | None = None  # attributes it sets; None in it removes
     suggested: dict[str, Any] | None = None  # attributes it fills in where missing
     consent: dict[str, str] | None = None
     previous: str = ""  # of an alias: whom the person was known as
-    person: Person = None  # type: ignore[assignment]  # set once people are resolved
+    person: Any = None  # a people.Person, set once people are resolved
 
 
-class Context(msgspec.Struct):
+class Context(msgspec.Struct, gc=False):
     timezone: Any = None
     locale: Any = None
     externalIds: Any = None
 
 
-class Wire(msgspec.Struct):
+class Wire(msgspec.Struct, gc=False):
     """One call of Segment's tracking API, with what we add: ``consent``, for senders we can trust with it."""
 
     type: str = ""
@@ -190,7 +186,7 @@ def _object(raw: Raw, path: str) -> tuple[bytes, dict[str, Any]]:
 
 def _call_id(wire: Wire, raw: bytes, *, has_time: bool) -> str:
     """Return the client's id. Without one, a call that says when it happened is known again by its content."""
-    if wire.messageId not in (None, ""):
+    if wire.messageId:
         return strict.text(str(wire.messageId), "messageId")
     return "content-" + hashlib.blake2b(raw, digest_size=16).hexdigest() if has_time else str(uuid.uuid4())
 
@@ -211,9 +207,9 @@ def _id(value: str | float | None, path: str) -> str:
 
 def _who(wire: Wire) -> tuple[Key, ...]:
     keys: list[Key] = []
-    if user := _id(wire.userId, "userId"):
+    if wire.userId is not None and (user := _id(wire.userId, "userId")):
         keys.append((EXTERNAL_ID, user))
-    if anonymous := _id(wire.anonymousId, "anonymousId"):
+    if wire.anonymousId is not None and (anonymous := _id(wire.anonymousId, "anonymousId")):
         keys.append((ANONYMOUS_ID, anonymous))
     if wire.context and wire.context.externalIds:
         keys += _external_ids(wire.context.externalIds)

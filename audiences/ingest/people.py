@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from audiences import binary
 from audiences.ingest.calls import ANONYMOUS_ID, EXTERNAL_ID, Call, Key, Origin
 from audiences.ingest.strict import Refused
+
+# Locks are taken in id order whatever plan the update gets, since the first part runs to its end before it.
+LOCK = """
+WITH locked AS MATERIALIZED (
+    SELECT p.id, p.external_id, p.timezone, p.language, s.at
+    FROM unnest(%b::bigint[], %b::timestamptz[]) s(id, at) JOIN audiences_profile p ON p.id = s.id
+    WHERE p.tenant_id = %s AND p.merged_into_id IS NULL AND p.erased_at IS NULL
+    ORDER BY p.id FOR NO KEY UPDATE OF p
+), seen AS (
+    UPDATE audiences_profile p SET last_seen_at = l.at FROM locked l
+    WHERE p.tenant_id = %s AND p.id = l.id AND (p.last_seen_at IS NULL OR p.last_seen_at < l.at)
+)
+SELECT id, external_id, timezone, language FROM locked
+"""
 
 
 class Moved(Exception):
@@ -56,14 +71,16 @@ class People:
                 refused.append((call, error))
         return refused
 
-    def claim(self) -> None:
-        """Write new identities and lock everybody in id order. Raises Moved if what was decided no longer holds.
+    def claim(self, seen: dict[Person, datetime]) -> None:
+        """Write new identities, lock everybody in id order, and note when those stored before were last seen.
+
+        Raises Moved if what was decided no longer holds.
 
         Run it in a savepoint: rolling that back lets go of the locks, so that a second look takes them in order again.
         """
         self._number()
         self._write_identities()
-        self._lock()
+        self._lock({person.final().id: at for person, at in seen.items()})
 
     def renamed(self) -> set[Person]:
         """Those whose external id this batch brought."""
@@ -181,14 +198,13 @@ class People:
         if len(rows) != len(keys):
             raise Moved
 
-    def _lock(self) -> None:
+    def _lock(self, seen: dict[int, datetime]) -> None:
         losers = {loser.id for loser, _ in self.merges}
         ids = {person.final().id for person in self._by_key.values()} | losers
         ids -= {person.id for person in self.new}
-        sql = """SELECT id, external_id, timezone, language FROM audiences_profile
-                 WHERE tenant_id = %s AND id = ANY(%b::bigint[]) AND merged_into_id IS NULL AND erased_at IS NULL
-                 ORDER BY id FOR NO KEY UPDATE"""
-        rows = binary.run(sql, [self._tenant_id, sorted(ids)]) if ids else []
+        asked = list(ids)
+        moments = [seen.get(id_) for id_ in asked]
+        rows = binary.run(LOCK, [asked, moments, self._tenant_id, self._tenant_id]) if asked else []
         if len(rows) != len(ids):
             raise Moved
         if any(self._assumed[id_] != external for id_, external, *_ in rows if id_ in self._assumed):

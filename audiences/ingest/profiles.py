@@ -11,7 +11,7 @@ import msgspec
 
 from audiences import attributes, binary, consent
 from audiences.ingest.calls import Call, Origin
-from audiences.ingest.people import People
+from audiences.ingest.people import People, Person
 from audiences.signals import AttributeChange
 
 COLUMNS = tuple(attributes.STANDARD)  # external_id, email, ...
@@ -35,9 +35,12 @@ class Record:
 class Profiles:
     """The profiles of one batch, locked by its ``People``."""
 
-    def __init__(self, *, tenant_id: int, people: People, origin: Origin, now: datetime) -> None:
+    def __init__(
+        self, *, tenant_id: int, people: People, seen: dict[Person, datetime], origin: Origin, now: datetime
+    ) -> None:
         self._tenant_id = tenant_id
         self._people = people
+        self._seen = seen
         self._origin = origin
         self._now = now
         self.changes: list[AttributeChange] = []
@@ -49,20 +52,14 @@ class Profiles:
         A call older than a profile's newest merge only fills what is missing. ``changes`` then holds what changed.
         """
         telling = [call for call in calls if self._tells(call)]
-        seen = _last_seen(calls) if self._origin is not Origin.IMPORT else {}
         records = self._records(telling)
         for loser, winner in self._people.merges:
             self._absorb(records.pop(loser.id), records[winner.final().id])
         for call in sorted(telling, key=lambda call: call.at):
             self._apply(call, records[call.person.final().id])
-        for record in records.values():
-            record.last_seen_at = max(
-                filter(None, (record.last_seen_at, seen.pop(record.id, None))), default=None
-            )
         new = {person.id for person in self._people.new}
         self._insert([record for record in records.values() if record.id in new])
         self._update([record for record in records.values() if record.id not in new])
-        self._see(seen)
         consent.note(self._tenant_id, self._consents)
 
     def _tells(self, call: Call) -> bool:
@@ -83,7 +80,7 @@ class Profiles:
             people |= {loser, winner.final()}
         records = load(self._tenant_id, [person.id for person in people if not person.is_new])
         for person in self._people.new:
-            records[person.id] = Record(person.id, self._now, {}, None, {}, None)
+            records[person.id] = Record(person.id, self._now, {}, None, {}, self._seen.get(person))
         for person in renamed:
             records[person.id].values["external_id"] = person.external_id
         return records
@@ -152,13 +149,6 @@ class Profiles:
                      AND value = ANY(%b::text[]) AND profile_id = ANY(%b::bigint[])"""
             binary.run(sql, [self._tenant_id, sorted(left), list(kept)])
 
-    def _see(self, seen: dict[int, datetime]) -> None:
-        sql = """UPDATE audiences_profile p SET last_seen_at = s.at
-                 FROM unnest(%b::bigint[], %b::timestamptz[]) s(id, at)
-                 WHERE p.tenant_id = %s AND p.id = s.id AND (p.last_seen_at IS NULL OR p.last_seen_at < s.at)"""
-        if seen:
-            binary.run(sql, [list(seen), list(seen.values()), self._tenant_id])
-
 
 _GIVEN = f"""unnest(%b::bigint[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::text[], %b::text[],
     {", ".join(f"%b::{TYPES.get(name, 'text')}[]" for name in COLUMNS)})
@@ -192,13 +182,3 @@ def load(tenant_id: int, ids: Iterable[int]) -> dict[int, Record]:
 
 def _object(value: Any) -> dict[str, Any]:
     return msgspec.json.decode(value) if isinstance(value, str | bytes) else value
-
-
-def _last_seen(calls: list[Call]) -> dict[int, datetime]:
-    seen: dict[int, datetime] = {}
-    for call in calls:
-        if call.is_activity:
-            id_ = call.person.final().id
-            if id_ not in seen or seen[id_] < call.at:
-                seen[id_] = call.at
-    return seen

@@ -14,7 +14,7 @@ from audiences import definitions
 from audiences.ingest import events, merging, receipts
 from audiences.ingest.calls import Call, Context, Origin, Reader, Refusal
 from audiences.ingest.clocks import Clock
-from audiences.ingest.people import Moved, People
+from audiences.ingest.people import Moved, People, Person
 from audiences.ingest.profiles import Profiles
 from audiences.models import Receipt, RefusedCall
 from audiences.signals import AttributeChange, Merge, RecordedEvent, events_recorded
@@ -82,9 +82,11 @@ class _Batch:
         calls = self._new_ones(understood)
         if not calls:
             return
-        people = self._people(calls)
+        people, seen = self._people(calls)
         calls = self._without_refused(calls)
-        profiles = Profiles(tenant_id=self._tenant.pk, people=people, origin=self._origin, now=self._now)
+        profiles = Profiles(
+            tenant_id=self._tenant.pk, people=people, seen=seen, origin=self._origin, now=self._now
+        )
         profiles.update(calls)
         merges = [Merge(loser.id, winner.final().id) for loser, winner in people.merges]
         merging.move(self._tenant.pk, merges)
@@ -94,9 +96,8 @@ class _Batch:
         self.accepted, self.created = len(calls), len(people.new)
 
     def _new_ones(self, understood: list[Call]) -> list[Call]:
-        first = {
-            call.digest: call for call in reversed(understood)
-        }  # the same call twice in one batch counts once
+        # The same call twice in one batch counts once, in its first place.
+        first = {call.digest: call for call in reversed(understood)}
         if not first:
             return []
         fresh = receipts.claim(self._tenant.pk, first)
@@ -104,13 +105,14 @@ class _Batch:
             return understood
         return [call for call in understood if call.digest in fresh and first[call.digest] is call]
 
-    def _people(self, calls: list[Call]) -> People:
+    def _people(self, calls: list[Call]) -> tuple[People, dict[Person, datetime]]:
         for _ in range(ATTEMPTS):
             people = People(tenant_id=self._tenant.pk, origin=self._origin)
             denied = people.resolve(calls)
             try:
+                seen = self._seen(calls)
                 with transaction.atomic():
-                    people.claim()
+                    people.claim(seen)
             except Moved:
                 continue
             self.refused = [
@@ -118,8 +120,18 @@ class _Batch:
             ]
             if denied:
                 receipts.give_back(self._tenant.pk, [call.digest for call, _ in denied])
-            return people
+            return people, seen
         raise TooMuchAtOnce("Others keep merging the same people; send the batch again.")
+
+    def _seen(self, calls: list[Call]) -> dict[Person, datetime]:
+        """Return when each person was last active by these calls; what a file says is no activity."""
+        seen: dict[Person, datetime] = {}
+        for call in calls:
+            if call.is_activity and call.person and self._origin is not Origin.IMPORT:
+                person = call.person.final()
+                if person not in seen or seen[person] < call.at:
+                    seen[person] = call.at
+        return seen
 
     def _without_refused(self, calls: list[Call]) -> list[Call]:
         gone = {refusal.index for refusal, _ in self.refused}

@@ -25,7 +25,7 @@ def check(raw: bytes, values: dict[str, Any], path: str) -> None:
     Broken JSON, NaN, infinities and lone surrogates never get here: the decoder refuses them. Most calls are one
     flat object without anything odd, and are known to be so without a walk.
     """
-    if raw.count(b"{") + raw.count(b"[") > 1 or b"\\u0000" in raw or not _is_plain(values):
+    if raw.count(b"{") + raw.count(b"[") > 1 or b"\\u0000" in raw or not _is_plain(raw, values):
         _Walk().visit(values, path, 1)
 
 
@@ -38,10 +38,10 @@ def text(value: str, path: str) -> str:
     return value
 
 
-def _is_plain(values: dict[str, Any]) -> bool:
-    if len(values) > MAX_KEYS or any(len(key) > MAX_NAME for key in values):
+def _is_plain(raw: bytes, values: dict[str, Any]) -> bool:
+    if len(raw) > MAX_NAME and (len(values) > MAX_KEYS or max(map(len, values), default=0) > MAX_NAME):
         return False
-    return all(type(value) is not int or value in INT64 for value in values.values())
+    return not any(type(value) is int and value not in INT64 for value in values.values())
 
 
 class _Walk:
