@@ -5,7 +5,6 @@ Every operator sees values of one type; a value of another type counts as missin
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +17,7 @@ from audiences.rules.places import Place
 
 LONGEST_TEXT = 1_000
 MOST_OPTIONS = 1_000
+BIGGEST = 1e300
 
 
 class Unfit(ValueError):
@@ -66,7 +66,7 @@ def _check_text(value: Any, *, may_be_empty: bool = False) -> None:
 def _check_number(value: Any, expected: str = "a number") -> None:
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise Unfit(f"Expected {expected}.")
-    if not math.isfinite(value) or abs(value) > 1e300:
+    if not abs(value) <= BIGGEST:  # not-a-number is not smaller than anything
         raise Unfit("Expected a number of a size that computers can compare.")
 
 

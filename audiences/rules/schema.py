@@ -86,7 +86,7 @@ class _Reader:
 
     def _kind_of(self, name: Any) -> type[Condition]:
         allowed = {key: kind for key, kind in KINDS.items() if kind.about == self.about}
-        if name not in KINDS:
+        if not isinstance(name, str) or name not in KINDS:
             raise InvalidRule("on", f"Expected {listed(map(repr, allowed), 'or')}; found {name!r}.")
         if name not in allowed:
             where = "on profiles" if self.about == "profile" else "on the properties of an event"

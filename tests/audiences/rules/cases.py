@@ -42,6 +42,7 @@ CASES: list[tuple[str, Any, str]] = [
     ("is not holds for another type", attribute("age", "is_not", 36), "ben dan"),
     ("a tenth is a tenth", attribute("score", "is", 0.1), "ada"),
     ("a number of 24 digits", attribute("score", "is", 1e23), "cleo"),
+    ("a number is what its text says", attribute("score", "is", int(1e23)), ""),
     ("a number beyond 64 bits", attribute("big", "is", 12345678901234567890), "eve"),
     ("zero is a value", attribute("zero", "is", 0), "eve"),
     ("zero is not false", attribute("zero", "is", False), ""),
@@ -95,6 +96,7 @@ CASES: list[tuple[str, Any, str]] = [
     ("an emoji of several parts", attribute("moji", "starts_with", "👩🏽‍🚀"), "eve"),
     ("a letter without a case", attribute("moji", "contains", "東京"), "eve"),
     ("a capital whose small form is two letters stays", attribute("moji", "contains", "istanbul"), ""),
+    ("a capital beyond ASCII is no ASCII letter", attribute("unit", "contains", "k"), ""),
     ("and matches itself", attribute("moji", "contains", "İSTANBUL"), "eve"),
     # --- numbers in order ---
     ("greater is strict", attribute("age", "greater", 36), "dan"),

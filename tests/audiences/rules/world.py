@@ -95,6 +95,7 @@ PEOPLE: dict[str, dict[str, Any]] = {
             "it's": {'"odd"': "a\\b"},
             "moji": "👩🏽‍🚀 東京 İstanbul",
             "blank": "",
+            "unit": "300 \u212a",  # the Kelvin sign, whose small letter is k
             "zero": 0,
             "big": 12345678901234567890,
         },
