@@ -51,6 +51,7 @@ class Campaign(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     archived_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True, editable=False)  # stopped, and all still owed cancelled
 
     objects = ScopedManager(_manager_class=models.Manager.from_queryset(CampaignQuerySet), tenant="tenant")
 

@@ -29,7 +29,9 @@ class Delivery(models.Model):
         UNKNOWN = "unknown"  # handed over, and no answer: never resent on its own
         CANCELLED = "cancelled"
 
-    tenant = models.ForeignKey("tenants.Tenant", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    tenant = models.ForeignKey(
+        "tenants.Tenant", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
     campaign = models.ForeignKey(
         "campaigns.Campaign", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
     )
@@ -49,10 +51,20 @@ class Delivery(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     # the decision
     version = models.ForeignKey(
-        "campaigns.Version", models.DO_NOTHING, db_constraint=False, db_index=False, null=True, related_name="+"
+        "campaigns.Version",
+        models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        null=True,
+        related_name="+",
     )
     content = models.ForeignKey(
-        "campaigns.Content", models.DO_NOTHING, db_constraint=False, db_index=False, null=True, related_name="+"
+        "campaigns.Content",
+        models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        null=True,
+        related_name="+",
     )
     arm = models.CharField(max_length=12, blank=True)  # a variant's key, or "control"
     decided_at = models.DateTimeField(null=True, blank=True)
@@ -65,6 +77,9 @@ class Delivery(models.Model):
     provider_id = models.TextField(blank=True)
     reply = models.TextField(blank=True)  # the provider's own words
     sent_at = models.DateTimeField(null=True, blank=True)
+    opened_at = models.DateTimeField(null=True, blank=True)  # the first time, by a person
+    clicked_at = models.DateTimeField(null=True, blank=True)
+    unsubscribed_at = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)
 
     objects = ScopedManager(_manager_class=models.Manager.from_queryset(DeliveryQuerySet), tenant="tenant")
@@ -72,14 +87,19 @@ class Delivery(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant", "campaign", "profile", "occasion", "slot", "occasion_at"], name="delivery_once"
+                fields=["tenant", "campaign", "profile", "occasion", "slot", "occasion_at"],
+                name="delivery_once",
             ),
-            models.CheckConstraint(condition=~Q(state="sent") | Q(sent_at__isnull=False), name="sent_has_time"),
+            models.CheckConstraint(
+                condition=~Q(state="sent") | Q(sent_at__isnull=False), name="sent_has_time"
+            ),
         ]
         indexes = [
             # The claim's query; stays small, because a row leaves it once settled.
             models.Index(
-                fields=["tenant", "channel", "priority", "due_at"], condition=Q(state="planned"), name="delivery_due"
+                fields=["tenant", "channel", "priority", "due_at"],
+                condition=Q(state="planned"),
+                name="delivery_due",
             ),
             # Leases that ran out in mid hand-over.
             models.Index(fields=["lease_until"], condition=Q(state="sending"), name="delivery_in_doubt"),
@@ -94,7 +114,9 @@ class Delivery(models.Model):
 class Entry(models.Model):
     """A profile's standing in a campaign: what stays the same from one delivery to the next."""
 
-    tenant = models.ForeignKey("tenants.Tenant", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    tenant = models.ForeignKey(
+        "tenants.Tenant", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
     campaign = models.ForeignKey(
         "campaigns.Campaign", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
     )
@@ -132,7 +154,9 @@ class Plan(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "campaign", "occasion"], name="plan_once")]
-        indexes = [models.Index(fields=["tenant", "occasion_at"], condition=Q(done_at__isnull=True), name="plan_due")]
+        indexes = [
+            models.Index(fields=["tenant", "occasion_at"], condition=Q(done_at__isnull=True), name="plan_due")
+        ]
 
     def __str__(self) -> str:
         return f"{self.campaign}: {self.occasion}"
@@ -165,7 +189,9 @@ class Provider(models.Model):
 class Conversion(models.Model):
     """An event that a delivery is credited with: the latest exposure before it, once per goal and exposure."""
 
-    tenant = models.ForeignKey("tenants.Tenant", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    tenant = models.ForeignKey(
+        "tenants.Tenant", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
     campaign = models.ForeignKey(
         "campaigns.Campaign", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
     )
@@ -188,7 +214,9 @@ class Conversion(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "campaign", "goal", "delivery_id"], name="conversion_once")
+            models.UniqueConstraint(
+                fields=["tenant", "campaign", "goal", "delivery_id"], name="conversion_once"
+            )
         ]
         indexes = [models.Index(fields=["tenant", "profile"], name="conversion_of_profile")]
 
@@ -199,7 +227,9 @@ class Conversion(models.Model):
 class Tally(models.Model):
     """What campaigns came to, summed: per version, arm and measure."""
 
-    tenant = models.ForeignKey("tenants.Tenant", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    tenant = models.ForeignKey(
+        "tenants.Tenant", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
     campaign = models.ForeignKey(
         "campaigns.Campaign", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
     )
@@ -214,7 +244,9 @@ class Tally(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "campaign", "version", "arm", "measure"], name="tally_once")
+            models.UniqueConstraint(
+                fields=["tenant", "campaign", "version", "arm", "measure"], name="tally_once"
+            )
         ]
 
     def __str__(self) -> str:
@@ -224,7 +256,9 @@ class Tally(models.Model):
 class TallyChange(models.Model):
     """A change not yet folded into its tally, so that many writers never wait for one row."""
 
-    tenant = models.ForeignKey("tenants.Tenant", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    tenant = models.ForeignKey(
+        "tenants.Tenant", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
     campaign = models.ForeignKey(
         "campaigns.Campaign", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
     )

@@ -1,5 +1,17 @@
 """Addresses of delivery."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from delivery import inbox_views, provider_views, tracking_views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("inbox/", inbox_views.mail_list, name="inbox"),
+    path("inbox/<uuid:public_id>/", inbox_views.mail_detail, name="inbox_message"),
+    path("inbox/<uuid:public_id>/frame/", inbox_views.mail_frame, name="inbox_frame"),
+    path("settings/mail-server/", provider_views.mail_server, name="settings_mail_server"),
+    path("settings/mail-server/remove/", provider_views.remove_mail_server, name="mail_server_remove"),
+    path("t/o/<str:token>.gif", tracking_views.open_pixel, name="open_pixel"),
+    path("t/c/<str:token>", tracking_views.follow_link, name="follow_link"),
+    path("u/<str:token>", tracking_views.unsubscribe, name="unsubscribe"),
+    path("u/<str:token>/undo", tracking_views.resubscribe, name="resubscribe"),
+]

@@ -6,7 +6,7 @@ import re
 from delivery.channels.email.address import on_the_wire
 
 LINE_OCTETS = 998  # RFC 5322, 2.1.1, without the line's end
-_WORD_OCTETS = 45  # of UTF-8 in one encoded word: 60 in base64, under RFC 2047's 75 with its frame
+_WORD_LINE = 76  # RFC 2047, 2: a line with an encoded word in it, 12 octets of which are the word's frame
 _PRINTABLE = re.compile(r"[\x20-\x7e]*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _URL = re.compile(r"(?:https?://|mailto:)[\x21-\x3b\x3d\x3f-\x7e]+")  # no space, no angle bracket
@@ -31,7 +31,7 @@ def unstructured(value: str, *, used: int) -> str:
         and value == value.strip()
     ):
         return value
-    return _encoded_words(value)
+    return _encoded_words(value, used=used)
 
 
 def mailbox(address: str, name: str = "") -> str:
@@ -46,10 +46,10 @@ def mailbox(address: str, name: str = "") -> str:
     _refuse_breaks(name)
     if len(name) <= 60 and _ATOMS.fullmatch(name) and "=?" not in name:
         return f"{name}\r\n <{address}>" if len(name) + len(address) > 66 else f"{name} <{address}>"
-    if len(name) <= 60 and _PRINTABLE.fullmatch(name) and "=?" not in name:
-        quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    if len(quoted) <= 60 and _PRINTABLE.fullmatch(name) and "=?" not in name:
         return f'"{quoted}"\r\n <{address}>'
-    return f"{_encoded_words(name)}\r\n <{address}>"
+    return f"{_encoded_words(name, used=6)}\r\n <{address}>"
 
 
 def url(value: str) -> str:
@@ -71,14 +71,14 @@ def _refuse_breaks(value: str) -> None:
         raise UnsafeHeader(f"a line break or NUL in a header: {value[:80]!a}")
 
 
-def _encoded_words(value: str) -> str:
+def _encoded_words(value: str, *, used: int) -> str:
     """``value`` as encoded words, one a line. Base64 rather than Q: no character of it means anything to a parser."""
     words: list[str] = []
-    rest = value.encode()
+    rest, room = value.encode(), _WORD_LINE - used
     while rest:
-        end = min(_WORD_OCTETS, len(rest))
+        end = min((room - 12) // 4 * 3, len(rest))
         while end < len(rest) and rest[end] & 0xC0 == 0x80:  # a word holds whole characters: RFC 2047, 5
             end -= 1
         words.append(f"=?utf-8?b?{base64.b64encode(rest[:end]).decode()}?=")
-        rest = rest[end:]
+        rest, room = rest[end:], _WORD_LINE - 1
     return "\r\n ".join(words)

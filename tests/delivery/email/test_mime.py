@@ -134,6 +134,7 @@ def test_every_mail_is_seven_bit_in_lines_smtp_can_carry(
     assert data.count(b"\n") == data.count(b"\r") == data.count(b"\r\n")
     head = data.split(b"\r\n\r\n")[0]
     assert all(len(line) <= 78 for line in head.split(b"\r\n") if not line.startswith(b"Content-Type"))
+    assert all(len(line) <= 76 for line in head.split(b"\r\n") if b"=?" in line)
 
 
 @given(

@@ -1,0 +1,91 @@
+"""Names, addresses, languages and zones for the log's customers: made up by a seeded generator, since it has none."""
+
+from __future__ import annotations
+
+import random
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from faker import Faker
+
+from config.demo.purchases import user_id
+
+SEED = 1997
+NAMES_A_PLACE = 300
+
+# Locale, language, country, city, zone, latitude, longitude, and how many of a hundred live there.
+PLACES = [
+    ("en_US", "en", "US", "New York", "America/New_York", 40.71, -74.01, 26),
+    ("en_US", "en", "US", "Chicago", "America/Chicago", 41.88, -87.63, 14),
+    ("en_US", "en", "US", "Los Angeles", "America/Los_Angeles", 34.05, -118.24, 20),
+    ("en_GB", "en", "GB", "London", "Europe/London", 51.51, -0.13, 12),
+    ("de_DE", "de", "DE", "Berlin", "Europe/Berlin", 52.52, 13.4, 10),
+    ("fr_FR", "fr", "FR", "Paris", "Europe/Paris", 48.86, 2.35, 8),
+    ("es_ES", "es", "ES", "Madrid", "Europe/Madrid", 40.42, -3.7, 6),
+    ("pt_BR", "pt", "BR", "São Paulo", "America/Sao_Paulo", -23.55, -46.63, 4),
+]
+WITHOUT_FIRST_NAME = 0.08  # a real base never knows everybody's
+WITHOUT_EMAIL = 0.03
+BOUNCING = 0.01  # the sandbox's mail server refuses addresses that begin with "bounce"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    customer: int
+    traits: dict[str, Any]
+
+    def as_call(self, at: datetime) -> dict[str, Any]:
+        """Return the identify call a shop would make on sign-up; the same person always has the same message id."""
+        return {
+            "type": "identify",
+            "messageId": f"cdnow-person-{self.customer:05d}",
+            "userId": user_id(self.customer),
+            "timestamp": at.isoformat(),
+            "traits": self.traits,
+        }
+
+
+def people(count: int) -> list[Person]:
+    """Return customers 1 to ``count``, the same ones each time."""
+    dice = random.Random(SEED)
+    names = [_names(place[0], dice) for place in PLACES]
+    weights = [place[-1] for place in PLACES]
+    return [_person(customer, dice, names, weights) for customer in range(1, count + 1)]
+
+
+def _names(locale: str, dice: random.Random) -> tuple[list[str], list[str]]:
+    fake = Faker(locale)
+    fake.seed_instance(dice.randrange(2**32))
+    firsts = [fake.first_name() for _ in range(NAMES_A_PLACE)]
+    return firsts, [fake.last_name() for _ in range(NAMES_A_PLACE)]
+
+
+def _person(
+    customer: int, dice: random.Random, names: list[tuple[list[str], list[str]]], weights: list[int]
+) -> Person:
+    (which,) = dice.choices(range(len(PLACES)), weights)
+    _, language, country, city, zone, latitude, longitude, _ = PLACES[which]
+    first, last = dice.choice(names[which][0]), dice.choice(names[which][1])
+    traits: dict[str, Any] = {
+        "lastName": last,
+        "language": language,
+        "timezone": zone,
+        "address": {"city": city, "country": country},
+        "latitude": latitude,
+        "longitude": longitude,
+    }
+    if dice.random() >= WITHOUT_FIRST_NAME:
+        traits["firstName"] = first
+    if dice.random() >= WITHOUT_EMAIL:
+        local = f"{_ascii(first)}.{_ascii(last)}.{customer}"
+        if dice.random() < BOUNCING:
+            local = f"bounce.{local}"
+        traits["email"] = f"{local}@example.com"
+    return Person(customer, traits)
+
+
+def _ascii(name: str) -> str:
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return "".join(letter for letter in plain.lower() if letter.isalnum())

@@ -1,0 +1,96 @@
+"""The rest of the log, played back through the HTTP API while the tenant's clock runs to today."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as hour
+from typing import Any
+from urllib.parse import urlsplit
+
+from django_scopes import scope
+
+from config.demo import people, purchases
+from config.demo.story import batches
+from delivery.models import Delivery, Plan
+from tenants import clock
+from tenants.models import Tenant
+
+LASTS_SECONDS = 60.0
+AT_MOST = 500  # calls a request
+
+
+class Refused(Exception):
+    """The API did not take a batch; the words are its answer."""
+
+
+def wait_until_sent(tenant: Tenant, *, patience_seconds: float = 180) -> bool:
+    """Return once the tenant's plans are done and nothing is open, or False when patience has ended."""
+    ends = time.monotonic() + patience_seconds
+    while time.monotonic() < ends:
+        with scope(tenant=tenant):
+            is_planned = Plan.objects.exists() and not Plan.objects.filter(done_at=None).exists()
+            if is_planned and not Delivery.objects.open().filter(lease_until=None).exists():
+                return True
+        time.sleep(0.5)
+    return False
+
+
+def run(
+    tenant: Tenant, *, url: str, write_key: str, ends_on: date, on_day: Callable[[date, int], None]
+) -> None:
+    """Play back what happened after the tenant's present day, a day at a time, then let its clock be real.
+
+    A replay that was killed goes on from the day its clock stands at: what came already is a duplicate and counts
+    for nothing. Raises Refused, and OSError if the server is gone.
+    """
+    starts = clock.now(tenant)
+    days = _days(purchases.log(ends_on=ends_on), since=starts)
+    pause = LASTS_SECONDS / max(len(days), 1)
+    shop = _Shop(url, write_key)
+    for day, calls in days.items():
+        began = time.monotonic()
+        clock.set_to(tenant, datetime.combine(day, hour(23, 0), UTC))
+        for batch in batches(calls, AT_MOST):
+            shop.send(batch)
+        on_day(day, len(calls))
+        time.sleep(max(0.0, pause - (time.monotonic() - began)))
+    clock.set_to(tenant, None)
+
+
+def _days(log: list[purchases.Purchase], *, since: datetime) -> dict[date, list[dict[str, Any]]]:
+    """Return the calls of each day from ``since`` on; a customer's first purchase brings who they are along."""
+    known = {purchase.customer for purchase in log if purchase.at < since}
+    everybody = people.people(max(purchase.customer for purchase in log))
+    days: dict[date, list[dict[str, Any]]] = defaultdict(list)
+    for purchase in log:
+        if purchase.at < since - timedelta(days=1):
+            continue
+        if purchase.customer not in known:
+            known.add(purchase.customer)
+            days[purchase.at.date()].append(everybody[purchase.customer - 1].as_call(purchase.at))
+        days[purchase.at.date()].append(purchase.as_call())
+    return dict(sorted(days.items()))
+
+
+class _Shop:
+    """The shop's server: it keeps a connection to the API open."""
+
+    def __init__(self, url: str, write_key: str) -> None:
+        self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+        self._headers = {
+            "Authorization": "Basic " + base64.b64encode(f"{write_key}:".encode()).decode(),
+            "Content-Type": "application/json",
+        }
+
+    def send(self, calls: list[dict[str, Any]]) -> None:
+        self._connection.request("POST", "/v1/batch", json.dumps({"batch": calls}), self._headers)
+        answer = self._connection.getresponse()
+        body = answer.read()
+        if answer.status != 200:
+            raise Refused(f"{answer.status}: {body[:300].decode(errors='replace')}")

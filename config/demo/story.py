@@ -1,0 +1,269 @@
+"""The demo's tenant: a record shop with real customers' purchases, and a campaign to win some of them back."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.db import transaction
+from django_scopes import scope
+
+from audiences import ingest, segments
+from audiences.models import Segment
+from campaigns import contents, drafts, launching, versions
+from campaigns.models import Campaign, Version
+from config.demo import people, purchases
+from config.demo.purchases import Purchase
+from tenants import clock, keys
+from tenants.models import ApiKey, Membership, Tenant, User
+from tenants.roles import Role
+
+TENANT = "Second Spin Records"
+OWNER = "demo@tact.test"
+DAYS_LEFT = 91  # the tenant's clock starts this many days before the log ends: what comes after is replayed
+BATCH = 1_000
+LAPSED_DAYS = 120
+
+LAPSED = {
+    "all": [
+        {"on": "event", "name": purchases.EVENT},
+        {"on": "event", "name": purchases.EVENT, "did": False, "within": {"days": LAPSED_DAYS}},
+    ]
+}
+SEGMENTS: list[tuple[str, str, dict[str, Any]]] = [
+    ("Lapsed buyers", f"Bought once upon a time, but not in the last {LAPSED_DAYS} days.", LAPSED),
+    (
+        "Regulars",
+        "Bought at least three times in half a year.",
+        {"all": [{"on": "event", "name": purchases.EVENT, "at_least": 3, "within": {"days": 182}}]},
+    ),
+    (
+        "Big baskets",
+        "Spent more than $100 in one order.",
+        {
+            "all": [
+                {
+                    "on": "event",
+                    "name": purchases.EVENT,
+                    "where": [{"on": "property", "name": "total", "operator": "greater", "value": 100}],
+                }
+            ]
+        },
+    ),
+    (
+        "German speakers",
+        "Read German, wherever they live.",
+        {"all": [{"on": "attribute", "name": "language", "operator": "is", "value": "de"}]},
+    ),
+    (
+        "No first name",
+        "We would not know what to call them.",
+        {"all": [{"on": "attribute", "name": "first_name", "operator": "is_missing"}]},
+    ),
+]
+
+
+class Told(NamedTuple):
+    """What the demo tells whoever starts it again: the hashes in the database tell nobody."""
+
+    password: str
+    write_key: str
+    ends_on: date  # the log's last day, as it was moved when the demo was made
+
+    @staticmethod
+    def _file() -> Path:
+        return Path(settings.VAR) / "demo-login"
+
+    def keep(self) -> None:
+        file = self._file()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(f"{self.password}\n{self.write_key}\n{self.ends_on.isoformat()}\n")
+
+    @classmethod
+    def read(cls) -> Told:
+        password, write_key, ends_on = cls._file().read_text().splitlines()
+        return cls(password, write_key, date.fromisoformat(ends_on))
+
+
+def find() -> Tenant | None:
+    """Return the demo's tenant if it was made and filled."""
+    return Tenant.objects.filter(name=TENANT, is_sandbox=True, memberships__user__email=OWNER).first()
+
+
+def is_whole(tenant: Tenant) -> bool:
+    """Whether everything was loaded and the campaign launched: that comes last."""
+    with scope(tenant=tenant):
+        return Campaign.objects.filter(versions__launched_at__isnull=False).exists()
+
+
+def make(*, yesterday: date, progress: Callable[[str, int, int], None]) -> Tenant:
+    """Make and fill the demo's tenant, its clock DAYS_LEFT days before ``yesterday``; tell how far it is.
+
+    A killed attempt goes on where it was: the same people and purchases come again under the same call ids.
+    """
+    tenant = find() or _tenant(yesterday)
+    ends_on = Told.read().ends_on
+    starts = datetime.combine(ends_on - timedelta(days=DAYS_LEFT), time(9), UTC)
+    clock.set_to(tenant, starts)
+    with scope(tenant=tenant):
+        known = list(purchases.log(ends_on=ends_on))
+        _load(tenant, [purchase for purchase in known if purchase.at < starts], progress)
+        _segments(tenant)
+        _launch(tenant)
+    return tenant
+
+
+@transaction.atomic
+def _tenant(yesterday: date) -> Tenant:
+    tenant = Tenant.objects.create(
+        name=TENANT,
+        is_sandbox=True,
+        timezone="America/New_York",
+        from_name=TENANT,
+        from_email="hello@secondspin.example",
+        reply_to="people@secondspin.example",
+        postal_address="12 Groove Lane, Portland, ME 04101, USA",
+    )
+    password = secrets.token_urlsafe(9)
+    owner = User.objects.filter(email=OWNER).first() or User(email=OWNER, name="Demo owner", is_staff=True)
+    owner.is_superuser = True
+    owner.set_password(password)
+    owner.save()
+    Membership.objects.create(tenant=tenant, user=owner, role=Role.OWNER)
+    with scope(tenant=tenant):
+        _, key = keys.create(
+            tenant=tenant, kind=ApiKey.Kind.WRITE, name="Demo shop", scopes=[], created_by=owner
+        )
+    Told(password, key, yesterday).keep()
+    return tenant
+
+
+def _load(tenant: Tenant, known: Sequence[Purchase], progress: Callable[[str, int, int], None]) -> None:
+    """Store who the customers are and what they bought, through the code that takes in everybody's data."""
+    first: dict[int, datetime] = {}
+    for purchase in known:
+        first.setdefault(purchase.customer, purchase.at)
+    calls = [
+        person.as_call(first[person.customer])
+        for person in people.people(max(first))
+        if person.customer in first
+    ]
+    for what, given in (("people", calls), ("purchases", [purchase.as_call() for purchase in known])):
+        done = 0
+        for batch in batches(given):
+            ingest.store(tenant=tenant, calls=batch, now=clock.now(tenant))
+            done += len(batch)
+            progress(what, done, len(given))
+
+
+def batches(calls: Sequence[dict[str, Any]], size: int = BATCH) -> Iterator[list[dict[str, Any]]]:
+    rest = iter(calls)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+def _segments(tenant: Tenant) -> None:
+    owner = User.objects.get(email=OWNER)
+    there = set(Segment.objects.values_list("name", flat=True))
+    for name, description, rule in SEGMENTS:
+        if name not in there:
+            segments.create(tenant=tenant, actor=owner, name=name, description=description, rule=rule)
+
+
+@transaction.atomic
+def _launch(tenant: Tenant) -> None:
+    """Launch the win-back: two ways to say it, one for those whose name we lack, and a tenth who hear nothing."""
+    if Campaign.objects.filter(name="Win them back").exists():
+        return
+    owner = User.objects.get(email=OWNER)
+    campaign = drafts.create(tenant=tenant, actor=owner, name="Win them back")
+    version = versions.draft_of(campaign)
+    drafts.set_audience(
+        version=version,
+        actor=owner,
+        segment=Segment.objects.get(name="Lapsed buyers"),
+        is_everyone=False,
+        control_percent=10,
+    )
+    drafts.set_schedule(
+        version=version, actor=owner, when=Version.When.NOW, starts_at=None, lateness_hours=72
+    )
+    drafts.set_goal(
+        version=version,
+        actor=owner,
+        goal="Ordered again",
+        conversion_event=purchases.EVENT,
+        conversion_hours=30 * 24,
+        revenue_property="revenue",
+    )
+    _write(version, owner)
+    launching.launch(version=versions.draft_of(campaign), actor=owner, now=clock.now(tenant))
+
+
+def _write(version: Version, owner: User) -> None:
+    variants = [version.variants.get()]
+    variants += [drafts.add_variant(version=version, actor=owner) for _ in range(2)]
+    for variant, (name, weight, is_default, subject, opening) in zip(variants, WORDS, strict=True):
+        words = {
+            "subject": subject,
+            "preheader": "New arrivals, and a few old friends.",
+            "body_format": "mjml",
+            "body": BODY.replace("OPENING", opening),
+            "text": "",
+        }
+        contents.save(variant=variant, channel="email", fields=words, actor=owner)
+        drafts.change_variant(
+            variant=variant, actor=owner, name=name, weight=weight, segment=None, is_default=is_default
+        )
+
+
+WORDS = [
+    (
+        "By name",
+        50,
+        False,
+        "{{ profile.first_name }}, the crates have been refilled",
+        "Hello {{ profile.first_name }}, it has been a while. We kept your corner of the shop as you left it.",
+    ),
+    (
+        "From the city",
+        50,
+        False,
+        "What {{ profile.city }} is listening to",
+        "Dear {{ profile.first_name }}, these are the records that leave us for {{ profile.city }} this month.",
+    ),
+    (
+        "Without a name",
+        0,
+        True,
+        "The crates have been refilled",
+        "Hello again. It has been a while, and there is a lot you have not heard yet.",
+    ),
+]
+
+BODY = """<mjml>
+  <mj-body background-color="#f4f1ea">
+    <mj-section padding="28px 0 8px">
+      <mj-column>
+        <mj-text align="center" font-size="20px" font-weight="700" color="#1d3557">Second Spin Records</mj-text>
+      </mj-column>
+    </mj-section>
+    <mj-section background-color="#ffffff" border-radius="8px" padding="24px">
+      <mj-column>
+        <mj-text font-size="17px" line-height="1.5" color="#222222">OPENING</mj-text>
+        <mj-button background-color="#c8553d" border-radius="6px" font-size="16px"
+          href="https://shop.example/new">See what is new</mj-button>
+        <mj-text font-size="14px" line-height="1.5" color="#555555">
+          Not your sound? <a href="https://shop.example/taste">Tell us what is</a>, and the next crate is yours.
+        </mj-text>
+      </mj-column>
+    </mj-section>
+  </mj-body>
+</mjml>
+"""

@@ -1,0 +1,163 @@
+"""Everything the decisions of one chunk look at, read set-wise: the statements do not grow with the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache, partial
+from typing import Any
+
+from django.db import connection
+
+from audiences import facts as people
+from audiences import suppression
+from audiences.facts import Facts
+from audiences.rules import memory, sql
+from campaigns import arms, contents
+from campaigns.models import Campaign, Content, Version
+from delivery.claim import Due
+from delivery.decide import Circumstances
+from delivery.models import Entry
+from delivery.tracking import Paths
+from tenants.models import Tenant
+
+# In id order, like everyone who locks profiles; a second racer for the same person's caps waits here.
+LOCK = """
+SELECT id, merged_into_id IS NULL AND erased_at IS NULL FROM audiences_profile
+WHERE tenant_id = %s AND id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """A campaign as its deliveries are decided now: the newest launched version, which never changes."""
+
+    campaign: Campaign
+    version: Version
+    spec: arms.Spec
+    shared: dict[str, Any]  # what the templates see whoever they are filled for
+    parts: dict[int, dict[str, Any]]  # by content: what the renderer fills
+
+    @property
+    def is_marketing(self) -> bool:
+        return self.campaign.message_class == Campaign.MessageClass.MARKETING
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One due row with all that was read about it."""
+
+    row: Due
+    brief: Brief
+    person: dict[str, Any]  # what the templates see of them
+    paths: Paths
+    circumstances: Circumstances
+
+
+def gather(rows: list[Due], *, tenant: Tenant, channel: str, now: datetime) -> list[Known]:
+    """Lock the rows' profiles and return what is known of each, in the order given. Call it inside a transaction."""
+    briefs = brief_campaigns({row.campaign_id for row in rows}, tenant=tenant)
+    ids = sorted({row.profile_id for row in rows})
+    living = _lock(ids, tenant=tenant)
+    rules = [rule for brief in briefs.values() for rule in brief.spec.rules]
+    facts = people.load(tenant_id=tenant.pk, ids=ids, rules=rules, now=now)
+    audiences = _audiences(rows, briefs, tenant=tenant, now=now)
+    suppressed = _suppressed(facts.values(), tenant=tenant, channel=channel)
+    standings = _standings(rows)
+    known = []
+    for row in rows:
+        brief, seen = briefs[row.campaign_id], facts.get(row.profile_id)  # tombstones have no facts
+        paths = Paths(tenant_id=tenant.pk, delivery_id=row.id, occasion_at=row.occasion_at)
+        person = contents.person_context(seen, unsubscribe_url=paths.unsubscribe()) if seen else {}
+        choice = arms.choose(
+            brief.spec,
+            profile_id=row.profile_id,
+            standing=standings.get((row.campaign_id, row.profile_id)),
+            matches=partial(_matches, seen, now),
+            lacks=partial(contents.lacks, shared=brief.shared, person=person),
+        )
+        circumstances = Circumstances(
+            campaign_state=brief.campaign.state,
+            is_marketing=brief.is_marketing,
+            due_at=row.due_at,
+            lateness=timedelta(hours=brief.version.lateness_hours),
+            is_living=seen is not None and living.get(row.profile_id, False),
+            is_in_audience=row.profile_id in audiences[row.campaign_id],
+            choice=choice,
+            channel=channel,
+            address=_address(seen),
+            standing=seen.consent.get(channel, "") if seen else "",
+            is_suppressed=_address(seen) in suppressed,
+            may_send_marketing=tenant.may_send_marketing,
+        )
+        known.append(Known(row, brief, person, paths, circumstances))
+    return known
+
+
+def _address(seen: Facts | None) -> str:
+    return (seen.attribute("email") if seen else None) or ""
+
+
+def brief_campaigns(ids: Iterable[int], *, tenant: Tenant) -> dict[int, Brief]:
+    """Return the briefs of some campaigns: their state is read anew, their versions once per process."""
+    newest = (
+        Version.objects.launched()
+        .filter(campaign_id__in=ids)
+        .order_by("campaign_id", "-number")
+        .distinct("campaign_id")
+        .select_related("campaign")
+    )
+    found = {}
+    for version in newest:
+        spec, parts = _frozen(version.pk)
+        shared = contents.shared_context(version.campaign, tenant=tenant)
+        found[version.campaign_id] = Brief(version.campaign, version, spec, shared, parts)
+    return found
+
+
+@lru_cache(maxsize=256)
+def _frozen(version_id: int) -> tuple[arms.Spec, dict[int, dict[str, Any]]]:
+    """What a launched version says, read once per process. Called in its tenant's scope; ids are never reused."""
+    version = Version.objects.select_related("campaign").get(pk=version_id)
+    held = Content.objects.filter(variant__version=version_id)
+    return arms.load(version), {content.pk: content.parts for content in held}
+
+
+def _lock(ids: list[int], *, tenant: Tenant) -> dict[int, bool]:
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK, [tenant.pk, ids])
+        return dict(cursor.fetchall())
+
+
+def _audiences(
+    rows: list[Due], briefs: dict[int, Brief], *, tenant: Tenant, now: datetime
+) -> dict[int, set[int]]:
+    """Return who of the rows' profiles is in each campaign's audience at this moment."""
+    within: dict[int, set[int]] = {}
+    for campaign_id, brief in briefs.items():
+        ids = [row.profile_id for row in rows if row.campaign_id == campaign_id]
+        query = sql.members(brief.version.rule or {"all": []}, tenant_id=tenant.pk, now=now, ids=ids)
+        with connection.cursor() as cursor:
+            cursor.execute(query.sql, query.params)
+            within[campaign_id] = {pk for (pk,) in cursor.fetchall()}
+    return within
+
+
+def _suppressed(facts: Iterable[Facts], *, tenant: Tenant, channel: str) -> set[str]:
+    addresses = [address for seen in facts if (address := _address(seen))]
+    return suppression.among(tenant_id=tenant.pk, channel=channel, addresses=addresses)
+
+
+def _standings(rows: list[Due]) -> dict[tuple[int, int], arms.Standing]:
+    entries = Entry.objects.filter(
+        campaign_id__in={row.campaign_id for row in rows}, profile_id__in=[row.profile_id for row in rows]
+    )
+    found = entries.values_list("campaign_id", "profile_id", "is_control", "shares")
+    return {
+        (campaign, profile): arms.Standing(control, shares) for campaign, profile, control, shares in found
+    }
+
+
+def _matches(seen: Facts | None, now: datetime, rule: dict[str, Any]) -> bool:
+    return seen is not None and memory.matches(rule, seen, now=now)

@@ -1,0 +1,130 @@
+"""Conversions: an event is credited to the latest exposure before it, inside its campaign's conversion window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.db import connection
+
+from audiences.rules import memory
+from audiences.signals import RecordedEvent
+from campaigns.models import Version
+from tenants.models import Tenant
+
+# One statement for a batch: each event finds its exposure through the index on a profile's deliveries.
+CREDIT = """
+INSERT INTO delivery_conversion AS c
+    (tenant_id, campaign_id, version_id, profile_id, delivery_id, arm, goal, exposed_at,
+     event_id, converted_at, events, revenue)
+SELECT %(tenant)s, campaign_id, version_id, profile_id, delivery_id, arm, goal, exposed_at,
+       (array_agg(event_id ORDER BY at, event_id))[1], min(at), count(*), sum(revenue)
+FROM (
+    SELECT DISTINCT ON (e.event_id, d.campaign_id)
+           e.event_id, e.at, e.revenue, v.goal, d.campaign_id, d.version_id, d.profile_id, d.id AS delivery_id,
+           d.arm, d.exposed_at
+    FROM unnest(%(events)s::bigint[], %(versions)s::bigint[], %(profiles)s::bigint[], %(moments)s::timestamptz[],
+                %(revenues)s::numeric[]) AS e(event_id, version_id, profile_id, at, revenue)
+    JOIN campaigns_version v ON v.tenant_id = %(tenant)s AND v.id = e.version_id
+    JOIN delivery_delivery d ON d.tenant_id = %(tenant)s AND d.profile_id = e.profile_id
+                            AND d.version_id = e.version_id AND d.exposed_at <= e.at
+                            AND d.exposed_at > e.at - make_interval(hours => v.conversion_hours)
+    ORDER BY e.event_id, d.campaign_id, d.exposed_at DESC
+) credited
+GROUP BY campaign_id, version_id, profile_id, delivery_id, arm, goal, exposed_at
+ON CONFLICT (tenant_id, campaign_id, goal, delivery_id) DO UPDATE
+SET events = c.events + excluded.events, revenue = c.revenue + excluded.revenue,
+    event_id = CASE WHEN excluded.converted_at < c.converted_at THEN excluded.event_id ELSE c.event_id END,
+    converted_at = least(c.converted_at, excluded.converted_at)
+"""
+
+FORGET = "DELETE FROM delivery_conversion WHERE tenant_id = %s AND profile_id = ANY(%s)"
+
+AFTER_EXPOSURE = """
+SELECT e.id, e.profile_id, e.name, e.occurred_at, e.properties
+FROM unnest(%(profiles)s::bigint[]) AS p(id)
+JOIN LATERAL (SELECT min(d.exposed_at) AS first_at FROM delivery_delivery d
+              WHERE d.tenant_id = %(tenant)s AND d.profile_id = p.id) exposed ON exposed.first_at IS NOT NULL
+JOIN audiences_event e ON e.tenant_id = %(tenant)s AND e.profile_id = p.id AND e.name = ANY(%(names)s)
+                      AND e.occurred_at >= exposed.first_at
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event as crediting sees it."""
+
+    id: int
+    profile_id: int
+    name: str
+    occurred_at: datetime
+    properties: dict[str, Any]
+
+
+def credit(*, tenant: Tenant, events: Iterable[RecordedEvent | Happened]) -> int:
+    """Credit new events to exposures; return the conversions touched. Each event must be passed once ever.
+
+    Costs one small query where no event's name is anybody's goal.
+    """
+    given = list(events)
+    goals = _goals(tenant, {event.name for event in given})
+    pairs = [
+        (event, version)
+        for event in given
+        for version in goals.get(event.name, [])
+        if version.conversion_filter is None
+        or memory.matches_properties(version.conversion_filter, event.properties, now=event.occurred_at)
+    ]
+    if not pairs:
+        return 0
+    parameters = {
+        "tenant": tenant.pk,
+        "events": [event.id for event, _ in pairs],
+        "versions": [version.pk for _, version in pairs],
+        "profiles": [event.profile_id for event, _ in pairs],
+        "moments": [event.occurred_at for event, _ in pairs],
+        "revenues": [revenue(event.properties, version.revenue_property) for event, version in pairs],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(CREDIT, parameters)
+        return int(cursor.rowcount)
+
+
+def recount(*, tenant: Tenant, profile_ids: list[int]) -> None:
+    """Credit all that some profiles did anew, as after a merge: their events and exposures have come together."""
+    names = list(_goals(tenant, None))
+    with connection.cursor() as cursor:
+        cursor.execute(FORGET, [tenant.pk, profile_ids])
+        if not names:
+            return
+        cursor.execute(AFTER_EXPOSURE, {"tenant": tenant.pk, "profiles": profile_ids, "names": names})
+        rows = cursor.fetchall()
+    credit(
+        tenant=tenant,
+        events=[Happened(*row[:4], msgspec.json.decode(row[4])) for row in rows],
+    )
+
+
+def revenue(properties: dict[str, Any], name: str) -> float:
+    """Return the number an event carries under ``name``; 0 if it carries none. Numbers sent as text count."""
+    value = properties.get(name) if name else None
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return 0.0
+    try:
+        number = float(value)
+    except ValueError:
+        return 0.0
+    return number if abs(number) < 1e12 else 0.0
+
+
+def _goals(tenant: Tenant, names: set[str] | None) -> dict[str, list[Version]]:
+    versions = Version.objects.launched().exclude(conversion_event="").filter(tenant=tenant)
+    if names is not None:
+        versions = versions.filter(conversion_event__in=names)
+    by_name: dict[str, list[Version]] = {}
+    for version in versions:
+        by_name.setdefault(version.conversion_event, []).append(version)
+    return by_name

@@ -1,0 +1,141 @@
+"""The decision: one pure function from what is known about a due delivery to what becomes of it, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from campaigns.arms import Choice
+
+Verdict = Literal["send", "hold_out", "skip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What the gates look at, all read before the decision and kept with it."""
+
+    campaign_state: str
+    is_marketing: bool
+    due_at: datetime
+    lateness: timedelta
+    is_living: bool
+    is_in_audience: bool
+    choice: Choice
+    channel: str
+    address: str | None
+    standing: str  # on the channel; empty if never stated
+    is_suppressed: bool
+    may_send_marketing: bool  # the brand has said who it is and where it lives
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One gate's answer: passed, or the reason it was not, and what it saw."""
+
+    name: str
+    passed: bool
+    saw: Any
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    verdict: Verdict
+    reason: str  # empty unless skipped
+    gates: tuple[Gate, ...] = field(default=())
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the record kept on the row: the gates passed in order, and the one that said no."""
+        return {
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "gates": [[gate.name, gate.passed, gate.saw] for gate in self.gates],
+        }
+
+
+def decide(circumstances: Circumstances, *, now: datetime) -> Decision:
+    """Return what becomes of a delivery at ``now`` (the tenant's clock). Pure: the same input, the same decision."""
+    gates: list[Gate] = []
+    for ask in GATES:
+        gate = ask(circumstances, now)
+        gates.append(gate)
+        if not gate.passed:
+            return Decision("skip", gate.reason, tuple(gates))
+    return Decision("hold_out" if circumstances.choice.is_control else "send", "", tuple(gates))
+
+
+def _campaign_live(known: Circumstances, now: datetime) -> Gate:
+    return Gate("campaign_live", known.campaign_state == "live", known.campaign_state, "campaign_not_live")
+
+
+def _not_late(known: Circumstances, now: datetime) -> Gate:
+    late = max(now - known.due_at, timedelta(0))
+    return Gate("not_late", late <= known.lateness, {"late_seconds": int(late.total_seconds())}, "too_late")
+
+
+def _in_audience(known: Circumstances, now: datetime) -> Gate:
+    if not known.is_living:
+        return Gate("in_audience", False, "merged or erased", "gone")
+    return Gate("in_audience", known.is_in_audience, known.is_in_audience, "left_audience")
+
+
+def _arm(known: Circumstances, now: datetime) -> Gate:
+    choice = known.choice
+    saw: dict[str, Any] = {"arm": choice.arm}
+    if choice.lacks:
+        saw["lacks"] = list(choice.lacks)
+    if choice.way is not None and choice.way.content(known.channel) is None:
+        return Gate("arm", False, saw, "no_words")
+    return Gate("arm", choice.way is not None, saw, choice.reason)
+
+
+def _address(known: Circumstances, now: datetime) -> Gate:
+    return Gate("address", bool(known.address), known.address, "no_address")
+
+
+def _consent(known: Circumstances, now: datetime) -> Gate:
+    refused = known.is_marketing and known.standing == "unsubscribed"
+    return Gate("consent", not refused, known.standing or "never stated", "unsubscribed")
+
+
+def _suppression(known: Circumstances, now: datetime) -> Gate:
+    return Gate("suppression", not known.is_suppressed, known.is_suppressed, "suppressed")
+
+
+def _sender(known: Circumstances, now: datetime) -> Gate:
+    passed = known.may_send_marketing or not known.is_marketing
+    return Gate("sender", passed, known.may_send_marketing, "no_sender_identity")
+
+
+GATES: tuple[Callable[[Circumstances, datetime], Gate], ...] = (
+    _campaign_live,
+    _not_late,
+    _in_audience,
+    _arm,
+    _address,
+    _consent,
+    _suppression,
+    _sender,
+)
+
+# What each reason is called where people read it.
+REASONS = {
+    "campaign_not_live": "The campaign was not live",
+    "too_late": "It would have come too late",
+    "gone": "The profile was merged or erased",
+    "left_audience": "No longer in the audience",
+    "lacks_data": "Lacks data that every fitting variant needs",
+    "no_variant": "No variant is meant for them",
+    "no_words": "Their variant says nothing on this channel",
+    "no_address": "Has no address on this channel",
+    "unsubscribed": "Unsubscribed",
+    "suppressed": "The address is suppressed",
+    "no_sender_identity": "The brand has no sender address or postal address",
+    "render": "The message could not be rendered for them",
+    "refused": "Refused by the recipient's server",
+    "no_answer": "Handed over, but no answer came",
+    "stopped": "The campaign was stopped",
+    "merged": "Merged into a profile that has this message",
+}

@@ -1,0 +1,276 @@
+"""What came of a campaign: per version and arm, every number from the rows themselves, so that totals add up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+from django.db import connection
+
+from campaigns.arms import CONTROL
+from campaigns.models import Campaign, Variant, Version
+from delivery import statistics
+from delivery.decide import REASONS
+from delivery.models import Delivery
+from delivery.statistics import Interval, Lift
+
+State = Delivery.State
+
+# One walk over the campaign's rows. ``way`` is the variant whose words a row is about: for the control group the one
+# it would have got, so that each variant is compared with those of the control group who could have got it.
+ROWS = """
+SELECT d.version_id, d.arm, v.key AS way, d.state, d.reason, count(*), count(d.opened_at), count(d.clicked_at),
+       count(d.unsubscribed_at)
+FROM delivery_delivery d
+LEFT JOIN campaigns_content c ON c.tenant_id = d.tenant_id AND c.id = d.content_id
+LEFT JOIN campaigns_variant v ON v.tenant_id = d.tenant_id AND v.id = c.variant_id
+WHERE d.tenant_id = %(tenant)s AND d.campaign_id = %(campaign)s
+GROUP BY 1, 2, 3, 4, 5
+"""
+
+# Each profile once, from its first exposure, whatever came of it afterwards.
+EXPOSED = """
+WITH first AS (
+    SELECT DISTINCT ON (d.profile_id) d.profile_id, d.version_id, d.arm, v.key AS way, d.exposed_at
+    FROM delivery_delivery d
+    LEFT JOIN campaigns_content c ON c.tenant_id = d.tenant_id AND c.id = d.content_id
+    LEFT JOIN campaigns_variant v ON v.tenant_id = d.tenant_id AND v.id = c.variant_id
+    WHERE d.tenant_id = %(tenant)s AND d.campaign_id = %(campaign)s AND d.exposed_at IS NOT NULL
+    ORDER BY d.profile_id, d.exposed_at, d.id
+), converted AS (
+    SELECT profile_id, sum(revenue) AS revenue, sum(events) AS events
+    FROM delivery_conversion WHERE tenant_id = %(tenant)s AND campaign_id = %(campaign)s
+    GROUP BY profile_id
+)
+SELECT f.version_id, f.arm, f.way, count(*), count(c.profile_id), coalesce(sum(c.revenue), 0)
+FROM first f LEFT JOIN converted c USING (profile_id)
+GROUP BY 1, 2, 3
+"""
+
+
+@dataclass(slots=True)
+class Compared:
+    """People who were reached or held out, and how many of them converted."""
+
+    exposed: int = 0
+    converted: int = 0
+    revenue: Decimal = Decimal(0)
+
+    def add(self, exposed: int, converted: int, revenue: Decimal) -> None:
+        self.exposed += exposed
+        self.converted += converted
+        self.revenue += revenue
+
+    @property
+    def rate(self) -> float | None:
+        return self.converted / self.exposed if self.exposed else None
+
+    @property
+    def interval(self) -> Interval:
+        return statistics.rate_interval(self.converted, self.exposed)
+
+    @property
+    def revenue_each(self) -> Decimal | None:
+        return self.revenue / self.exposed if self.exposed else None
+
+
+@dataclass
+class Arm:
+    """One arm of a version."""
+
+    key: str
+    name: str
+    is_default: bool = False
+    states: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)  # of those skipped or cancelled
+    opened: int = 0
+    clicked: int = 0
+    unsubscribed: int = 0
+    compared: Compared = field(default_factory=Compared)
+    control: Compared = field(default_factory=Compared)  # those held out who could have got this arm
+
+    @property
+    def is_control(self) -> bool:
+        return self.key == CONTROL
+
+    @property
+    def audience(self) -> int:
+        return sum(self.states.values())
+
+    @property
+    def sent(self) -> int:
+        return self.states[State.SENT]
+
+    @cached_property
+    def lift(self) -> Lift:
+        """The arm against those of the control group who could have got it."""
+        ours, theirs = self.compared, self.control
+        return statistics.lift(ours.converted, ours.exposed, theirs.converted, theirs.exposed)
+
+
+@dataclass
+class VersionResults:
+    """One version's arms, the control group last, and how its audience fell."""
+
+    version: Version
+    arms: list[Arm]
+    unassigned: Arm  # skipped before an arm was chosen
+    is_split_off: bool
+
+    @property
+    def everyone(self) -> list[Arm]:
+        return [*self.arms, self.unassigned] if self.unassigned.audience else self.arms
+
+    @cached_property
+    def treated(self) -> Compared:
+        return _sum(arm.compared for arm in self.arms if not arm.is_control)
+
+    @cached_property
+    def held_out(self) -> Compared:
+        return _sum(arm.compared for arm in self.arms if arm.is_control)
+
+    @cached_property
+    def lift(self) -> Lift:
+        """Hearing anything at all against hearing nothing: what the campaign itself did."""
+        ours, theirs = self.treated, self.held_out
+        return statistics.lift(ours.converted, ours.exposed, theirs.converted, theirs.exposed)
+
+
+@dataclass
+class Results:
+    campaign: Campaign
+    versions: list[VersionResults]
+    progress: Counter[str]  # state -> rows, over all versions and those not decided yet
+    reasons: Counter[str]
+
+    @property
+    def audience(self) -> int:
+        return sum(self.progress.values())
+
+    @property
+    def open(self) -> int:
+        return self.progress[State.PLANNED] + self.progress[State.SENDING]
+
+    @property
+    def is_finished(self) -> bool:
+        """Computed, never stored: nothing is owed any more."""
+        return self.audience > 0 and self.open == 0
+
+
+def of(campaign: Campaign) -> Results:
+    """Return a campaign's results at this moment. Costs two walks over its rows, through the index on deliveries."""
+    parameters = {"tenant": campaign.tenant_id, "campaign": campaign.pk}
+    with connection.cursor() as cursor:
+        cursor.execute(ROWS, parameters)
+        rows = cursor.fetchall()
+        cursor.execute(EXPOSED, parameters)
+        exposed = cursor.fetchall()
+    versions = campaign.versions.launched().order_by("-number").prefetch_related("variants")
+    made = [_version(version, campaign, rows, exposed) for version in versions]
+    progress, reasons = Counter[str](), Counter[str]()
+    for _, _, _, state, reason, count, *_ in rows:
+        progress[state] += count
+        if state in (State.SKIPPED, State.CANCELLED):
+            reasons[reason] += count
+    return Results(
+        campaign, [one for one in made if any(arm.audience for arm in one.everyone)], progress, reasons
+    )
+
+
+def _version(
+    version: Version, campaign: Campaign, rows: list[tuple[Any, ...]], exposed: list[tuple[Any, ...]]
+) -> VersionResults:
+    variants = sorted(
+        version.variants.all(), key=lambda variant: (variant.is_default, variant.position, variant.pk)
+    )
+    arms = {variant.key: Arm(variant.key, variant.name, variant.is_default) for variant in variants}
+    if campaign.control_percent:
+        arms[CONTROL] = Arm(CONTROL, "Control group")
+    unassigned = Arm("", "No arm")
+    for version_id, key, _, state, reason, count, opened, clicked, unsubscribed in rows:
+        if version_id == version.pk:
+            arm = arms.get(key, unassigned)
+            arm.states[state] += count
+            arm.opened += opened
+            arm.clicked += clicked
+            arm.unsubscribed += unsubscribed
+            if state in (State.SKIPPED, State.CANCELLED):
+                arm.reasons[reason] += count
+    held_out = _compare(version, arms, exposed)
+    groups = _groups(variants)
+    for keys in groups:
+        for key in keys:
+            arms[key].control = _sum(held_out.get(other, Compared()) for other in keys)
+    return VersionResults(
+        version, list(arms.values()), unassigned, _is_split_off(arms, variants, groups, campaign)
+    )
+
+
+def _compare(version: Version, arms: dict[str, Arm], exposed: list[tuple[Any, ...]]) -> dict[str, Compared]:
+    """Fill in who was exposed and converted; return the control group's by the variant they would have got."""
+    held_out: dict[str, Compared] = {}
+    for version_id, key, way, people, converted, revenue in exposed:
+        if version_id == version.pk and key in arms:
+            arms[key].compared.add(people, converted, revenue)
+            if key == CONTROL:
+                held_out.setdefault(way, Compared()).add(people, converted, revenue)
+    return held_out
+
+
+def _groups(variants: list[Variant]) -> list[list[str]]:
+    """Return the keys of variants that share the same people: those with one rule, and the default alone."""
+    groups: dict[str, list[str]] = {}
+    for variant in variants:
+        name = "default" if variant.is_default else repr(variant.rule)
+        groups.setdefault(name, []).append(variant.key)
+    return list(groups.values())
+
+
+def _is_split_off(
+    arms: dict[str, Arm], variants: list[Variant], groups: list[list[str]], campaign: Campaign
+) -> bool:
+    """Whether some arm got numbers its share cannot explain, in any group or between control and the rest."""
+    weights = {variant.key: variant.weight for variant in variants}
+    splits = []
+    for keys in groups:
+        weighted = [key for key in keys if weights[key] > 0]
+        splits.append(
+            ([arms[key].compared.exposed for key in weighted], [float(weights[key]) for key in weighted])
+        )
+    if CONTROL in arms:
+        treated = sum(arm.compared.exposed for arm in arms.values() if not arm.is_control)
+        share = float(campaign.control_percent)
+        splits.append(([arms[CONTROL].compared.exposed, treated], [share, 100 - share]))
+    return any(len(counts) > 1 and statistics.is_split_off(counts, shares) for counts, shares in splits)
+
+
+def _sum(parts: Any) -> Compared:
+    total = Compared()
+    for part in parts:
+        total.add(part.exposed, part.converted, part.revenue)
+    return total
+
+
+def reason_words(reason: str) -> str:
+    """Return what a reason is called where people read it."""
+    return REASONS.get(reason, reason.replace("_", " ").capitalize())
+
+
+def verdict(results: VersionResults) -> str:
+    """Return in one sentence what may be believed so far."""
+    if not results.version.conversion_event:
+        return "No conversion event is set, so there is nothing to compare."
+    goal = results.version.goal or results.version.conversion_event
+    if not results.held_out.exposed:
+        return "There is no control group, so nobody can say what would have happened without the campaign."
+    lift = results.lift
+    if lift.interval is None:
+        return f"Too few people have reached “{goal}” to say anything yet."
+    low, high = f"{lift.interval.low:+.0%}", f"{lift.interval.high:+.0%}"
+    if not lift.is_decided:
+        return f"No effect on “{goal}” is proven: the true lift lies between {low} and {high}."
+    better = "more" if lift.interval.low > 0 else "fewer"
+    return f"Those who heard from you reached “{goal}” {better} often: by {low} to {high}."

@@ -1,0 +1,63 @@
+"""What messages leave in people's event streams: ordinary events under Segment's names, marked internal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+NAMES = {
+    "email": {
+        "sent": "Email Sent",
+        "opened": "Email Opened",
+        "clicked": "Email Link Clicked",
+        "bounced": "Email Bounced",
+        "unsubscribed": "Unsubscribed",
+    }
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A delivery as its traces name it."""
+
+    delivery_id: int
+    occasion_at: datetime
+    profile_id: int
+    campaign_id: int
+    campaign: str  # public id
+    campaign_name: str
+    version: int
+    arm: str
+    channel: str
+    sent_at: datetime | None
+
+    def properties(self, **more: Any) -> dict[str, Any]:
+        """Return the properties each of its events carries, and ``more``."""
+        return {
+            "campaign": self.campaign,
+            "campaign_name": self.campaign_name,
+            "version": self.version,
+            "variant": self.arm,
+            "channel": self.channel,
+            "delivery": self.delivery_id,
+        } | more
+
+
+FIND = """
+SELECT d.id, d.occasion_at, d.profile_id, d.campaign_id, c.public_id::text, c.name, v.number, d.arm, d.channel, d.sent_at
+FROM delivery_delivery d
+JOIN campaigns_campaign c ON c.tenant_id = d.tenant_id AND c.id = d.campaign_id
+JOIN campaigns_version v ON v.tenant_id = d.tenant_id AND v.id = d.version_id
+WHERE d.tenant_id = %s AND d.id = %s AND d.occasion_at = %s
+"""
+
+
+def find(*, tenant_id: int, delivery_id: int, occasion_at: datetime) -> Message | None:
+    """Return the message of one decided delivery, or None; reads a single partition."""
+    with connection.cursor() as cursor:
+        cursor.execute(FIND, [tenant_id, delivery_id, occasion_at])
+        row = cursor.fetchone()
+    return Message(*row) if row else None

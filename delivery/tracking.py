@@ -1,0 +1,145 @@
+"""Opens, clicks and unsubscribes: the last step before a mail leaves, and what comes back from it."""
+
+from __future__ import annotations
+
+import html
+import re
+from contextlib import suppress
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from audiences import consent, ingest
+from delivery import tokens, traces
+from tenants.models import Tenant
+
+LINK = re.compile(r"""(<a\s[^>]*?href=)(["'])(https?://[^"']+)\2""", re.IGNORECASE)
+END_OF_BODY = re.compile(r"</body>", re.IGNORECASE)
+SEEN_AGAIN_AFTER = timedelta(seconds=30)  # opens and clicks closer together than this are one
+MACHINE_WITHIN = timedelta(seconds=1)  # nobody reads that fast: a scanner fetched it
+
+
+class Paths:
+    """The addresses that one delivery's mail leads back to us by."""
+
+    def __init__(self, *, tenant_id: int, delivery_id: int, occasion_at: datetime) -> None:
+        self._of = (tenant_id, delivery_id, occasion_at)
+
+    def unsubscribe(self) -> str:
+        return f"{settings.BASE_URL}/u/{tokens.write(tokens.Mark('u', *self._of))}"
+
+    def pixel(self) -> str:
+        return f"{settings.BASE_URL}/t/o/{tokens.write(tokens.Mark('o', *self._of))}.gif"
+
+    def click(self, url: str) -> str:
+        return f"{settings.BASE_URL}/t/c/{tokens.write(tokens.Mark('c', *self._of, url))}"
+
+
+def add_to(body: str, paths: Paths) -> str:
+    """Return an HTML body whose links lead through us and that ends with the open pixel.
+
+    Our own links (unsubscribe) stay as they are: a click on them is no interest in the offer.
+    """
+
+    def through_us(link: re.Match[str]) -> str:
+        url = html.unescape(link[3])
+        if url.startswith(settings.BASE_URL):
+            return link[0]
+        return f'{link[1]}"{paths.click(url)}"'
+
+    body = LINK.sub(through_us, body)
+    pixel = f'<img src="{paths.pixel()}" width="1" height="1" alt="" style="display:block;border:0">'
+    end = END_OF_BODY.search(body)
+    return body[: end.start()] + pixel + body[end.start() :] if end else body + pixel
+
+
+def opened(*, tenant: Tenant, mark: tokens.Mark, by_machine: bool, now: datetime) -> None:
+    """Record that a mail was opened; opens within half a minute are one."""
+    _record(tenant=tenant, mark=mark, what="opened", by_machine=by_machine, now=now)
+
+
+def clicked(*, tenant: Tenant, mark: tokens.Mark, by_machine: bool, now: datetime) -> str | None:
+    """Record a click and return where it leads; None if the link may lead nowhere (not http or https)."""
+    if urlsplit(mark.url).scheme not in ("http", "https"):
+        return None
+    _record(tenant=tenant, mark=mark, what="clicked", by_machine=by_machine, now=now, url=mark.url)
+    return mark.url
+
+
+def unsubscribed(*, tenant: Tenant, mark: tokens.Mark, origin: str, now: datetime) -> None:
+    """Take a person off the mail's channel, at once and for every campaign.
+
+    Again changes nothing, nor does it for somebody who is gone. What is not yet handed over to them will not be.
+    """
+    message = _find(tenant, mark)
+    if message is not None:
+        _set_standing(tenant, message, "unsubscribed", origin, now)
+        _trace(tenant, message, "unsubscribed", f"unsubscribed {message.delivery_id}", now)
+
+
+def resubscribed(*, tenant: Tenant, mark: tokens.Mark, now: datetime) -> None:
+    """Undo an unsubscribe from its own page."""
+    message = _find(tenant, mark)
+    if message is not None:
+        _set_standing(tenant, message, "subscribed", "unsubscribe page, undone", now)
+
+
+def _set_standing(tenant: Tenant, message: traces.Message, standing: str, origin: str, now: datetime) -> None:
+    with suppress(consent.NoSuchProfile):
+        consent.change(
+            tenant=tenant,
+            profile_id=message.profile_id,
+            subject=message.channel,
+            standing=standing,
+            origin=origin,
+            now=now,
+        )
+
+
+def _record(
+    *, tenant: Tenant, mark: tokens.Mark, what: str, by_machine: bool, now: datetime, **properties: str
+) -> None:
+    message = _find(tenant, mark)
+    if message is None:
+        return
+    too_fast = message.sent_at is not None and now - message.sent_at < MACHINE_WITHIN
+    if by_machine or too_fast:
+        properties["machine"] = "yes"
+    slot = int(now.timestamp() // SEEN_AGAIN_AFTER.total_seconds())
+    _trace(
+        tenant,
+        message,
+        what,
+        f"{what} {message.delivery_id} {slot} {properties.get('url', '')}",
+        now,
+        **properties,
+    )
+
+
+FIRST = """
+UPDATE delivery_delivery SET {column} = coalesce({column}, %s) WHERE tenant_id = %s AND id = %s AND occasion_at = %s
+"""
+
+
+def _trace(
+    tenant: Tenant, message: traces.Message, what: str, call_id: str, now: datetime, **properties: str
+) -> None:
+    event = ingest.InternalEvent(
+        call_id=call_id,
+        profile_id=message.profile_id,
+        name=traces.NAMES[message.channel][what],
+        occurred_at=now,
+        properties=message.properties(**properties),
+    )
+    with transaction.atomic():
+        ingest.record_internal(tenant=tenant, events=[event], now=now)
+        if "machine" not in properties:
+            with connection.cursor() as cursor:
+                row = [now, tenant.pk, message.delivery_id, message.occasion_at]
+                cursor.execute(FIRST.format(column=f"{what}_at"), row)
+
+
+def _find(tenant: Tenant, mark: tokens.Mark) -> traces.Message | None:
+    return traces.find(tenant_id=tenant.pk, delivery_id=mark.delivery_id, occasion_at=mark.occasion_at)

@@ -1,0 +1,139 @@
+"""A real SMTP server for the sandbox, and campaigns ready to be sent through it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any, cast
+
+import pytest
+
+from campaigns import contents, launching
+from campaigns.models import Campaign, Variant, Version
+from delivery import pipeline
+from delivery.channels.email import sending
+from delivery.sandbox.rules import ALWAYS, parse
+from delivery.sandbox.server import Sandbox
+from tenants import clock
+from tenants.models import Tenant, User
+
+BODY = "<p>Hello {{ profile.first_name | default: 'you' }}</p><p><a href='https://shop.test/new'>New records</a></p>"
+
+
+@dataclass
+class Postbox:
+    """What arrived, in order."""
+
+    mails: list[tuple[str, EmailMessage]] = field(default_factory=list)
+
+    def accept(self, tenant: str, sender: str, recipients: list[str], data: bytes) -> None:
+        for recipient in recipients:
+            self.mails.append(
+                (recipient, cast(EmailMessage, message_from_bytes(data, policy=policy.default)))
+            )
+
+    def recipients(self) -> list[str]:
+        return sorted(recipient for recipient, _ in self.mails)
+
+    def to(self, address: str) -> EmailMessage:
+        (mail,) = [mail for recipient, mail in self.mails if recipient == address]
+        return mail
+
+
+@pytest.fixture
+def postbox(settings: Any) -> Iterator[Postbox]:
+    """The sandbox's mail server, listening on a port of its own."""
+    box = Postbox()
+    loop = asyncio.new_event_loop()
+    ready, stop = threading.Event(), asyncio.Event()
+
+    async def serve() -> None:
+        async with Sandbox(box.accept, parse(ALWAYS)).listening("127.0.0.1", 0) as port:
+            settings.SANDBOX_SMTP_PORT = port
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    assert ready.wait(5)
+    yield box
+    for connection in sending._kept.values():
+        connection.close()
+    sending._kept.clear()
+    loop.call_soon_threadsafe(stop.set)
+    thread.join()
+    loop.close()
+
+
+@pytest.fixture
+def make_campaign(tenant: Tenant, owner: User) -> Callable[..., Campaign]:
+    """A campaign for a rule, everyone by default, with a mail; ``variants`` are (key, weight, subject, body)."""
+
+    def make(
+        *,
+        rule: dict[str, Any] | None = None,
+        variants: tuple[tuple[str, int, str, str], ...] = (("a", 100, "News", BODY),),
+        default: tuple[str, str, str] | None = None,
+        control_percent: int = 0,
+        is_launched: bool = True,
+        name: str = "New records",
+        **version_fields: Any,
+    ) -> Campaign:
+        campaign = Campaign(tenant=tenant, name=name, control_percent=control_percent, created_by=owner)
+        campaign.save()
+        version = Version(
+            tenant=tenant, campaign=campaign, number=1, rule=rule or {"all": []}, **version_fields
+        )
+        version.save()
+        for position, (key, weight, subject, body) in enumerate(variants):
+            _variant(version, owner, key, weight, subject, body, position=position)
+        if default:
+            _variant(version, owner, default[0], 0, *default[1:], position=99, is_default=True)
+        if is_launched:
+            launching.launch(version=version, actor=owner, now=clock.now(tenant))
+        return campaign
+
+    return make
+
+
+def _variant(
+    version: Version, owner: User, key: str, weight: int, subject: str, body: str, **fields: Any
+) -> None:
+    variant = Variant(
+        tenant=version.tenant, version=version, key=key, name=key.upper(), weight=weight, **fields
+    )
+    variant.save()
+    words = {"subject": subject, "preheader": "", "body_format": "html", "body": body, "text": ""}
+    contents.save(variant=variant, channel="email", fields=words, actor=owner)
+
+
+@pytest.fixture
+def run() -> Callable[..., int]:
+    """Do all that is due, as a drain would; return the rounds' work in all."""
+
+    def run_all(most: int = 100) -> int:
+        worked = 0
+        for _ in range(most):
+            step = pipeline.once_round()
+            worked += step
+            if not step:
+                break
+        return worked
+
+    return run_all
+
+
+@pytest.fixture
+def later(tenant: Tenant) -> Callable[[timedelta], datetime]:
+    """Move the sandbox's clock forward."""
+
+    def move(by: timedelta) -> datetime:
+        clock.move_forward(tenant, by)
+        return clock.now(tenant)
+
+    return move
