@@ -51,7 +51,7 @@ def filled(skeleton: Skeleton = SHOP, /, **changes: object) -> bytes:
         "date": NOW,
         "unsubscribe_url": "https://shop.example/u/abc",
     }
-    return skeleton.fill(**(values | changes))  # type: ignore[arg-type]
+    return skeleton.fill(**(values | changes))
 
 
 def parsed(data: bytes) -> EmailMessage:
