@@ -1,0 +1,131 @@
+"""Results: totals add up, every number leads to its people, and lifts claim no more than the data."""
+
+from __future__ import annotations
+
+import csv
+import re
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.urls import reverse
+
+from audiences import ingest
+from delivery import results
+from delivery.models import Conversion, Delivery
+from tenants import clock
+
+GOAL = {"goal": "Ordered", "conversion_event": "Order Completed", "conversion_hours": 48}
+NAMED = "<p>Dear {{ profile.first_name }}</p>"
+
+
+@pytest.fixture
+def sent(make_profile, make_campaign, postbox, run):
+    """A campaign to 300 people, a third held out, some of them not to be written to."""
+    for n in range(300):
+        make_profile(
+            first_name="Ada" if n % 10 else None,
+            email=None if n % 25 == 1 else f"p{n}@example.test",
+            consent={"email": "unsubscribed"} if n % 30 == 2 else {},
+        )
+    campaign = make_campaign(
+        variants=(("a", 50, "Hi", NAMED), ("b", 50, "Ho", NAMED)),
+        default=("c", "Hello", "<p>Hello</p>"),
+        control_percent=30,
+        **GOAL,
+    )
+    run()
+    return campaign
+
+
+def order(tenant, row, *, after, total=30.0, call_id=None):
+    call = {
+        "type": "track",
+        "messageId": call_id or f"order-{row.pk}-{after}",
+        "userId": row.profile.external_id,
+        "event": "Order Completed",
+        "timestamp": (row.exposed_at + after).isoformat(),
+        "properties": {"revenue": total},
+    }
+    return ingest.store(tenant=tenant, calls=[call], now=clock.now(tenant))
+
+
+def test_totals_add_up_to_the_audience(sent):
+    found = results.of(sent)
+    (version,) = found.versions
+    assert found.audience == 300 == sum(arm.audience for arm in version.everyone)
+    for arm in version.everyone:
+        assert sum(arm.reasons.values()) == arm.states["skipped"]
+    assert found.is_finished
+    assert version.treated.exposed + version.held_out.exposed + found.progress["skipped"] == 300
+
+
+def test_an_arms_control_is_who_could_have_got_it(sent):
+    (version,) = results.of(sent).versions
+    a, b, c, _ = version.arms
+    assert a.control == b.control
+    assert a.control.exposed + c.control.exposed == version.held_out.exposed
+    assert c.control.exposed > 0
+
+
+def test_orders_inside_the_window_are_conversions_and_their_revenue_adds_up(sent, tenant, later):
+    first, second, held_out = [
+        *Delivery.objects.filter(state="sent").select_related("profile")[:2],
+        Delivery.objects.filter(state="held_out").select_related("profile").first(),
+    ]
+    later(timedelta(hours=50))
+    order(tenant, first, after=timedelta(hours=1))
+    order(tenant, first, after=timedelta(hours=2), total=12.5)
+    order(tenant, second, after=timedelta(hours=49))
+    order(tenant, held_out, after=timedelta(hours=3))
+    (version,) = results.of(sent).versions
+    assert version.treated.converted == 1
+    assert version.treated.revenue == pytest.approx(42.5)
+    assert version.held_out.converted == 1
+    assert Conversion.objects.count() == 2
+
+
+def test_the_same_order_again_changes_nothing(sent, tenant, later):
+    row = Delivery.objects.filter(state="sent").select_related("profile").first()
+    later(timedelta(hours=2))
+    for _ in range(2):
+        order(tenant, row, after=timedelta(hours=1), call_id="once")
+    assert Conversion.objects.get().events == 1
+
+
+def test_with_few_conversions_the_verdict_claims_nothing(sent):
+    (version,) = results.of(sent).versions
+    assert results.verdict(version).startswith("Too few people")
+
+
+def test_every_number_on_the_page_counts_the_people_it_leads_to(sent, client_of, tenant, later):
+    client = client_of("analyst")
+    page = client.get(reverse("campaign_progress", args=[sent.public_id])).content.decode()
+    links = re.findall(r'href="([^"]+/people/[^"]*)">([\d,]+)</a>', page)
+    assert len(links) >= 20
+    for url, number in links:
+        listed = count_people(client, url.replace("&amp;", "&"))
+        assert listed == int(number.replace(",", "")), url
+
+
+def count_people(client, url):
+    counted = 0
+    while url:
+        page = client.get(url, headers={"HX-Request": "true"}).content.decode()
+        counted += page.count('data-label="State"')
+        more = re.search(r'hx-get="([^"]+)"', page)
+        url = more[1].replace("&amp;", "&") if more else ""
+    return counted
+
+
+def test_the_csv_says_the_same(sent, client_of):
+    response = client_of("analyst").get(reverse("campaign_results_csv", args=[sent.public_id]))
+    rows = list(csv.DictReader(StringIO(b"".join(response.streaming_content).decode())))
+    assert sum(int(row["audience"]) for row in rows) == 300
+    assert {row["arm"] for row in rows} >= {"a", "b", "c", "control"}
+
+
+def test_another_tenants_campaign_is_a_404(sent, client_of, other_tenant):
+    client = client_of("owner", of=other_tenant)
+    for name in ("campaign_progress", "campaign_people", "campaign_results_csv"):
+        assert client.get(reverse(name, args=[sent.public_id])).status_code == 404
