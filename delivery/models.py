@@ -224,60 +224,6 @@ class Conversion(models.Model):
         return f"{self.campaign_id}/{self.profile_id}: {self.goal}"
 
 
-class Tally(models.Model):
-    """What campaigns came to, summed: per version, arm and measure."""
-
-    tenant = models.ForeignKey(
-        "tenants.Tenant", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
-    )
-    campaign = models.ForeignKey(
-        "campaigns.Campaign", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
-    )
-    version = models.ForeignKey(
-        "campaigns.Version", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
-    )
-    arm = models.CharField(max_length=12)
-    measure = models.CharField(max_length=20)
-    amount = models.DecimalField(max_digits=24, decimal_places=4)
-
-    objects = ScopedManager(tenant="tenant")
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "campaign", "version", "arm", "measure"], name="tally_once"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.campaign_id} {self.arm} {self.measure}: {self.amount}"
-
-
-class TallyChange(models.Model):
-    """A change not yet folded into its tally, so that many writers never wait for one row."""
-
-    tenant = models.ForeignKey(
-        "tenants.Tenant", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
-    )
-    campaign = models.ForeignKey(
-        "campaigns.Campaign", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
-    )
-    version = models.ForeignKey(
-        "campaigns.Version", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
-    )
-    arm = models.CharField(max_length=12)
-    measure = models.CharField(max_length=20)
-    amount = models.DecimalField(max_digits=24, decimal_places=4)
-
-    objects = ScopedManager(tenant="tenant")
-
-    class Meta:
-        indexes = [models.Index(fields=["tenant", "campaign"], name="tally_change_of_campaign")]
-
-    def __str__(self) -> str:
-        return f"{self.campaign_id} {self.arm} {self.measure}: {self.amount:+}"
-
-
 class Beat(models.Model):
     """The last sign of life of each resident part, in raw time: what the alarms and health checks read."""
 

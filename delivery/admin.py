@@ -1,0 +1,61 @@
+"""The admin of deliveries and what came of them: the product writes these rows, people read them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from delivery.models import Beat, Conversion, Delivery, Entry, Plan, Provider
+from tenants.admin import ForSuperusers
+from tenants.scoped_admin import ReadOnlyAdmin
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    list_display = ("campaign", "profile", "channel", "state", "reason", "due_at", "sent_at")
+    list_select_related = ("campaign", "profile")
+    list_filter = ("state", "channel")
+    ordering = ("-id",)
+
+
+@admin.register(Entry)
+class EntryAdmin(ReadOnlyAdmin):
+    list_display = ("campaign", "profile", "is_control", "count", "first_at", "last_at")
+    list_select_related = ("campaign", "profile")
+    list_filter = ("is_control",)
+    ordering = ("-id",)
+
+
+@admin.register(Plan)
+class PlanAdmin(ReadOnlyAdmin):
+    list_display = ("campaign", "version", "occasion", "occasion_at", "audience", "done_at")
+    list_select_related = ("campaign", "version__campaign")
+    ordering = ("-id",)
+
+
+@admin.register(Provider)
+class ProviderAdmin(ReadOnlyAdmin):
+    """Settings change on their own page, which keeps the secret where it belongs."""
+
+    list_display = ("name", "channel", "is_active", "created_at")
+
+
+@admin.register(Conversion)
+class ConversionAdmin(ReadOnlyAdmin):
+    list_display = ("campaign", "profile", "arm", "goal", "converted_at", "revenue")
+    list_select_related = ("campaign", "profile")
+    ordering = ("-id",)
+
+
+@admin.register(Beat)
+class BeatAdmin(ForSuperusers, ModelAdmin):
+    list_display = ("part", "at", "detail")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
