@@ -1,0 +1,291 @@
+"""Segments: saved rules, what they refer to, whom they mean, and why somebody is in or out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import QuerySet
+
+from audiences import facts
+from audiences.models import Profile, Segment
+from audiences.rules import explain, schema, sql
+from audiences.rules.tree import InvalidRule
+from tenants import audit
+from tenants.models import Tenant, User
+
+Rule = dict[str, Any]
+EVERYONE: Rule = {"all": []}
+
+
+class SegmentCycle(Exception):
+    """A segment would contain itself. ``names`` are the segments on the way round."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = list(names)
+        super().__init__(f"This would go round in a circle: {' → '.join(f'“{name}”' for name in names)}.")
+
+
+class NameTaken(Exception):
+    """Another segment that is not archived has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is already a segment called “{name}”.")
+
+
+class SegmentInUse(Exception):
+    """Other segments refer to it. ``users`` are they."""
+
+    def __init__(self, users: Sequence[Segment]) -> None:
+        self.users = list(users)
+        names = ", ".join(f"“{user.name}”" for user in users)
+        super().__init__(f"Other segments are built on it: {names}. Change or archive those first.")
+
+
+# --- Keeping them ------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def create(*, tenant: Tenant, actor: User | None, name: str, rule: Rule, description: str = "") -> Segment:
+    """Save a new segment. Raises InvalidRule, SegmentCycle, NameTaken."""
+    _one_at_a_time(tenant)
+    segment = Segment(
+        tenant=tenant, name=name, description=description, rule=_checked(rule), created_by=actor
+    )
+    _save(segment)
+    _note(segment, actor, "created", rule=(None, segment.rule))
+    return segment
+
+
+@transaction.atomic
+def update(*, segment: Segment, actor: User | None, name: str, rule: Rule, description: str = "") -> Segment:
+    """Change a segment. Campaigns launched with it keep the rule they were launched with. Raises as ``create``."""
+    _one_at_a_time(segment.tenant)
+    old = Segment.objects.get(pk=segment.pk)
+    segment.name, segment.description = name, description
+    segment.rule = _checked(rule, of=segment)
+    _save(segment)
+    changes = {
+        field: (getattr(old, field), getattr(segment, field)) for field in ("name", "description", "rule")
+    }
+    if any(before != now for before, now in changes.values()):
+        _note(segment, actor, "changed", **changes)
+    return segment
+
+
+@transaction.atomic
+def duplicate(*, segment: Segment, actor: User | None) -> Segment:
+    """Return a new segment with the same rule, named as its copy."""
+    names = set(Segment.objects.filter(archived_at=None).values_list("name", flat=True))
+    return create(
+        tenant=segment.tenant,
+        actor=actor,
+        name=next(name for name in _copy_names(segment.name) if name not in names),
+        rule=segment.rule,
+        description=segment.description,
+    )
+
+
+@transaction.atomic
+def archive(*, segment: Segment, actor: User | None, now: datetime) -> None:
+    """Put a segment away; its rule stays readable for what refers to it. Archived already is fine.
+
+    Raises SegmentInUse while segments that are not archived refer to it.
+    """
+    _one_at_a_time(segment.tenant)
+    if users := used_by(segment):
+        raise SegmentInUse(users)
+    if Segment.objects.filter(pk=segment.pk, archived_at=None).update(archived_at=now):
+        segment.archived_at = now
+        _note(segment, actor, "archived")
+
+
+@transaction.atomic
+def restore(*, segment: Segment, actor: User | None) -> None:
+    """Bring an archived segment back. Raises NameTaken if another has taken its name meanwhile."""
+    if segment.archived_at is not None:
+        segment.archived_at = None
+        _save(segment)
+        _note(segment, actor, "restored")
+
+
+def used_by(segment: Segment) -> list[Segment]:
+    """Return the segments, archived ones left out, whose own rule refers to this one."""
+    others = Segment.objects.filter(archived_at=None).exclude(pk=segment.pk).order_by("name")
+    return [other for other in others if segment.public_id in set(references(other.rule))]
+
+
+def _one_at_a_time(tenant: Tenant) -> None:
+    """Two changes at once could close a circle that neither sees."""
+    Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
+
+
+def _checked(rule: Rule, *, of: Segment | None = None) -> Rule:
+    """Return the rule as it is kept: segments by their ids alone."""
+    schema.check(rule)
+    kept = _bare(rule)
+    resolve(kept, of=of)
+    return kept
+
+
+def _save(segment: Segment) -> None:
+    try:
+        with transaction.atomic():
+            segment.save()
+    except IntegrityError as exc:
+        raise NameTaken(segment.name) from exc
+
+
+def _note(segment: Segment, actor: User | None, action: str, **changes: tuple[Any, Any]) -> None:
+    # ``name`` is the thing's in an audit entry, so its change goes by another word.
+    if "name" in changes:
+        changes["title"] = changes.pop("name")
+    audit.note(
+        tenant=segment.tenant,
+        actor=actor,
+        action=action,
+        thing="segment",
+        thing_id=segment.public_id,
+        name=segment.name,
+        **changes,
+    )
+
+
+def _copy_names(name: str) -> Iterator[str]:
+    yield f"{name[:113]} (copy)"
+    number = 2
+    while True:
+        yield f"{name[:110]} (copy {number})"
+        number += 1
+
+
+# --- What they refer to --------------------------------------------------------------------------------------------
+
+
+def references(rule: Rule) -> Iterator[UUID]:
+    """Yield the ids of the segments that a rule refers to itself, those inside a frozen one left out."""
+    if rule.get("on") == "segment":
+        yield UUID(str(rule["id"]))
+    for kind in schema.GROUPS:
+        for member in rule.get(kind, ()):
+            yield from references(member)
+
+
+def resolve(rule: Rule, *, of: Segment | None = None) -> Rule:
+    """Return the rule with each segment it refers to carrying that segment's name and rule, as of now.
+
+    Needs the tenant's scope open. ``of`` is the segment whose new rule this is, to be found in no circle. Raises
+    InvalidRule for what is no rule or refers to a segment that the tenant does not have, and SegmentCycle.
+    """
+    schema.check(rule)
+    known = _reachable(rule)
+    resolved = _Resolver(known).resolve(rule, "", [(of.public_id, of.name)] if of else [])
+    schema.check(resolved)  # small segments in segments in segments may make a rule that is too long
+    return resolved
+
+
+def _reachable(rule: Rule) -> dict[UUID, Segment]:
+    """Load every segment that the rule refers to, directly or through others: a query for each step away."""
+    known: dict[UUID, Segment] = {}
+    missing = set(references(rule))
+    while missing:
+        found = list(Segment.objects.filter(public_id__in=missing))
+        known |= {segment.public_id: segment for segment in found}
+        missing = {id_ for segment in found for id_ in references(segment.rule)} - known.keys()
+    return known
+
+
+@dataclass
+class _Resolver:
+    known: Mapping[UUID, Segment]
+
+    def resolve(self, rule: Rule, path: str, way: list[tuple[UUID, str]]) -> Rule:
+        """``way`` are the segments we are inside of."""
+        if rule.get("on") == "segment":
+            return self._segment(rule, path, way)
+        for kind in schema.GROUPS:
+            if kind in rule:
+                return {
+                    kind: [
+                        self.resolve(member, f"{path}.{kind}[{index}]".lstrip("."), way)
+                        for index, member in enumerate(rule[kind])
+                    ]
+                }
+        return rule
+
+    def _segment(self, rule: Rule, path: str, way: list[tuple[UUID, str]]) -> Rule:
+        id_ = UUID(str(rule["id"]))
+        segment = self.known.get(id_)
+        if segment is None:
+            raise InvalidRule(f"{path}.id".lstrip("."), "There is no such segment.")
+        further = [*way, (id_, segment.name)]
+        if id_ in {before for before, _ in way}:
+            raise SegmentCycle([name for _, name in further])
+        if len(further) > schema.DEEPEST:
+            raise InvalidRule(path, f"Segments are nested more than {schema.DEEPEST} deep.")
+        return rule | {"id": str(id_), "name": segment.name, "rule": self.resolve(segment.rule, "", further)}
+
+
+def _bare(rule: Rule) -> Rule:
+    """Return the rule with segments by their ids alone."""
+    if rule.get("on") == "segment":
+        return {key: value for key, value in rule.items() if key not in ("name", "rule")}
+    return {
+        key: [_bare(member) for member in value] if key in schema.GROUPS else value
+        for key, value in rule.items()
+    }
+
+
+# --- Whom they mean ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """How many people a rule means, of how many there are, and a few of them."""
+
+    count: int
+    total: int
+    people: list[Profile]
+
+    @property
+    def percent(self) -> float:
+        return 100 * self.count / self.total if self.total else 0.0
+
+
+def count(rule: Rule, *, tenant: Tenant, now: datetime) -> int:
+    """Return how many people the rule means. Raises as ``resolve``."""
+    return sql.count(resolve(rule), tenant_id=tenant.pk, now=now)
+
+
+def glimpse(rule: Rule, *, tenant: Tenant, now: datetime, people: int = 10, seed: int = 0) -> Glimpse:
+    """Count the people whom the rule means and pick some at random, others for another ``seed``. Raises as ``resolve``."""
+    query = sql.members(resolve(rule), tenant_id=tenant.pk, now=now)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH m AS MATERIALIZED ({query.sql}) SELECT (SELECT count(*) FROM m),"
+            " ARRAY(SELECT id FROM m ORDER BY hashint8extended(id, %s::bigint), id LIMIT %s)",
+            [*query.params, seed, people],
+        )
+        found, ids = cursor.fetchone()
+    total = sql.count(EVERYONE, tenant_id=tenant.pk, now=now)
+    return Glimpse(found, total, _in_order(Profile.objects.filter(pk__in=ids), ids))
+
+
+def _in_order(profiles: QuerySet[Profile], ids: list[int]) -> list[Profile]:
+    return sorted(profiles, key=lambda profile: ids.index(profile.pk))
+
+
+def sample(rule: Rule, *, tenant: Tenant, now: datetime, people: int = 10, seed: int = 0) -> list[Profile]:
+    """Return some people, at random, whom the rule means. Raises as ``resolve``."""
+    return glimpse(rule, tenant=tenant, now=now, people=people, seed=seed).people
+
+
+def why(rule: Rule, *, profile: Profile, now: datetime) -> explain.Node | None:
+    """Return the rule as a tree with this person's verdicts; None for who was merged or erased. Raises as ``resolve``."""
+    resolved = resolve(rule)
+    loaded = facts.load(tenant_id=profile.tenant_id, ids=[profile.pk], rules=[resolved], now=now)
+    return explain.explain(resolved, loaded[profile.pk], now=now) if profile.pk in loaded else None
