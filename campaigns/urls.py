@@ -1,5 +1,49 @@
 """Addresses of campaigns."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from campaigns import editor_views, message_views, views
+
+variant_urls: list[URLPattern | URLResolver] = [
+    path("", message_views.campaign_variant, name="campaign_variant"),
+    path("preview/", message_views.campaign_preview_draft, name="campaign_preview_draft"),
+    path("people/", message_views.campaign_people, name="campaign_people"),
+    path("test/", message_views.campaign_test, name="campaign_test"),
+    path("change/", message_views.campaign_variant_change, name="campaign_variant_change"),
+    path("move/", message_views.campaign_variant_move, name="campaign_variant_move"),
+    path("remove/", message_views.campaign_variant_remove, name="campaign_variant_remove"),
+]
+
+editor_urls: list[URLPattern | URLResolver] = [
+    path("", editor_views.campaign_edit, name="campaign_edit"),
+    path("audience/", editor_views.campaign_audience, name="campaign_audience"),
+    path("count/", editor_views.campaign_count, name="campaign_count"),
+    path("message/", message_views.campaign_message, name="campaign_message"),
+    path("message/add/", message_views.campaign_variant_add, name="campaign_variant_add"),
+    path("message/variant/<slug:key>/", include(variant_urls)),
+    path("schedule/", editor_views.campaign_schedule, name="campaign_schedule"),
+    path("goal/", editor_views.campaign_goal, name="campaign_goal"),
+    path("review/", editor_views.campaign_review, name="campaign_review"),
+]
+
+campaign_urls: list[URLPattern | URLResolver] = [
+    path("", views.campaign_detail, name="campaign_detail"),
+    path("details/", views.campaign_details, name="campaign_details"),
+    path("edit/", include(editor_urls)),
+    path("preview/<slug:key>/", message_views.campaign_preview, name="campaign_preview"),
+    path("launch/", editor_views.campaign_launch, name="campaign_launch"),
+    path("pause/", views.campaign_pause, name="campaign_pause"),
+    path("resume/", views.campaign_resume, name="campaign_resume"),
+    path("stop/", views.campaign_stop, name="campaign_stop"),
+    path("duplicate/", views.campaign_duplicate, name="campaign_duplicate"),
+    path("archive/", views.campaign_archive, name="campaign_archive"),
+    path("restore/", views.campaign_restore, name="campaign_restore"),
+    path("version/", views.campaign_new_version, name="campaign_new_version"),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("campaigns/", views.campaign_list, name="campaign_list"),
+    path("campaigns/new/", views.campaign_new, name="campaign_new"),
+    path("campaigns/frame/", message_views.campaign_frame, name="campaign_frame"),
+    path("campaigns/<uuid:public_id>/", include(campaign_urls)),
+]

@@ -2,17 +2,36 @@
 // policy and no scripts, so nothing of the message runs here; writing into it keeps its scroll place and makes no history.
 // <div data-island="message-preview" data-frame="id"><script type="application/json">"<!doctype html>..."</script></div>
 
+const DESKTOP = 720; // CSS pixels a mail is laid out in on a desktop; shown smaller where there is less room
+const PHONE = 480; // and narrower: the box itself is as a phone
+const fitted = new WeakSet();
+
+/** The frame's own parser reads it, under the frame's own policy; a document parsed here would be held to ours. */
 function show(frame, html) {
-  const page = frame.contentDocument;
-  const { scrollTop } = page.documentElement;
-  const parsed = new DOMParser().parseFromString(html, "text/html");
-  page.replaceChild(page.adoptNode(parsed.documentElement), page.documentElement);
-  page.documentElement.scrollTop = scrollTop;
+  const root = frame.contentDocument.documentElement;
+  const { scrollTop } = root;
+  root.innerHTML = html;
+  root.scrollTop = scrollTop;
+}
+
+function fit(frame) {
+  const box = frame.parentElement;
+  const isPhone = document.querySelector("[name=width][value=phone]")?.checked || box.clientWidth < PHONE;
+  const scale = isPhone ? 1 : Math.min(1, box.clientWidth / DESKTOP);
+  frame.style.setProperty("--scale", scale);
+}
+
+function keepFitting(frame) {
+  if (fitted.has(frame)) return;
+  fitted.add(frame);
+  new ResizeObserver(() => fit(frame)).observe(frame.parentElement);
+  document.addEventListener("change", (event) => event.target.name === "width" && fit(frame));
 }
 
 export function mount(element) {
   const frame = document.getElementById(element.dataset.frame);
   const html = JSON.parse(element.querySelector("script").textContent);
+  keepFitting(frame);
   const isThere = frame.contentDocument?.readyState === "complete" && frame.contentWindow.location.href !== "about:blank";
   if (isThere) show(frame, html);
   else frame.addEventListener("load", () => element.isConnected && show(frame, html), { once: true });

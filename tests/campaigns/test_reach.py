@@ -103,7 +103,8 @@ def test_counts_are_what_choosing_decides(
 
 NEEDS = [
     "profile.first_name", "profile.plan", "profile.cart", "profile.cart.items", "profile.cart.items[0].sku",
-    "profile.cart.items.first.sku", "profile.cart.items.last", "profile.cart.items.size", "profile.plan.size",
+    "profile.cart.items.first.sku",
+    "profile.cart.items.last", "profile.cart.items.size", "profile.plan.size",
     'profile["odd name"]', "profile.nothing", "profile.deep.er.still", "profile.count", "profile.flag", 'profile["odd%s"]',
     "brand.name", "brand.nothing", "campaign.name", "event.total", "unsubscribe_url", "profile",
 ]  # fmt: skip

@@ -1,0 +1,168 @@
+"""The editor's steps around the message: audience, schedule, goal, and the review that ends in a launch."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from audiences import segments
+from audiences.rules import words
+from audiences.rules.schema import InvalidRule
+from campaigns import drafts, launching, summary, versions
+from campaigns.drafts import EVERYONE
+from campaigns.editing import campaign_of, frame, on_draft
+from campaigns.forms import AudienceForm, GoalForm, ScheduleForm, audience_value
+from campaigns.models import Version
+from tenants import clock
+from tenants.access import allow
+from tenants.http import TenantRequest
+
+TYPED_ABOVE = 1_000  # people; launching to more asks for the number
+
+
+@require_safe
+@allow("edit")
+@on_draft
+def campaign_edit(request: TenantRequest, draft: Version) -> HttpResponse:
+    return redirect("campaign_audience", draft.campaign.public_id)
+
+
+@require_http_methods(["GET", "POST"])
+@allow("edit")
+@on_draft
+def campaign_audience(request: TenantRequest, draft: Version) -> HttpResponse:
+    form = _audience_form(request.POST if request.method == "POST" else None, draft)
+    if request.method == "POST" and form.is_valid():
+        try:
+            drafts.set_audience(version=draft, actor=request.user, **form.chosen())
+        except (drafts.Refused, versions.Frozen) as refused:
+            form.add_error("audience", str(refused))
+        else:
+            return _on(request, draft, "audience")
+    return _page(request, draft, "audience", form)
+
+
+def _audience_form(data: Any, draft: Version) -> AudienceForm:
+    return AudienceForm(
+        data,
+        version=draft,
+        is_control_fixed=draft.campaign.versions.launched().exists(),
+        initial={"audience": audience_value(draft), "control_percent": draft.campaign.control_percent},
+    )
+
+
+@require_safe
+@allow("view")
+@on_draft
+def campaign_count(request: TenantRequest, draft: Version) -> HttpResponse:
+    """How many the audience as chosen on the page would reach, saved or not."""
+    if "audience" in request.GET:
+        form = _audience_form(request.GET, draft)
+        if not form.is_valid():
+            return render(request, "campaigns/_count.html", {"error": "Choose who gets it."})
+        chosen = form.chosen()
+        draft.segment, draft.rule = chosen["segment"], EVERYONE if chosen["is_everyone"] else None
+        draft.campaign.control_percent = chosen["control_percent"]
+    return render(request, "campaigns/_count.html", _counted(draft, clock.now(request.tenant)))
+
+
+def _counted(version: Version, now: Any) -> dict[str, Any]:
+    try:
+        rule = launching.audience_rule(version)
+        if rule is None:
+            return {}
+        return {
+            "counts": launching.counts(version, now=now),
+            "sentence": words.sentence(rule),
+            "variants": summary.variants(version),
+            "version": version,
+        }
+    except (InvalidRule, segments.SegmentCycle) as broken:
+        return {"error": f"This segment cannot be used: {broken}"}
+
+
+@require_http_methods(["GET", "POST"])
+@allow("edit")
+@on_draft
+def campaign_schedule(request: TenantRequest, draft: Version) -> HttpResponse:
+    zone = ZoneInfo(request.tenant.timezone)
+    initial = {
+        "when": draft.when,
+        "starts": draft.starts_at and draft.starts_at.astimezone(zone).replace(tzinfo=None),
+        "lateness_hours": draft.lateness_hours,
+    }
+    form = ScheduleForm(request.POST or None, zone=zone, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        try:
+            drafts.set_schedule(version=draft, actor=request.user, **form.chosen())
+        except drafts.Refused as refused:
+            form.add_error("starts", str(refused))
+        else:
+            return _on(request, draft, "schedule")
+    return _page(request, draft, "schedule", form)
+
+
+@require_http_methods(["GET", "POST"])
+@allow("edit")
+@on_draft
+def campaign_goal(request: TenantRequest, draft: Version) -> HttpResponse:
+    fields = ("goal", "conversion_event", "conversion_hours", "revenue_property")
+    form = GoalForm(request.POST or None, initial={name: getattr(draft, name) for name in fields})
+    if request.method == "POST" and form.is_valid():
+        drafts.set_goal(version=draft, actor=request.user, **form.cleaned_data)
+        return _on(request, draft, "goal")
+    return _page(request, draft, "goal", form)
+
+
+@require_safe
+@allow("edit")
+@on_draft
+def campaign_review(request: TenantRequest, draft: Version) -> HttpResponse:
+    now = clock.now(request.tenant)
+    checks = launching.checklist(draft, now=now)
+    context = {
+        "checks": checks,
+        "is_ready": not any(check.state == "stop" for check in checks),
+        "typed_above": TYPED_ABOVE,
+        **_counted(draft, now),
+        "says": summary.sentence(draft),
+    }
+    return render(request, "campaigns/review.html", frame(draft, "review", now=now) | context)
+
+
+@require_POST
+@allow("launch")
+def campaign_launch(request: TenantRequest, public_id: UUID) -> HttpResponse:
+    campaign = campaign_of(public_id)
+    version = versions.newest(campaign)
+    try:
+        launching.launch(version=version, actor=request.user, now=clock.now(request.tenant))
+    except launching.NotReady as not_ready:
+        for check in not_ready.problems:
+            messages.error(request, f"Not launched: {check.words}. {check.detail}".strip())
+        return redirect("campaign_review", campaign.public_id)
+    except versions.Frozen as frozen:
+        messages.error(request, str(frozen))
+    else:
+        messages.success(request, "Launched.")
+    return redirect("campaign_detail", campaign.public_id)
+
+
+def _on(request: TenantRequest, draft: Version, step: str) -> HttpResponse:
+    """Saved: go on to the next step, or stay where the person asked to."""
+    messages.success(request, "Saved.")
+    if "stay" in request.POST:
+        return redirect(request.path)
+    return redirect(frame(draft, step, now=clock.now(request.tenant))["next"])
+
+
+def _page(request: TenantRequest, draft: Version, step: str, form: forms.Form) -> HttpResponse:
+    context = frame(draft, step, now=clock.now(request.tenant)) | {"form": form}
+    return render(request, f"campaigns/{step}.html", context, status=422 if form.errors else 200)

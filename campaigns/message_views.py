@@ -1,0 +1,295 @@
+"""The editor's message step: variants, their words, a live preview, and a test to oneself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from csp.decorators import csp
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.dateparse import parse_datetime
+from django.views.decorators.cache import never_cache
+from django.views.decorators.clickjacking import xframe_options_exempt
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import trigger_client_event
+
+from audiences.models import Profile
+from campaigns import channels, contents, drafts, preview, summary, versions
+from campaigns.channels import Channel
+from campaigns.editing import campaign_of, frame, on_draft
+from campaigns.forms import VariantForm
+from campaigns.models import Variant, Version
+from tenants import clock
+from tenants.access import allow
+from tenants.http import TenantRequest
+
+# What a message may do while it is looked at: show itself and its pictures, and nothing else.
+FRAMED = {
+    "default-src": ["'none'"],
+    "style-src": ["'unsafe-inline'"],
+    "img-src": ["https:", "http:", "data:"],
+    "frame-ancestors": ["'self'"],
+    "form-action": ["'none'"],
+    "base-uri": ["'none'"],
+}
+SANDBOXED = FRAMED | {"sandbox": [""]}
+
+
+@require_safe
+@allow("edit")
+@on_draft
+def campaign_message(request: TenantRequest, draft: Version) -> HttpResponse:
+    first = draft.variants.order_by("position", "id").first()
+    assert first is not None, "a version keeps a variant"
+    return redirect("campaign_variant", draft.campaign.public_id, first.key)
+
+
+@require_http_methods(["GET", "POST"])
+@allow("edit")
+@on_draft
+def campaign_variant(request: TenantRequest, draft: Version, key: str) -> HttpResponse:
+    variant = _variant(draft, key)
+    if request.method == "POST":
+        return _save(request, draft, variant)
+    content = variant.contents.filter(language="").first()
+    channel = channels.get(content.channel) if content else channels.all()[0]
+    starter = next((one for one in channel.starters() if one.key == request.GET.get("starter")), None)
+    fields = starter.fields if starter else content.fields if content else channel.starters()[0].fields
+    now = clock.now(request.tenant)
+    person = preview.next_member(draft, after=0, now=now)
+    context = {
+        "variant": variant,
+        "variants": summary.variants(draft),
+        "variant_form": VariantForm(variant=variant),
+        "channel": channel,
+        "form": channel.form(fields=fields),
+        "content": content,
+        "is_unsaved": starter is not None,
+        "person": person,
+        "offered": preview.variables(draft, person, now=now),
+        "may_add": len(draft.variants.all()) < drafts.MOST_VARIANTS,
+    }
+    return render(request, "campaigns/message.html", frame(draft, "message", now=now) | context)
+
+
+def _variant(version: Version, key: str) -> Variant:
+    variant = get_object_or_404(version.variants.select_related("segment"), key=key)
+    variant.version = version
+    return variant
+
+
+def _save(request: TenantRequest, draft: Version, variant: Variant) -> HttpResponse:
+    channel = _channel(request)
+    form = channel.form(request.POST, fields={})
+    error, content, compiled = "", None, None
+    if form.is_valid():
+        try:
+            content, compiled = contents.save(
+                variant=variant,
+                channel=channel.kind,
+                fields=form.cleaned_data,
+                actor=request.user,
+                seen_at=parse_datetime(request.POST.get("seen_at", "")),
+            )
+        except (contents.DefaultNeeds, contents.ChangedMeanwhile, versions.Frozen) as refused:
+            error = str(refused)
+    now = clock.now(request.tenant)
+    context = frame(draft, "message", now=now) | {
+        "form": form, "error": error, "content": content, "compiled": compiled, "saved_at": content and now,
+    }  # fmt: skip
+    response = render(request, "campaigns/_saved.html", context, status=200 if content else 422)
+    return trigger_client_event(response, "tact:saved", {}) if content else response
+
+
+def _channel(request: TenantRequest) -> Channel:
+    try:
+        return channels.get(request.POST.get("channel", ""))
+    except KeyError:
+        raise Http404("No such channel.") from None
+
+
+@require_POST
+@allow("edit")
+@on_draft
+def campaign_preview_draft(request: TenantRequest, draft: Version, key: str) -> HttpResponse:
+    """The words in the form, saved or not, as a person would get them."""
+    channel = _channel(request)
+    now = clock.now(request.tenant)
+    person = _person(request, draft, now)
+    form = channel.form(request.POST, fields={})
+    fields = form.cleaned_data if form.is_valid() else {}
+    shown = preview.of_words(
+        variant=_variant(draft, key), channel=channel.kind, fields=fields, profile=person, now=now
+    )
+    is_dark = "dark" in request.POST
+    context = {
+        "preview": shown,
+        "person": person,
+        "variant_key": key,
+        "channel": channel,
+        "campaign": draft.campaign,
+        "shown": shown.message and channel.preview(shown.message, tenant=request.tenant, to=shown.to),
+        "page": shown.message and channel.page(shown.message, is_dark=is_dark),
+        "problems": _by_field(shown.problems),
+    }
+    return render(request, "campaigns/_preview.html", context)
+
+
+def _by_field(problems: list[channels.Problem]) -> dict[str, list[dict[str, Any]]]:
+    """The problems that have a place, for the editors' marks; every field that may have some is named."""
+    found: dict[str, list[dict[str, Any]]] = {"body": [], "text": []}
+    for problem in problems:
+        if problem.line:
+            found.setdefault(problem.field, []).append(problem.as_json())
+    return found
+
+
+def _person(request: TenantRequest, draft: Version, now: datetime) -> Profile | None:
+    """Whom to show: another of the audience if that was asked for, else the one shown, else the first."""
+    go, shown = request.POST.get("go", ""), _shown(request.POST.get("as", ""))
+    if go == "random":
+        return preview.random_member(draft, now=now)
+    if go == "next":
+        return preview.next_member(draft, after=shown.pk if shown else 0, now=now)
+    return shown or preview.next_member(draft, after=0, now=now)
+
+
+def _shown(public_id: str) -> Profile | None:
+    try:
+        return Profile.objects.living().filter(public_id=UUID(public_id)).first()
+    except ValueError:
+        return None
+
+
+@require_safe
+@allow("edit")
+@on_draft
+def campaign_people(request: TenantRequest, draft: Version, key: str) -> HttpResponse:
+    found = preview.people(request.GET.get("who", ""))
+    context = {"people": found, "campaign": draft.campaign, "key": key, "who": request.GET.get("who", "")}
+    return render(request, "campaigns/_people.html", context)
+
+
+@require_POST
+@allow("edit")
+@on_draft
+def campaign_test(request: TenantRequest, draft: Version, key: str) -> HttpResponse:
+    """Send the words in the form to whoever is signed in, as the person shown would get them."""
+    channel = _channel(request)
+    form = channel.form(request.POST, fields={})
+    now = clock.now(request.tenant)
+    person = _person(request, draft, now)
+    fields = form.cleaned_data if form.is_valid() else {}
+    shown = preview.of_words(
+        variant=_variant(draft, key), channel=channel.kind, fields=fields, profile=person, now=now
+    )
+    if shown.message is None:
+        why = shown.problems[0].message if shown.problems else shown.refused.reason if shown.refused else ""
+        return _told(f"Not sent: {why}", "danger")
+    try:
+        return _told(
+            channel.send_test(shown.message, tenant=request.tenant, to=request.user.email), "success"
+        )
+    except channels.TestNotSent as failed:
+        return _told(f"Not sent. {failed}", "danger")
+
+
+def _told(text: str, kind: str) -> HttpResponse:
+    return trigger_client_event(HttpResponse(status=204), "tact:toast", {"text": text, "kind": kind})
+
+
+@require_safe
+@never_cache
+@xframe_options_exempt
+@csp(FRAMED)
+@allow("edit")
+def campaign_frame(request: TenantRequest) -> HttpResponse:
+    """An empty page under the message's own strict rules; the editor writes the preview into it."""
+    return HttpResponse(
+        "<!doctype html><html lang=''><head><title>Preview</title></head><body></body></html>"
+    )
+
+
+@require_safe
+@never_cache
+@xframe_options_exempt
+@csp(SANDBOXED)
+@allow("view")
+def campaign_preview(request: TenantRequest, public_id: UUID, key: str) -> HttpResponse:
+    """A variant's saved words as a document of their own; ``?as=`` names the profile."""
+    version = versions.newest(campaign_of(public_id))
+    version.tenant = request.tenant
+    variant = _variant(version, key)
+    content = get_object_or_404(variant.contents.filter(language=""))
+    now = clock.now(request.tenant)
+    person = _shown(request.GET.get("as", "")) or preview.next_member(version, after=0, now=now)
+    shown = preview.of_saved(variant=variant, channel=content.channel, profile=person, now=now)
+    if shown.message is None:
+        return render(request, "campaigns/no_preview.html", {"preview": shown}, status=200)
+    return HttpResponse(channels.get(content.channel).page(shown.message, is_dark="dark" in request.GET))
+
+
+@require_POST
+@allow("edit")
+@on_draft
+def campaign_variant_add(request: TenantRequest, draft: Version) -> HttpResponse:
+    like = draft.variants.filter(key=request.POST.get("like", "")).first()
+    try:
+        variant = drafts.add_variant(version=draft, actor=request.user, like=like)
+    except (drafts.Refused, versions.Frozen) as refused:
+        messages.error(request, str(refused))
+        return redirect("campaign_message", draft.campaign.public_id)
+    return redirect("campaign_variant", draft.campaign.public_id, variant.key)
+
+
+@require_POST
+@allow("edit")
+@on_draft
+def campaign_variant_change(request: TenantRequest, draft: Version, key: str) -> HttpResponse:
+    variant = _variant(draft, key)
+    form = VariantForm(request.POST, variant=variant)
+    if not form.is_valid():
+        for name, errors in form.errors.items():
+            messages.error(request, f"{form[name].label}: {errors[0]}")
+        return redirect("campaign_variant", draft.campaign.public_id, key)
+    return _changed(
+        request,
+        draft,
+        key,
+        lambda: drafts.change_variant(variant=variant, actor=request.user, **form.chosen()),
+    )
+
+
+@require_POST
+@allow("edit")
+@on_draft
+def campaign_variant_remove(request: TenantRequest, draft: Version, key: str) -> HttpResponse:
+    variant = _variant(draft, key)
+    return _changed(request, draft, None, lambda: drafts.remove_variant(variant=variant, actor=request.user))
+
+
+@require_POST
+@allow("edit")
+@on_draft
+def campaign_variant_move(request: TenantRequest, draft: Version, key: str) -> HttpResponse:
+    variant = _variant(draft, key)
+    by = -1 if request.POST.get("to") == "left" else 1
+    return _changed(
+        request, draft, key, lambda: drafts.move_variant(variant=variant, actor=request.user, by=by)
+    )
+
+
+def _changed(
+    request: TenantRequest, draft: Version, key: str | None, change: Callable[[], None]
+) -> HttpResponse:
+    try:
+        change()
+    except (drafts.Refused, contents.DefaultNeeds, versions.Frozen) as refused:
+        messages.error(request, str(refused))
+    if key is None:
+        return redirect("campaign_message", draft.campaign.public_id)
+    return redirect("campaign_variant", draft.campaign.public_id, key)

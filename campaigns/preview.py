@@ -1,0 +1,206 @@
+"""A message as one person would get it, from words saved or still being typed, by the renderer that really sends."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+from django.db.models import Q
+
+from audiences import facts as audience_facts
+from audiences.attributes import STANDARD
+from audiences.facts import Facts
+from audiences.models import AttributeDefinition, Profile
+from audiences.rules import memory, sql
+from campaigns import arms, channels, contents, launching
+from campaigns.arms import Choice
+from campaigns.channels import Compiled, Problem
+from campaigns.drafts import EVERYONE
+from campaigns.liquid.wire import Refused
+from campaigns.models import Variant, Version
+
+INERT = "#"  # where the unsubscribe link of previews and tests leads: nobody is unsubscribed by looking
+FOUND_AT_MOST = 8
+SAMPLE = {  # who a message is shown as while a tenant has nobody yet
+    "first_name": "Ada",
+    "last_name": "Lovelace",
+    "email": "ada@example.com",
+    "city": "London",
+    "country": "GB",
+    "language": "en",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What became of the words for one person. ``message`` is there unless problems or ``refused`` say why not."""
+
+    channel: str
+    to: str
+    message: dict[str, str] | None = None
+    refused: Refused | None = None
+    lacks: list[str] = field(default_factory=list)  # what the words need and the person has not
+    choice: Choice | None = None  # the arm they would fall to; None for the sample person
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    needs: list[str] = field(default_factory=list)
+
+
+def of_words(
+    *, variant: Variant, channel: str, fields: Mapping[str, Any], profile: Profile | None, now: datetime
+) -> Preview:
+    """Return how words that need not be saved read for a profile, or for a sample person where there is none."""
+    compiled = contents.compile_fields(channel=channel, fields=fields, campaign=variant.version.campaign)
+    content = variant.contents.filter(channel=channel, language="").first()
+    unsaved = {content.pk: compiled.needs} if content else {}
+    return _shown(variant, channel, compiled, profile, unsaved, now)
+
+
+def of_saved(*, variant: Variant, channel: str, profile: Profile | None, now: datetime) -> Preview:
+    """Return how a variant's saved words read. Raises Content.DoesNotExist if it says nothing on the channel."""
+    content = variant.contents.get(channel=channel, language="")
+    problems = [Problem(**problem) for problem in content.problems]
+    compiled = Compiled(parts=content.parts, needs=content.needs, problems=problems)
+    return _shown(variant, channel, compiled, profile, {}, now)
+
+
+def _shown(
+    variant: Variant,
+    channel: str,
+    compiled: Compiled,
+    profile: Profile | None,
+    unsaved: Mapping[int, list[str]],
+    now: datetime,
+) -> Preview:
+    version = variant.version
+    shared = contents.shared_context(version.campaign, tenant=version.tenant)
+    spec = arms.load(version, unsaved=unsaved)
+    seen = _facts(version, profile, spec.rules, now)
+    sample = {"profile": SAMPLE, "unsubscribe_url": INERT}
+    person = contents.person_context(seen, unsubscribe_url=INERT) if seen else sample
+    told = partial(
+        Preview,
+        channel=channel,
+        to=channels.get(channel).address(profile) if profile else str(SAMPLE["email"]),
+        problems=compiled.problems,
+        notes=compiled.notes,
+        needs=compiled.needs,
+        choice=_choice(spec, seen, shared, person, now),
+        lacks=contents.lacks(compiled.needs, shared=shared, person=person),
+    )
+    if compiled.problems:
+        return told()
+    (answer,) = contents.filled(
+        channel=channel, parts=compiled.parts, people=[person], shared=shared,
+        now=now.astimezone(ZoneInfo(version.tenant.timezone)),
+    )  # fmt: skip
+    return told(refused=answer) if isinstance(answer, Refused) else told(message=answer)
+
+
+def _facts(
+    version: Version, profile: Profile | None, rules: list[dict[str, Any]], now: datetime
+) -> Facts | None:
+    if profile is None:
+        return None
+    return audience_facts.load(tenant_id=version.tenant_id, ids=[profile.pk], rules=rules, now=now).get(
+        profile.pk
+    )
+
+
+def _choice(
+    spec: arms.Spec, seen: Facts | None, shared: dict[str, Any], person: dict[str, Any], now: datetime
+) -> Choice | None:
+    if seen is None:
+        return None
+    return arms.choose(
+        spec,
+        profile_id=seen.id,
+        standing=None,
+        matches=lambda rule: memory.matches(rule, seen, now=now),
+        lacks=partial(contents.lacks, shared=shared, person=person),
+    )
+
+
+def people(words: str) -> list[Profile]:
+    """Return up to eight living profiles whose name, email or external id begins with the words."""
+    words = words.strip()
+    if not words:
+        return []
+    first, _, rest = words.partition(" ")
+    found = Q(email__istartswith=words) | Q(external_id__istartswith=words)
+    found |= Q(first_name__istartswith=words) | Q(last_name__istartswith=words)
+    if rest:
+        found |= Q(first_name__istartswith=first, last_name__istartswith=rest)
+    return list(Profile.objects.living().filter(found).order_by("id")[:FOUND_AT_MOST])
+
+
+def next_member(version: Version, *, after: int, now: datetime) -> Profile | None:
+    """Return the member of the audience with the next higher id, or the first; None if it has nobody."""
+    return _first_member(version, after + 1, None, now) or _first_member(version, 0, after, now)
+
+
+def random_member(version: Version, *, now: datetime) -> Profile | None:
+    """Return anybody of the audience. People after a gap in the ids come up more often: good enough to look at."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(max(id), 0) FROM audiences_profile WHERE tenant_id = %s AND merged_into_id IS NULL"
+            " AND erased_at IS NULL",
+            [version.tenant_id],
+        )
+        (last,) = cursor.fetchone()
+        cursor.execute(
+            "SELECT coalesce(min(id), 0) FROM audiences_profile WHERE tenant_id = %s AND merged_into_id IS NULL"
+            " AND erased_at IS NULL",
+            [version.tenant_id],
+        )
+        (first,) = cursor.fetchone()
+    return next_member(version, after=random.randint(first, max(first, last)) - 1, now=now)
+
+
+def _first_member(version: Version, low: int, high: int | None, now: datetime) -> Profile | None:
+    rule = launching.audience_rule(version) or EVERYONE
+    between = (low, high if high is not None else 2**63 - 1)
+    members = sql.members(rule, tenant_id=version.tenant_id, now=now, between=between)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT id FROM ({members.sql}) m ORDER BY id LIMIT 1", members.params)
+        found = cursor.fetchone()
+    return Profile.objects.get(pk=found[0]) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A value that can be put into the words."""
+
+    label: str
+    insert: str
+    sample: str
+
+
+def variables(version: Version, profile: Profile | None, *, now: datetime) -> dict[str, list[Offered]]:
+    """Return what words can name, by heading, with the value each has for a profile (or the sample person)."""
+    seen = _facts(version, profile, [], now)
+    values = audience_facts.liquid(seen) if seen else SAMPLE
+    custom = (
+        AttributeDefinition.objects.exclude(name__in=STANDARD).order_by("name").values_list("name", "label")
+    )
+    standard = [
+        (name, entry.label) for name, entry in STANDARD.items() if name not in ("latitude", "longitude")
+    ]
+    brand = contents.shared_context(version.campaign, tenant=version.tenant)["brand"]
+    return {
+        "Person": [_offered("profile", name, label, values) for name, label in [*standard, *custom]],
+        "Brand": [_offered("brand", name, name.replace("_", " ").capitalize(), brand) for name in brand],
+    }
+
+
+def _offered(root: str, name: str, label: str, values: Mapping[str, Any]) -> Offered:
+    value: Any = values
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return Offered(label or name, f"{{{{ {root}.{name} }}}}", "" if value is None else str(value)[:60])

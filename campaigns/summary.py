@@ -1,0 +1,126 @@
+"""A campaign said in short: its row in the list, its variants, and one sentence for all of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from campaigns import channels
+from campaigns.models import Campaign, Content, Variant, Version
+
+
+@dataclass(frozen=True, slots=True)
+class Pill:
+    """A campaign's state as people say it."""
+
+    label: str
+    colour: str
+    icon: str
+
+
+PILLS = {
+    "draft": Pill("Draft", "secondary", "pencil"),
+    "scheduled": Pill("Scheduled", "azure", "clock"),
+    "live": Pill("Live", "green", "player-play"),
+    "paused": Pill("Paused", "yellow", "player-pause"),
+    "stopped": Pill("Stopped", "red", "player-stop"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    campaign: Campaign
+    version: Version  # the draft if there is one, else what was launched last
+    launched: Version | None
+    pill: Pill
+    audience: str
+    variants: int
+
+
+def row(campaign: Campaign, *, now: datetime) -> Row:
+    """Return a campaign's row. Costs no query where versions and variants were fetched along."""
+    versions = sorted(campaign.versions.all(), key=lambda version: version.number)
+    launched = next((version for version in reversed(versions) if version.launched_at), None)
+    shown = launched or versions[-1]
+    return Row(
+        campaign=campaign,
+        version=versions[-1],
+        launched=launched,
+        pill=PILLS[_state(campaign, launched, now)],
+        audience=audience(shown),
+        variants=len(shown.variants.all()),
+    )
+
+
+def _state(campaign: Campaign, launched: Version | None, now: datetime) -> str:
+    waits = launched is not None and launched.starts_at is not None and launched.starts_at > now
+    return "scheduled" if campaign.state == Campaign.State.LIVE and waits else campaign.state
+
+
+def audience(version: Version) -> str:
+    """Return whom a version is for, in few words; empty if nobody is chosen."""
+    if version.segment is not None:
+        return version.segment.name
+    return "Everyone" if version.rule is not None else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A variant with its words and its part of the people."""
+
+    variant: Variant
+    content: Content | None
+    channel: channels.Channel | None
+    share: int  # per cent of those its group takes, rounded; 0 for the default
+    group: str  # whom its group is for
+
+
+def variants(version: Version) -> list[Said]:
+    """Return a version's variants in order."""
+    found = list(
+        version.variants.select_related("segment").prefetch_related("contents").order_by("position", "id")
+    )
+    return [_said(variant, found) for variant in found]
+
+
+def _said(variant: Variant, all_of_them: list[Variant]) -> Said:
+    together = [each for each in all_of_them if not each.is_default and each.segment_id == variant.segment_id]
+    total = sum(each.weight for each in together)
+    share = 0 if variant.is_default or not total else round(100 * variant.weight / total)
+    content = next(iter(variant.contents.all()), None)
+    group = "everyone" if variant.segment is None else variant.segment.name
+    return Said(variant, content, channels.get(content.channel) if content else None, share, group)
+
+
+def sentence(version: Version) -> str:
+    """Say what a version does: to whom it goes, what they get, what is held back, and when."""
+    who = audience(version)
+    whom = "everyone" if version.segment is None and who else f"the segment “{who}”" if who else "nobody yet"
+    return f"{_what(version)} to {whom}{_control(version.campaign)}, {_when(version)}."
+
+
+def _what(version: Version) -> str:
+    said = variants(version)
+    shared = [each for each in said if not each.variant.is_default]
+    if len(said) == 1:
+        return "Send one message"
+    parts = [f"{each.variant.name} {each.share} %{_only(each)}" for each in shared]
+    default = next((each.variant.name for each in said if each.variant.is_default), "")
+    rest = f", and {default} to those who lack the data or fit no other" if default else ""
+    return f"Send {' / '.join(parts)}{rest}" if parts else f"Send {default}"
+
+
+def _only(said: Said) -> str:
+    return f" (of “{said.group}”)" if said.variant.segment_id else ""
+
+
+def _control(campaign: Campaign) -> str:
+    return f", holding {campaign.control_percent} % back to compare with" if campaign.control_percent else ""
+
+
+def _when(version: Version) -> str:
+    if version.when == Version.When.NOW or version.starts_at is None:
+        return "as soon as it is launched"
+    local = version.starts_at.astimezone(ZoneInfo(version.tenant.timezone))
+    return f"on {local:%A, %-d %B %Y at %H:%M} ({local:%Z})"

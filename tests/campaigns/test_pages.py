@@ -1,0 +1,528 @@
+"""The pages a campaign is made on, as browsers ask for them: by role, by step, by what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django_scopes import scope
+
+from audiences.models import AttributeDefinition, EventDefinition, Profile, Segment
+from campaigns import launching, lifecycle, versions
+from campaigns.models import Campaign, Version
+from tenants.models import Tenant, User
+from tests.campaigns.conftest import add, words, write
+
+HTMX = {"HX-Request": "true"}
+
+
+def url(name: str, campaign: Campaign, *more: str) -> str:
+    return reverse(name, args=[campaign.public_id, *more])
+
+
+@pytest.fixture
+def campaign(make_campaign: Callable[..., Campaign]) -> Campaign:
+    return make_campaign()
+
+
+@pytest.fixture
+def marketer(client_of: Callable[..., Client]) -> Client:
+    return client_of("marketer")
+
+
+@pytest.fixture
+def publisher(client_of: Callable[..., Client]) -> Client:
+    return client_of("publisher")
+
+
+class TestList:
+    def test_an_empty_list_offers_recipes_that_make_drafts(self, marketer: Client) -> None:
+        page = marketer.get(reverse("campaign_list")).content.decode()
+        assert page.count('name="recipe"') == 3
+        made = marketer.post(reverse("campaign_new"), {"name": "Win them back", "recipe": "win-back"})
+        campaign = Campaign.objects.get()
+        assert made["Location"] == url("campaign_edit", campaign)
+        assert campaign.control_percent == 10
+
+    def test_an_analyst_is_offered_none(self, client_of: Callable[..., Client]) -> None:
+        page = client_of("analyst").get(reverse("campaign_list")).content.decode()
+        assert 'name="recipe"' not in page
+        assert reverse("campaign_new") not in page
+
+    def test_it_searches_and_filters(
+        self, make_campaign: Callable[..., Campaign], marketer: Client, owner: User, now: datetime
+    ) -> None:
+        make_campaign("Spring sale")
+        live = make_campaign("Summer sale")
+        launching.launch(version=live.versions.get(), actor=owner, now=now)
+
+        def names(**query: str) -> list[str]:
+            page = marketer.get(reverse("campaign_list"), query, headers=HTMX).content.decode()
+            assert "<html" not in page
+            return re.findall(r"\w+ sale", page)
+
+        assert names() == ["Summer sale", "Spring sale"]
+        assert names(q="spring") == ["Spring sale"]
+        assert names(state="live") == ["Summer sale"]
+        assert names(q="nothing") == []
+
+    def test_archived_campaigns_have_their_own_filter(self, campaign: Campaign, marketer: Client) -> None:
+        marketer.post(url("campaign_archive", campaign))
+        assert "Spring" not in marketer.get(reverse("campaign_list"), {"q": "spring"}).content.decode()
+        assert "Spring" in marketer.get(reverse("campaign_list"), {"state": "archived"}).content.decode()
+
+    def test_it_is_paged(self, make_campaign: Callable[..., Campaign], marketer: Client) -> None:
+        for n in range(26):
+            make_campaign(f"Number {n:02}")
+        second = marketer.get(reverse("campaign_list"), {"page": 2}).content.decode()
+        assert re.findall(r"Number \d\d", second) == ["Number 00"]
+
+    def test_its_queries_do_not_grow(
+        self, make_campaign: Callable[..., Campaign], marketer: Client, django_assert_max_num_queries: Any
+    ) -> None:
+        for n in range(10):
+            make_campaign(f"Number {n}")
+        with django_assert_max_num_queries(13):
+            marketer.get(reverse("campaign_list"))
+
+    def test_a_campaign_waiting_for_its_time_is_scheduled(
+        self, campaign: Campaign, marketer: Client, owner: User, now: datetime
+    ) -> None:
+        version = campaign.versions.get()
+        version.when, version.starts_at = "at", now + timedelta(days=1)
+        version.save()
+        launching.launch(version=version, actor=owner, now=now)
+        page = marketer.get(reverse("campaign_list"), headers=HTMX).content.decode()
+        assert "Scheduled" in page
+
+
+class TestRoles:
+    READ = ("campaign_detail",)
+    EDIT = ("campaign_audience", "campaign_schedule", "campaign_goal", "campaign_review", "campaign_details")
+
+    def test_an_analyst_looks_and_touches_nothing(
+        self, campaign: Campaign, client_of: Callable[..., Client]
+    ) -> None:
+        analyst = client_of("analyst")
+        assert analyst.get(url("campaign_detail", campaign)).status_code == 200
+        assert analyst.get(url("campaign_preview", campaign, "a")).status_code == 200
+        assert {analyst.get(url(name, campaign)).status_code for name in self.EDIT} == {403}
+        assert analyst.post(reverse("campaign_new"), {"name": "x"}).status_code == 403
+        assert analyst.post(url("campaign_duplicate", campaign)).status_code == 403
+
+    @pytest.mark.parametrize("action", ["launch", "pause", "resume", "stop"])
+    def test_a_marketer_drafts_and_does_not_launch(
+        self, campaign: Campaign, marketer: Client, action: str
+    ) -> None:
+        assert marketer.post(url(f"campaign_{action}", campaign)).status_code == 403
+        assert marketer.get(url("campaign_review", campaign)).status_code == 200
+        assert "Only a publisher" in marketer.get(url("campaign_review", campaign)).content.decode()
+
+    def test_strangers_are_asked_to_sign_in(self, campaign: Campaign) -> None:
+        assert "/accounts/login/" in Client().get(url("campaign_detail", campaign))["Location"]
+
+    def test_another_tenants_campaign_is_not_there(
+        self, campaign: Campaign, other_tenant: Tenant, client_of: Callable[..., Client]
+    ) -> None:
+        stranger = client_of("owner", of=other_tenant, email="stranger@example.test")
+        for name in (*self.READ, *self.EDIT, "campaign_message", "campaign_count"):
+            assert stranger.get(url(name, campaign)).status_code == 404, name
+        for name in ("launch", "pause", "resume", "stop", "duplicate", "archive", "restore", "new_version"):
+            assert stranger.post(url(f"campaign_{name}", campaign)).status_code == 404, name
+        for name in ("preview_draft", "test", "variant_change", "variant_move", "variant_remove"):
+            assert stranger.post(url(f"campaign_{name}", campaign, "a")).status_code == 404, name
+        assert stranger.get(url("campaign_preview", campaign, "a")).status_code == 404
+
+    def test_another_tenants_segment_cannot_be_chosen(
+        self, campaign: Campaign, other_tenant: Tenant, make_segment: Callable[..., Segment], marketer: Client
+    ) -> None:
+        with scope(tenant=other_tenant):
+            theirs = make_segment(of=other_tenant)
+        form = {"audience": str(theirs.public_id), "control_percent": "0"}
+        assert marketer.post(url("campaign_audience", campaign), form).status_code == 422
+
+    def test_another_tenants_person_is_not_shown(
+        self, campaign: Campaign, other_tenant: Tenant, make_profile: Callable[..., Profile], marketer: Client,
+        owner: User,
+    ) -> None:  # fmt: skip
+        write(
+            campaign.versions.get().variants.get(),
+            owner,
+            "<p>Dear {{ profile.first_name | default: 'you' }}</p>",
+        )
+        with scope(tenant=other_tenant):
+            theirs = make_profile(of=other_tenant, first_name="Zelda")
+        page = marketer.get(
+            url("campaign_preview", campaign, "a"), {"as": str(theirs.public_id)}
+        ).content.decode()
+        assert "Zelda" not in page
+
+
+class TestSteps:
+    def test_the_way_from_a_name_to_a_launch(
+        self, marketer: Client, publisher: Client, make_segment: Callable[..., Segment],
+        make_profile: Callable[..., Profile],
+    ) -> None:  # fmt: skip
+        make_profile(city="Berlin")
+        segment = make_segment({"on": "attribute", "name": "city", "operator": "is", "value": "Berlin"})
+        marketer.post(reverse("campaign_new"), {"name": "First"})
+        campaign = Campaign.objects.get()
+        steps = [
+            ("campaign_audience", {"audience": str(segment.public_id), "control_percent": "0"}),
+            ("campaign_schedule", {"when": "now", "starts": "", "lateness_hours": "24"}),
+            ("campaign_goal", {"conversion_event": "Order Completed", "goal": "", "conversion_hours": "168",
+                               "revenue_property": "total"}),
+        ]  # fmt: skip
+        for name, form in steps:
+            answer = marketer.post(url(name, campaign), form)
+            assert answer.status_code == 302, (name, answer.content.decode())
+        review = publisher.get(url("campaign_review", campaign)).content.decode()
+        assert "Ready to launch" in review
+        assert "1 person will get it" in review
+        answer = publisher.post(url("campaign_launch", campaign))
+        assert answer["Location"] == url("campaign_detail", campaign)
+        campaign.refresh_from_db()
+        assert campaign.state == Campaign.State.LIVE
+
+    def test_saving_goes_on_or_stays(self, campaign: Campaign, marketer: Client) -> None:
+        form = {"audience": "everyone", "control_percent": "5"}
+        assert marketer.post(url("campaign_audience", campaign), form)["Location"] == url(
+            "campaign_message", campaign
+        )
+        stayed = marketer.post(url("campaign_audience", campaign), form | {"stay": "yes"})
+        assert stayed["Location"] == url("campaign_audience", campaign)
+
+    def test_a_time_is_meant_in_the_tenants_zone(self, campaign: Campaign, marketer: Client) -> None:
+        form = {"when": "at", "starts": "2030-07-01T09:00", "lateness_hours": "24"}
+        marketer.post(url("campaign_schedule", campaign), form)
+        assert Version.objects.get().starts_at.isoformat() == "2030-07-01T07:00:00+00:00"  # Berlin, in summer
+        assert 'value="2030-07-01T09:00"' in marketer.get(url("campaign_schedule", campaign)).content.decode()
+
+    @pytest.mark.parametrize(
+        "starts", ["", "2031-03-30T02:30", "soon"], ids=["none", "skipped by the clocks", "words"]
+    )
+    def test_a_time_that_cannot_be_is_refused(
+        self, campaign: Campaign, marketer: Client, starts: str
+    ) -> None:
+        form = {"when": "at", "starts": starts, "lateness_hours": "24"}
+        assert marketer.post(url("campaign_schedule", campaign), form).status_code == 422
+        assert Version.objects.get().when == "now"
+
+    def test_counts_follow_the_form_and_store_nothing(
+        self, campaign: Campaign, marketer: Client, make_segment: Callable[..., Segment],
+        make_profile: Callable[..., Profile],
+    ) -> None:  # fmt: skip
+        for city in ("Berlin", "Berlin", "Paris"):
+            make_profile(city=city)
+        segment = make_segment({"on": "attribute", "name": "city", "operator": "is", "value": "Berlin"})
+
+        def sent(**form: str) -> str:
+            page = marketer.get(url("campaign_count", campaign), form, headers=HTMX).content.decode()
+            found = re.search(r'data-sent="(\d+)"', page)
+            return found[1] if found else page
+
+        assert sent(audience=str(segment.public_id), control_percent="0") == "2"
+        assert sent(audience="everyone", control_percent="0") == "3"
+        assert "Nobody is chosen" in sent(audience="", control_percent="0")
+        assert sent() == "3"
+        assert campaign.versions.get().segment is None
+
+    def test_the_review_says_what_is_in_the_way_and_where(
+        self, campaign: Campaign, publisher: Client, owner: User
+    ) -> None:
+        write(campaign.versions.get().variants.get(), owner, subject="")
+        page = publisher.get(url("campaign_review", campaign)).content.decode()
+        assert "Not ready yet" in page
+        assert url("campaign_variant", campaign, "a") in page
+        assert "disabled" in page
+        assert publisher.post(url("campaign_launch", campaign))["Location"] == url(
+            "campaign_review", campaign
+        )
+        assert Campaign.objects.get().state == Campaign.State.DRAFT
+
+    def test_many_people_have_to_be_typed(
+        self, campaign: Campaign, publisher: Client, make_profile: Callable[..., Profile], tenant: Tenant
+    ) -> None:
+        Profile.objects.bulk_create(Profile(tenant=tenant, email=f"m{n}@example.test") for n in range(1_000))
+        assert 'data-confirm-word="' not in publisher.get(url("campaign_review", campaign)).content.decode()
+        make_profile()
+        assert 'data-confirm-word="1001"' in publisher.get(url("campaign_review", campaign)).content.decode()
+
+    def test_the_editor_of_what_was_launched_leads_to_its_page(
+        self, campaign: Campaign, marketer: Client, owner: User, now: datetime
+    ) -> None:
+        launching.launch(version=campaign.versions.get(), actor=owner, now=now)
+        answer = marketer.get(url("campaign_audience", campaign))
+        assert answer["Location"] == url("campaign_detail", campaign)
+        assert marketer.post(url("campaign_new_version", campaign))["Location"] == url(
+            "campaign_edit", campaign
+        )
+        assert "Draft of version 2" in marketer.get(url("campaign_audience", campaign)).content.decode()
+
+    def test_two_presses_of_launch_are_one(self, campaign: Campaign, publisher: Client) -> None:
+        first, second = (publisher.post(url("campaign_launch", campaign)) for _ in range(2))
+        assert first["Location"] == second["Location"] == url("campaign_detail", campaign)
+        assert Version.objects.get().number == 1
+
+    def test_events_that_came_in_are_offered_as_goals(
+        self, campaign: Campaign, marketer: Client, tenant: Tenant, now: datetime
+    ) -> None:
+        EventDefinition(
+            tenant=tenant,
+            name="Order Completed",
+            properties={"total": ["number"], "sku": ["text"]},
+            first_seen_at=now,
+        ).save()
+        page = marketer.get(url("campaign_goal", campaign)).content.decode()
+        assert '<option value="Order Completed">' in page
+        assert '<option value="total">' in page
+        assert '<option value="sku">' not in page
+
+
+class TestMessage:
+    @pytest.fixture
+    def ada(self, make_profile: Callable[..., Profile]) -> Profile:
+        return make_profile(first_name="Ada", last_name="Lovelace", email="ada@example.test")
+
+    def preview(self, client: Client, campaign: Campaign, body: str, **more: str) -> str:
+        form = {"channel": "email", **words(body), **more}
+        answer = client.post(url("campaign_preview_draft", campaign, "a"), form, headers=HTMX)
+        assert answer.status_code == 200
+        return answer.content.decode()
+
+    def test_saving_answers_with_a_note_and_the_steps(self, campaign: Campaign, marketer: Client) -> None:
+        form = {"channel": "email", **words("<p>New</p>")}
+        answer = marketer.post(url("campaign_variant", campaign, "a"), form, headers=HTMX)
+        assert "Saved" in answer.content.decode()
+        assert 'hx-swap-oob="true"' in answer.content.decode()
+        assert "tact:saved" in answer["HX-Trigger"]
+        assert campaign.versions.get().variants.get().contents.get().fields["body"] == "<p>New</p>"
+
+    def test_saving_after_somebody_else_is_refused(
+        self, campaign: Campaign, marketer: Client, owner: User
+    ) -> None:
+        page = marketer.get(url("campaign_variant", campaign, "a")).content.decode()
+        seen_at = re.search(r'name="seen_at" value="([^"]+)"', page)
+        assert seen_at
+        write(campaign.versions.get().variants.get(), owner, "<p>Theirs</p>")
+        form = {"channel": "email", "seen_at": seen_at[1], **words("<p>Mine</p>")}
+        answer = marketer.post(url("campaign_variant", campaign, "a"), form, headers=HTMX)
+        assert answer.status_code == 422
+        assert "Somebody else saved" in answer.content.decode()
+
+    def test_a_default_that_needs_data_is_refused_by_name(
+        self, campaign: Campaign, marketer: Client, owner: User
+    ) -> None:
+        add(campaign.versions.get(), owner, is_default=True)
+        form = {"channel": "email", **words("<p>{{ profile.first_name }}</p>")}
+        answer = marketer.post(url("campaign_variant", campaign, "b"), form, headers=HTMX)
+        assert answer.status_code == 422
+        assert "profile.first_name" in answer.content.decode()
+
+    def test_windows_line_ends_are_not_kept(self, campaign: Campaign, marketer: Client) -> None:
+        marketer.post(url("campaign_variant", campaign, "a"), {"channel": "email", **words("a\r\nb")})
+        assert campaign.versions.get().variants.get().contents.get().fields["body"] == "a\nb"
+
+    def test_the_preview_shows_unsaved_words_as_a_person_gets_them(
+        self, campaign: Campaign, marketer: Client, ada: Profile
+    ) -> None:
+        page = self.preview(
+            marketer,
+            campaign,
+            "<p>Dear {{ profile.first_name }}</p>",
+            subject="To {{ profile.city | default: 'you' }}",
+        )
+        assert "Dear Ada" in page
+        assert "To you" in page
+        assert "Ada Lovelace" in page
+        assert campaign.versions.get().variants.get().contents.get().fields["body"] == "<p>Hello.</p>"
+
+    def test_the_preview_names_what_a_person_lacks(
+        self, campaign: Campaign, marketer: Client, ada: Profile
+    ) -> None:
+        page = self.preview(marketer, campaign, "<p>{{ profile.city }}</p>")
+        assert "Ada Lovelace lacks" in page
+        assert "<code>profile.city</code>" in page
+        assert "would get nothing" in page
+
+    def test_the_preview_says_which_variant_they_would_get(
+        self, campaign: Campaign, marketer: Client, ada: Profile, owner: User
+    ) -> None:
+        assert "would get variant A" in self.preview(marketer, campaign, "<p>Hi</p>")
+        add(campaign.versions.get(), owner, is_default=True)
+        assert "would get variant B" in self.preview(marketer, campaign, "<p>{{ profile.city }}</p>")
+
+    def test_problems_reach_the_editor_with_line_and_column(
+        self, campaign: Campaign, marketer: Client
+    ) -> None:
+        page = self.preview(marketer, campaign, "<p>\n  {{ profile.city | shout }}</p>")
+        marks = re.search(r'data-problems-for="id_body">(\[.+?\])</script>', page)
+        assert marks
+        assert '"line": 2' in marks[1]
+        assert "line 2, column" in page
+
+    def test_what_a_message_says_cannot_end_the_script_that_carries_it(
+        self, campaign: Campaign, marketer: Client, ada: Profile
+    ) -> None:
+        page = self.preview(marketer, campaign, "<p></script><script>alert(1)</script></p>")
+        assert "<script>alert" not in page
+
+    def test_the_next_person_comes_and_then_the_first_again(
+        self, campaign: Campaign, marketer: Client, ada: Profile, make_profile: Callable[..., Profile]
+    ) -> None:
+        bob = make_profile(first_name="Bob", last_name="")
+        shown = self.preview(marketer, campaign, "<p>Hi</p>", go="next", **{"as": str(ada.public_id)})
+        assert f'name="as" value="{bob.public_id}"' in shown
+        shown = self.preview(marketer, campaign, "<p>Hi</p>", go="next", **{"as": str(bob.public_id)})
+        assert f'name="as" value="{ada.public_id}"' in shown
+
+    def test_a_random_person_is_of_the_audience(
+        self, make_campaign: Callable[..., Campaign], make_segment: Callable[..., Segment], marketer: Client,
+        ada: Profile, make_profile: Callable[..., Profile],
+    ) -> None:  # fmt: skip
+        berlin = make_profile(first_name="Greta", city="Berlin")
+        make_profile(first_name="Zoe")
+        segment = make_segment({"on": "attribute", "name": "city", "operator": "is", "value": "Berlin"})
+        campaign = make_campaign(segment=segment)
+        for _ in range(5):
+            assert f'value="{berlin.public_id}"' in self.preview(marketer, campaign, "<p>Hi</p>", go="random")
+
+    def test_without_people_a_sample_person_is_shown(self, campaign: Campaign, marketer: Client) -> None:
+        page = self.preview(marketer, campaign, "<p>Dear {{ profile.first_name }}</p>")
+        assert "a sample person" in page
+        assert "Dear Ada" in page
+
+    def test_people_are_found_by_name_and_email(
+        self, campaign: Campaign, marketer: Client, ada: Profile, make_profile: Callable[..., Profile]
+    ) -> None:
+        make_profile(first_name="Bob", email="bob@example.test")
+        for who in ("ada", "LOVE", "ada@ex", "Ada Love"):
+            found = marketer.get(url("campaign_people", campaign, "a"), {"who": who}).content.decode()
+            assert ("Ada Lovelace" in found, "Bob" in found) == (True, False), who
+        assert "Nobody" in marketer.get(url("campaign_people", campaign, "a"), {"who": "%"}).content.decode()
+
+    def test_what_can_be_inserted_comes_with_values(
+        self, campaign: Campaign, marketer: Client, ada: Profile, tenant: Tenant, now: datetime
+    ) -> None:
+        AttributeDefinition(tenant=tenant, name="plan", label="Plan", first_seen_at=now).save()
+        page = marketer.get(url("campaign_variant", campaign, "a")).content.decode()
+        assert 'data-insert="{{ profile.plan }}"' in page
+        assert re.search(
+            r'data-insert="\{\{ profile.first_name \}\}"><span>First name</span>\s*<span[^>]*>Ada<', page
+        )
+
+    def test_preview_is_what_gets_sent(
+        self, campaign: Campaign, marketer: Client, ada: Profile, owner: User
+    ) -> None:
+        """One compiling, one renderer: unsaved preview and saved page are the same document."""
+        body = "<p>Dear {{ profile.first_name }}, {{ profile.last_name | upcase }}</p>"
+        unsaved = self.preview(marketer, campaign, body, **{"as": str(ada.public_id)})
+        write(campaign.versions.get().variants.get(), owner, body)
+        saved = marketer.get(
+            url("campaign_preview", campaign, "a"), {"as": str(ada.public_id)}
+        ).content.decode()
+        carried = re.search(
+            r'<script id="mail-page" type="application/json">(.+?)</script>', unsaved, re.DOTALL
+        )
+        assert carried
+        assert json.loads(carried[1]) == saved
+
+    def test_a_message_is_framed_under_its_own_strict_rules(
+        self, campaign: Campaign, marketer: Client
+    ) -> None:
+        answer = marketer.get(url("campaign_preview", campaign, "a"))
+        policy = answer["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "sandbox" in policy
+        assert "frame-ancestors 'self'" in policy
+        assert "script-src" not in policy
+        assert "X-Frame-Options" not in answer
+        empty = marketer.get(reverse("campaign_frame"))["Content-Security-Policy"]
+        assert "default-src 'none'" in empty
+
+    def test_variants_are_added_changed_moved_and_removed(self, campaign: Campaign, marketer: Client) -> None:
+        assert marketer.post(url("campaign_variant_add", campaign))["Location"] == url(
+            "campaign_variant", campaign, "b"
+        )
+        change = {"variant-name": "Bold", "variant-weight": "150", "variant-segment": ""}
+        marketer.post(url("campaign_variant_change", campaign, "b"), change)
+        page = marketer.get(url("campaign_variant", campaign, "b")).content.decode()
+        assert "75 %" in page
+        marketer.post(url("campaign_variant_move", campaign, "b"), {"to": "left"})
+        assert [v.name for v in campaign.versions.get().variants.order_by("position")] == ["Bold", "A"]
+        marketer.post(url("campaign_variant_remove", campaign, "a"))
+        assert campaign.versions.get().variants.count() == 1
+
+    def test_a_starter_is_shown_and_saved_only_when_asked(self, campaign: Campaign, marketer: Client) -> None:
+        page = marketer.get(url("campaign_variant", campaign, "a"), {"starter": "welcome"}).content.decode()
+        assert "Welcome to {{ brand.name }}" in page
+        assert "data-unsaved" in page
+        assert campaign.versions.get().variants.get().contents.get().fields["subject"] == "Hello"
+
+    def test_a_channel_nobody_registered_is_not_there(self, campaign: Campaign, marketer: Client) -> None:
+        form = {"channel": "pigeon", **words()}
+        assert marketer.post(url("campaign_variant", campaign, "a"), form).status_code == 404
+
+
+class TestDetail:
+    def test_it_leads_on_by_state(
+        self, campaign: Campaign, publisher: Client, owner: User, now: datetime
+    ) -> None:
+        def offers(name: str) -> bool:
+            return url(name, campaign) in publisher.get(url("campaign_detail", campaign)).content.decode()
+
+        assert (offers("campaign_edit"), offers("campaign_pause")) == (True, False)
+        launching.launch(version=campaign.versions.get(), actor=owner, now=now)
+        assert (offers("campaign_edit"), offers("campaign_pause"), offers("campaign_stop")) == (
+            False,
+            True,
+            True,
+        )
+        publisher.post(url("campaign_pause", campaign))
+        assert (offers("campaign_resume"), offers("campaign_pause")) == (True, False)
+        publisher.post(url("campaign_stop", campaign))
+        assert (offers("campaign_resume"), offers("campaign_archive"), offers("campaign_new_version")) == (
+            False, True, False,
+        )  # fmt: skip
+
+    def test_a_move_that_is_refused_says_why(self, campaign: Campaign, publisher: Client) -> None:
+        page = publisher.post(url("campaign_pause", campaign), follow=True).content.decode()
+        assert "cannot be paused" in page
+
+    def test_duplicating_opens_the_twin(self, campaign: Campaign, marketer: Client) -> None:
+        answer = marketer.post(url("campaign_duplicate", campaign))
+        twin = Campaign.objects.latest("id")
+        assert answer["Location"] == url("campaign_edit", twin)
+
+    def test_details_are_changed_but_not_the_class_of_what_was_launched(
+        self, campaign: Campaign, marketer: Client, owner: User, now: datetime
+    ) -> None:
+        form = {
+            "name": "Summer",
+            "description": "",
+            "message_class": "marketing",
+            "topic": "",
+            "priority": "2",
+        }
+        marketer.post(url("campaign_details", campaign), form)
+        launching.launch(version=campaign.versions.get(), actor=owner, now=now)
+        refused = marketer.post(url("campaign_details", campaign), form | {"message_class": "transactional"})
+        assert refused.status_code == 422
+        campaign.refresh_from_db()
+        assert (campaign.name, campaign.priority, campaign.message_class) == ("Summer", 2, "marketing")
+
+    def test_a_stopped_campaign_starts_no_version(
+        self, campaign: Campaign, marketer: Client, owner: User, now: datetime
+    ) -> None:
+        launching.launch(version=campaign.versions.get(), actor=owner, now=now)
+        lifecycle.stop(campaign=campaign, actor=owner)
+        page = marketer.post(url("campaign_new_version", campaign), follow=True).content.decode()
+        assert "duplicate it" in page
+        with pytest.raises(versions.NoDraft):
+            versions.draft_of(campaign)
