@@ -30,7 +30,7 @@ class MailForm(forms.Form):
         label="Body written in",
         choices=[("mjml", "MJML"), ("html", "HTML")],
         initial="mjml",
-        widget=forms.RadioSelect,
+        widget=forms.RadioSelect({"class": "form-check-input"}),
     )
     body = forms.CharField(
         max_length=BODY_LIMIT,
