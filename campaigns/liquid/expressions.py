@@ -129,11 +129,11 @@ class Expressions:
 
     def _member(self, root: str, key: Any, missing: Missing) -> Value:
         """The path nearly all templates are made of, name.name, without a loop over its keys."""
-        in_data = not any(root == loop for loop, _ in self.loops)
+        in_loop = any(root == loop for loop, _ in self.loops)
 
-        def member(frame: Frame) -> Any:
+        def of_data(frame: Frame) -> Any:
             try:
-                value = (frame.data if in_data else frame.loops)[root][key]
+                value = frame.data[root][key]
             except (KeyError, TypeError, IndexError):
                 return missing
             return (
@@ -142,7 +142,18 @@ class Expressions:
                 else value
             )
 
-        return member
+        def of_entry(frame: Frame) -> Any:
+            try:
+                value = frame.loops[root][key]
+            except (KeyError, TypeError, IndexError):
+                return missing
+            return (
+                missing
+                if value is None or (value.__class__ is str and (not value or value.isspace()))
+                else value
+            )
+
+        return of_entry if in_loop else of_data
 
     def _computed(self, path: Path, start: Value, missing: Missing) -> Value:
         keys = [self.value(key) if isinstance(key, Path) else _always(key) for key in path.path[1:]]

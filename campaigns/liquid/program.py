@@ -1,6 +1,7 @@
 """A template read once and filled many times."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -33,10 +34,12 @@ from campaigns.liquid import complaints
 from campaigns.liquid.environments import environment
 from campaigns.liquid.evaluate import Frame, Missing, Refusal, Step, Value, equal
 from campaigns.liquid.expressions import Expressions
-from campaigns.liquid.limits import TooMuch, joined
-from campaigns.liquid.syntax import Invalid, Places, explained, parse
+from campaigns.liquid.limits import MAX_OUTPUT, TooMuch, joined
+from campaigns.liquid.syntax import Invalid, Places, explained, parse, problems
 from campaigns.liquid.values import is_hole
 from campaigns.liquid.wire import Output, Source
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 class Break(Exception):
@@ -56,9 +59,9 @@ class Program:
         self.output: Output = source.output
         places = Places(source.text)
         try:
-            self._step = Steps(self.nodes, Expressions(env, places, *names(self.nodes))).block(self.nodes)
+            self._step = Steps(source.text, Expressions(env, places, *names(self.nodes))).block(self.nodes)
         except LiquidError as error:
-            raise Invalid([explained(error, 0, places)]) from error
+            raise Invalid(problems(source.text, env) or [explained(error, 0, places)]) from error
         except RecursionError as error:
             raise Invalid([places.problem(0, "This is nested too deeply.")]) from error
 
@@ -77,7 +80,7 @@ class Program:
 
 def on_one_line(text: str) -> str:
     """Return the text without breaks or control characters: a subject with one could smuggle in a header."""
-    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+    return " ".join(filter(None, (piece.strip() for piece in _CONTROL.split(text))))
 
 
 def names(nodes: list[Node]) -> tuple[frozenset[str], frozenset[str]]:
@@ -103,9 +106,10 @@ def children(node: Node) -> list[Node]:
 class Steps:
     """Builds what a program does, node by node."""
 
-    def __init__(self, nodes: list[Node], expressions: Expressions) -> None:
+    def __init__(self, text: str, expressions: Expressions) -> None:
         self.expressions = expressions
         self.escapes = expressions.env.autoescape
+        self.asks_for_loop = "forloop" in text
         self._builders: dict[type, Callable[[Any], Step | None]] = {
             ContentNode: self._content,
             OutputNode: lambda node: self._print(node.expression),
@@ -169,16 +173,22 @@ class Steps:
         value = self.expressions.value(expression)
         hole = Missing(str(expression), self.expressions.place(expression.token))
         escaped = escape if self.escapes else str
-
-        def text(frame: Frame) -> str:
-            found = value(frame)
-            return escaped(found) if found.__class__ is str else printed(found, hole, escaped)
-
-        return text
+        return lambda frame: printed(value(frame), hole, escaped)
 
     def _print(self, expression: Expression) -> Step:
-        text = self.text(expression)
-        return lambda frame: frame.write(text(frame))
+        value = self.expressions.value(expression)
+        hole = Missing(str(expression), self.expressions.place(expression.token))
+        escaped = escape if self.escapes else str
+
+        def write(frame: Frame) -> None:  # Frame.write, without the calls: this is what templates do most
+            found = value(frame)
+            text = escaped(found) if found.__class__ is str else printed(found, hole, escaped)
+            frame.out.append(text)
+            frame.size += len(text)
+            if frame.size > MAX_OUTPUT:
+                frame.write("")
+
+        return write
 
     def _cycle(self, node: CycleNode) -> Step:
         group = self.expressions.value(node.group) if node.group is not None else None
@@ -257,6 +267,7 @@ class Steps:
             str(node.expression.identifier),
             f"{node.expression.identifier}-{node.expression.iterable}",
         )
+        asks = self.asks_for_loop
         body = self._body(node.expression, "forloop", node.block)
         otherwise = self.block(node.default) if node.default else self.block([])
 
@@ -265,10 +276,11 @@ class Steps:
             if not items:
                 return otherwise(frame)
             outer, loops = frame.loops, dict(frame.loops)
-            forloop = ForLoop(title, iter(items), len(items), outer.get("forloop"))
-            loops["forloop"] = forloop
             frame.loops = loops
-            for item in forloop:
+            rounds: Iterable[Any] = items
+            if asks:
+                rounds = loops["forloop"] = ForLoop(title, iter(items), len(items), outer.get("forloop"))
+            for item in rounds:
                 frame.turn()
                 loops[name] = item
                 try:
@@ -357,7 +369,7 @@ class Steps:
 
 
 def printed(value: Any, hole: Missing, escaped: Callable[[Any], str]) -> str:
-    """Return any value but a plain text as it is printed. Raises Refusal for one that prints nothing."""
+    """Return a value as it is printed. Raises Refusal for one that prints nothing."""
     if value.__class__ is Missing:
         raise value.refusal()
     if isinstance(value, str):

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -43,10 +44,11 @@ PATIENCE = 10.0  # seconds to wait for one answer; the child's own limit of proc
 START = 30.0  # seconds a child may take to be there on a very busy machine
 STRIKES = 3  # people a template may kill the child for, before the rest of the call is refused
 
-MOST_DATA = (
-    4 * 1024 * 1024
-)  # bytes of people in one request: what they take in the child counts as its memory
+MOST_DATA = 4_000_000  # bytes of people in one request: read in the child, they count as its memory
 
+SECONDS, SECONDS_EACH = 5.0, 0.02  # what a call may take: many times what honest templates do
+
+TOO_SLOW = Refused("This template is too slow to be sent to many people.")
 TOO_LONG = "This took longer than 1 second."
 TOO_MUCH_MEMORY = "This needed too much memory."
 BROKE = "This made the renderer stop."
@@ -152,7 +154,7 @@ class Renderer:
         self._lock = threading.RLock()
         self._child: _Child | None = None
         self._known: set[str] = set()  # keys of templates that this child was sent
-        self._suspects = False  # the last child died on its first answer, and why is not clear
+        self._is_careful = False  # the last child died, and it is not clear on whom or why
         _all.add(self)
 
     def check(
@@ -190,13 +192,18 @@ class Renderer:
         results: list[Rendered | Refused] = []
         strikes = 0
         key = template.key
+        until = time.monotonic() + SECONDS + SECONDS_EACH * len(people)
         with self._using():
             while len(results) < len(people):
                 if strikes == STRIKES:
                     return results + [results[-1]] * (len(people) - len(results))
                 asked = _as_many_as_fit(encoded[len(results) :])
-                request = Render(key, asked, shared, now, zone_name(now), self._news(key, template))
+                news, zone = self._news(key, template), zone_name(now)
+                request = Render(key, asked, shared, now, zone, news, one_by_one=self._is_careful)
                 for answer in self._answers(request, len(asked)):
+                    if time.monotonic() > until:
+                        self.close()
+                        return results + [TOO_SLOW] * (len(people) - len(results))
                     if isinstance(answer, Unknown):
                         self._known.discard(key)
                         break
@@ -262,23 +269,25 @@ class Renderer:
     def _answers(self, request: Request, expected: int) -> Iterator[Answer]:
         """Yield answers up to the number expected.
 
-        Where the child dies they end early. If it is clear who it died on, or it died twice on the same, the last is
-        Failed; if not, the caller asks again for the rest.
+        Where the child dies they end early. If it is clear who it died on the last is Failed; if not, the caller
+        asks again for the rest, and we listen more carefully.
         """
         child = self._living()
         child.ask(request)
+        is_exact = not isinstance(request, Render) or request.one_by_one
         for number in range(expected):
             try:
                 answer = child.answer()
             except _Gone as gone:
                 self.close()
-                suspected, self._suspects = self._suspects, number == 0
-                if gone.is_clear or (suspected and number == 0):
-                    self._suspects = False
+                knows_whom = is_exact or number == 0
+                knows_why = gone.is_clear or (self._is_careful and number == 0)
+                self._is_careful = not (knows_whom and knows_why)
+                if not self._is_careful:
                     yield Failed(str(gone))
                 return
-            self._suspects = False
             yield answer
+        self._is_careful = False
 
 
 def _as_many_as_fit(people: list[msgspec.Raw]) -> list[msgspec.Raw]:

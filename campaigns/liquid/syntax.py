@@ -4,6 +4,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
+from functools import lru_cache
 from itertools import zip_longest
 from typing import Any
 
@@ -19,6 +20,7 @@ from liquid.builtin.expressions import (
 from liquid.builtin.expressions.arguments import KeywordArgument
 from liquid.builtin.expressions.filtered import Filter
 from liquid.exceptions import BlockNestingError, LiquidError
+from liquid.parser import get_parser
 from liquid.stream import TokenStream
 from liquid.token import TOKEN_ASSIGN, TOKEN_EXPRESSION, TOKEN_OUTPUT, TOKEN_TAG, Token
 
@@ -94,16 +96,29 @@ def parse(text: str, env: Liquid) -> list[Node]:
     places = Places(text)
     if problem := _gate(text, places):
         raise Invalid([problem])
+    tokens = _tokens(text, env, places)
+    failed: list[Problem] = []
+    if not any(_block_problems(text, tokens, places)):
+        try:
+            return get_parser(env).parse(TokenStream(iter(tokens)))
+        except BlockNestingError:
+            failed = [Problem(1, 1, f"Tags are nested more than {MAX_NESTING} deep.")]
+        except LiquidError as error:
+            failed = [explained(error, 0, places)]
+        except RecursionError:
+            failed = [Problem(1, 1, "This is too long or too deep to be read.")]
+    raise Invalid(_problems(text, tokens, env, places) or failed)
+
+
+def problems(text: str, env: Liquid) -> list[Problem]:
+    """Return all that is wrong with a template that can be parsed, such as filters that do not exist."""
+    places = Places(text)
+    return _problems(text, _tokens(text, env, places), env, places)
+
+
+def _tokens(text: str, env: Liquid, places: Places) -> list[Token]:
     try:
-        tokens = list(env.tokenizer()(text))
-    except LiquidError as error:
-        raise Invalid([explained(error, 0, places)]) from error
-    if problems := sorted(_problems(text, tokens, env, places), key=lambda found: (found.line, found.column)):
-        raise Invalid(problems)
-    try:
-        return list(env.from_string(text).nodes)
-    except BlockNestingError as error:
-        raise Invalid([Problem(1, 1, f"Tags are nested more than {MAX_NESTING} deep.")]) from error
+        return list(env.tokenizer()(text))
     except LiquidError as error:
         raise Invalid([explained(error, 0, places)]) from error
 
@@ -126,11 +141,12 @@ def _gate(text: str, places: Places) -> Problem | None:
     return None
 
 
-def _problems(text: str, tokens: list[Token], env: Liquid, places: Places) -> Iterator[Problem]:
-    yield from _block_problems(text, tokens, places)
+def _problems(text: str, tokens: list[Token], env: Liquid, places: Places) -> list[Problem]:
+    found = list(_block_problems(text, tokens, places))
     for token, expression in _with_expressions(tokens):
         if problem := _expression_problem(token, expression, env, places):
-            yield problem
+            found.append(problem)
+    return sorted(found, key=lambda problem: (problem.line, problem.column))
 
 
 def _with_expressions(tokens: list[Token]) -> Iterator[tuple[Token, Token | None]]:
@@ -215,16 +231,22 @@ def _check_filters(expression: Any) -> None:
 
 def check_filter(used: Filter) -> None:
     """Raise LiquidError, with its place, for a filter that does not exist or has the wrong arguments."""
-    if used.name not in FILTERS:
-        near = get_close_matches(used.name, FILTERS, 1)
-        raise LiquidError(complaints.unknown_filter(used.name, near), token=used.token)
-    named = [argument.name for argument in used.args if isinstance(argument, KeywordArgument)]
-    signature = SIGNATURES[used.name]
+    named = tuple(argument.name for argument in used.args if isinstance(argument, KeywordArgument))
+    if complaint := _complaint(used.name, len(used.args) - len(named), named):
+        raise LiquidError(complaint, token=used.token)
+
+
+@lru_cache(maxsize=1000)
+def _complaint(name: str, unnamed: int, named: tuple[str, ...]) -> str:
+    if name not in FILTERS:
+        return complaints.unknown_filter(name, get_close_matches(name, FILTERS, 1))
+    signature = SIGNATURES[name]
     try:
-        signature.bind(*[None] * (1 + len(used.args) - len(named)), **dict.fromkeys(named))
-    except TypeError as error:
-        form = complaints.form(used.name, [str(each) for each in list(signature.parameters.values())[1:]])
-        raise LiquidError(complaints.wrong_arguments(used.name, form), token=used.token) from error
+        signature.bind(*[None] * (1 + unnamed), **dict.fromkeys(named))
+    except TypeError:
+        form = complaints.form(name, [str(each) for each in list(signature.parameters.values())[1:]])
+        return complaints.wrong_arguments(name, form)
+    return ""
 
 
 def explained(error: LiquidError, start: int, places: Places) -> Problem:

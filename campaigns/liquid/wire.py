@@ -79,6 +79,7 @@ class Render(Struct, frozen=True, tag="render"):
     now: datetime
     zone: str  # an IANA name; the wire keeps a moment and loses its zone
     parts: dict[str, Source] | None = None
+    one_by_one: bool = False  # each answer is sent at once, so that the parent knows on whom the child died
 
 
 class Run(Struct, frozen=True, tag="run"):

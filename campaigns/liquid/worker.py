@@ -11,6 +11,7 @@ import resource
 import select
 import signal
 import sys
+import time
 from collections import OrderedDict
 from datetime import UTC, datetime
 from importlib import import_module
@@ -46,6 +47,8 @@ from campaigns.liquid.wire import (
 MEMORY = 256 * 1024 * 1024  # over what it has once everything is imported
 FILES = 32
 SECONDS = 1.0  # of processor time for one answer
+MOST_WAITING = 32_000  # bytes of answers that wait to be sent together
+LONGEST_WAIT = 0.05  # seconds
 KEPT = 2_000_000  # characters of source whose programs are kept
 IDLE = 2.0  # seconds between two looks at whether the parent still lives
 
@@ -97,6 +100,8 @@ class Worker:
         self._outgoing = outgoing
         self._parent = os.getppid()
         self._programs = Programs()
+        self._waiting = bytearray()
+        self._sent_at = 0.0
 
     def serve(self) -> None:
         """Answer until the parent hangs up or is gone."""
@@ -126,10 +131,17 @@ class Worker:
             size -= len(piece)
         return b"".join(pieces)
 
-    def _answer(self, answer: Any) -> None:
-        data = frame(_encode(answer))
-        while data:
-            data = data[os.write(self._outgoing, data) :]
+    def _answer(self, answer: Any, *, wait: bool = False) -> None:
+        """Send an answer, or let it wait a moment for the next: a system call each would cost as much as filling."""
+        self._waiting += frame(_encode(answer))
+        now = time.monotonic()
+        if not wait or len(self._waiting) > MOST_WAITING or now - self._sent_at > LONGEST_WAIT:
+            self._sent_at = now
+            data = memoryview(self._waiting)
+            while data:
+                data = data[os.write(self._outgoing, data) :]
+            data.release()
+            self._waiting = bytearray()
 
     def _render(self, request: Render) -> None:
         allow(SECONDS)
@@ -138,17 +150,25 @@ class Worker:
             if request.parts is None:
                 return self._answer(Unknown())
             programs = self._programs.add(request.key, request.parts)
-        for person in request.people:
+        last = len(request.people) - 1
+        for number, person in enumerate(request.people):
             allow(SECONDS)
-            try:
-                data = {**request.shared, **_person.decode(person)}
-                answer = fill(programs, data, request.now, request.zone)
-            except MemoryError:
-                answer = NO_MEMORY
-            self._answer(answer)
+            answer = self._filled(programs, person, request)
+            # the first goes at once: a template that is at fault itself dies on the first
+            at_once = request.one_by_one or number in (0, last) or answer is NO_MEMORY
+            self._answer(answer, wait=not at_once)
             if answer is NO_MEMORY:
                 sys.exit(OUT_OF_MEMORY)  # what is left may be in pieces: a new child has it all
         return None
+
+    @staticmethod
+    def _filled(
+        programs: dict[str, Program | Refused], person: msgspec.Raw, request: Render
+    ) -> Rendered | Refused:
+        try:
+            return fill(programs, {**request.shared, **_person.decode(person)}, request.now, request.zone)
+        except MemoryError:
+            return NO_MEMORY
 
     def _check(self, request: Check) -> None:
         for source in request.sources:
@@ -227,6 +247,8 @@ def memory_used() -> int:
 def main() -> None:
     outgoing = os.dup(1)
     os.dup2(2, 1)  # a stray print must not look like an answer
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)  # the parent may have ignored or blocked it
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then hangs up
     confine()
     gc.collect()
