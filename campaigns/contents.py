@@ -18,6 +18,7 @@ from campaigns.liquid.wire import Refused, Rendered, Source, Template
 from campaigns.models import Campaign, Content, Variant
 from tenants.models import Tenant, User
 
+LONG = 400  # characters: shorter texts stand in the log whole
 NOT_HERE = {  # roots that only triggered campaigns and sources bring
     "event": "nothing triggers this campaign, so there is no event to read from",
     "source": "no source is set up for this campaign",
@@ -65,9 +66,25 @@ def save(
             version,
             actor,
             "edited message",
-            {f"{variant.key}.{name}": (old.get(name), value) for name, value in fields.items()},
+            {f"{variant.key}.{name}": differing(old.get(name), value) for name, value in fields.items()},
         )
     return content, compiled
+
+
+def differing(old: Any, new: Any) -> tuple[Any, Any]:
+    """Return two values for the log: of long texts the lines between the first that differs and the last."""
+    if not (isinstance(old, str) and isinstance(new, str)) or old == new or len(old + new) < LONG:
+        return old, new
+    olds, news = old.splitlines(), new.splitlines()
+    start = _alike(olds, news)
+    end = min(_alike(olds[::-1], news[::-1]), min(len(olds), len(news)) - start)
+    return "\n".join(olds[start : len(olds) - end]), "\n".join(news[start : len(news) - end])
+
+
+def _alike(ones: Sequence[str], others: Sequence[str]) -> int:
+    """How many lines the two have in common before the first that differs."""
+    pairs = enumerate(zip(ones, others, strict=False))
+    return next((n for n, (one, other) in pairs if one != other), min(len(ones), len(others)))
 
 
 def begin(*, variant: Variant, channel: str, fields: Mapping[str, Any]) -> None:

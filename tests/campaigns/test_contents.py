@@ -105,6 +105,21 @@ def test_saving_is_in_the_audit_log_with_what_changed(variant: Variant, owner: U
     assert entry.actor == owner
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "logged"),
+    [
+        (None, "a", (None, "a")),
+        ("a", "b", ("a", "b")),
+        ("x\n" * 300 + "old\n" + "y\n" * 300, "x\n" * 300 + "new\n" + "y\n" * 300, ("old", "new")),
+        ("x\n" * 300, "x\n" * 300 + "more", ("", "more")),
+        ("x\n" * 300, "x\n" * 299, ("x", "")),
+        ("same" * 200, "same" * 200, ("same" * 200, "same" * 200)),
+    ],
+)
+def test_of_long_words_the_log_keeps_what_differs(old: str | None, new: str, logged: tuple[str, str]) -> None:
+    assert contents.differing(old, new) == logged
+
+
 class TestFooter:
     """What marketing mail must say is added where its author left it out."""
 
