@@ -63,7 +63,7 @@ def describe(
 ) -> None:
     """Set what a campaign is called and how it ranks. Raises versions.Frozen for the class of a launched one."""
     campaign = Campaign.objects.select_for_update().get(pk=campaign.pk)
-    if message_class != campaign.message_class and campaign.versions.launched().exists():
+    if message_class != campaign.message_class and versions.was_launched(campaign):
         raise versions.Frozen(
             "A launched campaign stays marketing or transactional: duplicate it to change that."
         )
@@ -93,7 +93,7 @@ def set_audience(
     if segment is not None and segment.archived_at:
         raise Refused(f"The segment {segment} is archived: choose another, or restore it.")
     campaign = version.campaign
-    if control_percent != campaign.control_percent and campaign.versions.launched().exists():
+    if control_percent != campaign.control_percent and versions.was_launched(campaign):
         raise versions.Frozen("The control group was drawn at the first launch and stays as it is.")
     rule = EVERYONE if is_everyone and segment is None else None
     changes = {

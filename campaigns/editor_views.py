@@ -53,7 +53,7 @@ def _audience_form(data: Any, draft: Version) -> AudienceForm:
     return AudienceForm(
         data,
         version=draft,
-        is_control_fixed=draft.campaign.versions.launched().exists(),
+        is_control_fixed=versions.was_launched(draft.campaign),
         initial={"audience": audience_value(draft), "control_percent": draft.campaign.control_percent},
     )
 

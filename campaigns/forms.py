@@ -124,14 +124,14 @@ class VariantForm(forms.Form):
         help_text="It may use no data that somebody could lack.",
     )
 
-    def __init__(self, *args: Any, variant: Variant, **kwargs: Any) -> None:
+    def __init__(self, data: Any = None, *, variant: Variant) -> None:
         initial = {
             "name": variant.name,
             "weight": variant.weight,
             "segment": str(variant.segment.public_id) if variant.segment else "",
             "is_default": variant.is_default,
         }
-        super().__init__(*args, initial=initial, prefix="variant", **kwargs)
+        super().__init__(data, initial=initial, prefix="variant")
         self.segments = {str(segment.public_id): segment for segment in _segments(variant.segment)}
         segment = self.fields["segment"]
         assert isinstance(segment, forms.ChoiceField)

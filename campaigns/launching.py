@@ -62,6 +62,8 @@ def _audience(version: Version) -> Iterator[Check]:
         yield Check("done", "Goes to everyone", "audience")
     else:
         yield _segment_check(segment.name, segment.rule, "audience")
+        if segment.archived_at is not None:
+            yield Check("warn", f"The segment {segment.name} is archived", "audience", "It still works.")
 
 
 def _segment_check(name: str, rule: dict[str, Any], step: Step, variant: str = "") -> Check:

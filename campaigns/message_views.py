@@ -217,7 +217,7 @@ def campaign_frame(request: TenantRequest) -> HttpResponse:
 @require_safe
 @never_cache
 @xframe_options_exempt
-@csp(SANDBOXED)
+@csp(SANDBOXED)  # type: ignore[arg-type]  # django-csp forgets that views take more than a request
 @allow("view")
 def campaign_preview(request: TenantRequest, public_id: UUID, key: str) -> HttpResponse:
     """A variant's saved words as a document of their own; ``?as=`` names the profile."""

@@ -39,6 +39,11 @@ def newest(campaign: Campaign) -> Version:
     return campaign.versions.select_related("campaign", "segment").latest("number")
 
 
+def was_launched(campaign: Campaign) -> bool:
+    """Whether any version of it was ever launched: from then on the campaign's own settings are fixed."""
+    return Version.objects.launched().filter(campaign=campaign).exists()
+
+
 def editable(version: Version) -> Version:
     """Return the version, locked until the transaction ends, so that no launch passes an edit by. Raises Frozen."""
     locked = (

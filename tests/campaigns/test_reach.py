@@ -105,7 +105,8 @@ NEEDS = [
     "profile.first_name", "profile.plan", "profile.cart", "profile.cart.items", "profile.cart.items[0].sku",
     "profile.cart.items.first.sku",
     "profile.cart.items.last", "profile.cart.items.size", "profile.plan.size",
-    'profile["odd name"]', "profile.nothing", "profile.deep.er.still", "profile.count", "profile.flag", 'profile["odd%s"]',
+    'profile["odd name"]', "profile.nothing", "profile.deep.er.still", "profile.count", "profile.flag",
+    'profile["odd%s"]',
     "brand.name", "brand.nothing", "campaign.name", "event.total", "unsubscribe_url", "profile",
 ]  # fmt: skip
 PEOPLE: list[dict[str, Any]] = [
