@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-import msgspec
 from django.db import transaction
 
-from audiences import binary
+from audiences import binary, tombstones
 from audiences.models import Profile
 from tenants.models import Tenant
 
@@ -43,14 +42,16 @@ def change(
     """
     standing = Profile.Standing(standing).value
     with transaction.atomic():
-        living, consent = _lock(tenant.pk, profile_id)
-        if consent.get(subject) == standing:
-            return False
+        living = tombstones.lock_living(tenant.pk, [profile_id]).get(profile_id)
+        if living is None:
+            raise NoSuchProfile(f"There is no living profile {profile_id}.")
         sql = """UPDATE audiences_profile SET consent = consent || jsonb_build_object(%s::text, %s::text)
-                 WHERE tenant_id = %s AND id = %s"""
-        binary.run(sql, [subject, standing, tenant.pk, living])
-        note(tenant.pk, [Change(living, subject, standing, now, origin)])
-    return True
+                 WHERE tenant_id = %s AND id = %s AND consent ->> %s IS DISTINCT FROM %s
+                 RETURNING id"""
+        changed = bool(binary.run(sql, [subject, standing, tenant.pk, living, subject, standing]))
+        if changed:
+            note(tenant.pk, [Change(living, subject, standing, now, origin)])
+    return changed
 
 
 def stricter(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
@@ -68,19 +69,3 @@ def note(tenant_id: int, changes: list[Change]) -> None:
         sql = """INSERT INTO audiences_consentchange (tenant_id, profile_id, subject, standing, at, origin)
                  SELECT %s, c.* FROM unnest(%b::bigint[], %b::text[], %b::text[], %b::timestamptz[], %b::text[]) c"""
         binary.run(sql, [tenant_id, *(list(column) for column in zip(*changes, strict=True))])
-
-
-def _lock(tenant_id: int, profile_id: int) -> tuple[int, dict[str, str]]:
-    for _ in range(20):  # a merge may happen between two looks; chains of them are kept short
-        rows = binary.run(
-            """SELECT merged_into_id, consent FROM audiences_profile
-               WHERE tenant_id = %s AND id = %s AND erased_at IS NULL FOR NO KEY UPDATE""",
-            [tenant_id, profile_id],
-        )
-        if not rows:
-            break
-        merged_into, consent = rows[0]
-        if merged_into is None:
-            return profile_id, msgspec.json.decode(consent) if isinstance(consent, str) else consent
-        profile_id = merged_into
-    raise NoSuchProfile(f"No living profile {profile_id}.")

@@ -4,4 +4,13 @@ from audiences.ingest.calls import Origin, Refusal
 from audiences.ingest.internal import InternalEvent, record_internal
 from audiences.ingest.storing import Stored, TooMuchAtOnce, prune, store
 
-__all__ = ["InternalEvent", "Origin", "Refusal", "Stored", "TooMuchAtOnce", "prune", "record_internal", "store"]
+__all__ = [
+    "InternalEvent",
+    "Origin",
+    "Refusal",
+    "Stored",
+    "TooMuchAtOnce",
+    "prune",
+    "record_internal",
+    "store",
+]

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from django.db import transaction
 
-from audiences import binary, definitions
+from audiences import definitions, tombstones
 from audiences.ingest import events, receipts
 from audiences.signals import RecordedEvent, events_recorded
 from tenants.models import Tenant
@@ -52,7 +52,7 @@ def _store(tenant: Tenant, given: list[InternalEvent], now: datetime) -> list[Re
     new = [event for digest, event in by_digest.items() if digest in fresh]
     if not new:
         return []
-    living = lock_living(tenant.pk, {event.profile_id for event in new})
+    living = tombstones.lock_living(tenant.pk, {event.profile_id for event in new})
     oldest = now - timedelta(hours=tenant.trigger_age_hours)
     rows = [
         events.Row(
@@ -71,21 +71,3 @@ def _store(tenant: Tenant, given: list[InternalEvent], now: datetime) -> list[Re
     recorded = events.insert(tenant.pk, rows, now=now, is_internal=True)
     definitions.note_events(tenant.pk, told, is_internal=True, now=now)
     return recorded
-
-
-def lock_living(tenant_id: int, ids: set[int]) -> dict[int, int]:
-    """Lock the living profiles that ``ids`` mean and return them by the id asked for; erased ones are absent."""
-    follow = """SELECT p.id, coalesce(p.merged_into_id, p.id) FROM audiences_profile p
-                WHERE p.tenant_id = %s AND p.id = ANY(%b::bigint[])"""
-    lock = """SELECT id FROM audiences_profile WHERE tenant_id = %s AND id = ANY(%b::bigint[])
-              AND merged_into_id IS NULL AND erased_at IS NULL ORDER BY id FOR NO KEY UPDATE"""
-    while True:
-        meant = dict(binary.run(follow, [tenant_id, list(ids)]))
-        with transaction.atomic():
-            locked = {id_ for (id_,) in binary.run(lock, [tenant_id, sorted(set(meant.values()))])}
-            after = dict(binary.run(follow, [tenant_id, list(ids)]))
-            if after == meant:
-                return {asked: id_ for asked, id_ in meant.items() if id_ in locked}
-            transaction.set_rollback(
-                True
-            )  # somebody merged meanwhile: let go, so that locks are taken in order again

@@ -113,6 +113,7 @@ class People:
                 person.external_id = self._assumed.get(person.id)
 
     def _person(self, call: Call) -> Person:
+        self._may_alias(call)
         person = self._decided(call.who)
         for key in call.who:
             other = self._at(key)
@@ -122,7 +123,13 @@ class People:
                 person = self._unite(other, person)
             elif other is not person and not person.external_id and self._trusts(call.who[0], other):
                 person = self._unite(person, other)
-        return self._alias(call, person) if call.previous else person
+        if not call.previous:
+            return person
+        previous = self._previous(call)
+        if previous is None:
+            self._attach((ANONYMOUS_ID, call.previous), person)
+            return person
+        return person if previous is person else self._unite(previous, person)
 
     def _decided(self, keys: tuple[Key, ...]) -> Person:
         """Return whom the first key means, or, if it is new, whom the others allow it to mean."""
@@ -141,16 +148,13 @@ class People:
         """A browser that merely states a known person's address is not yet that person."""
         return first[0] != EXTERNAL_ID and self._origin is not Origin.BROWSER
 
-    def _alias(self, call: Call, person: Person) -> Person:
-        previous = self._at((ANONYMOUS_ID, call.previous)) or self._at((EXTERNAL_ID, call.previous))
-        if previous is None:
-            self._attach((ANONYMOUS_ID, call.previous), person)
-            return person
-        if previous is person:
-            return person
-        if previous.external_id and self._origin is Origin.BROWSER:
+    def _may_alias(self, call: Call) -> None:
+        previous = self._previous(call) if call.previous and self._origin is Origin.BROWSER else None
+        if previous and previous.external_id and previous is not self._at(call.who[0]):
             raise Refused("previousId", "names a known person; merging two takes a secret key")
-        return self._unite(previous, person)
+
+    def _previous(self, call: Call) -> Person | None:
+        return self._at((ANONYMOUS_ID, call.previous)) or self._at((EXTERNAL_ID, call.previous))
 
     def _at(self, key: Key) -> Person | None:
         person = self._by_key.get(key)

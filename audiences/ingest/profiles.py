@@ -92,7 +92,15 @@ class Profiles:
         winner.attributes_at = max(filter(None, (winner.attributes_at, loser.attributes_at)), default=None)
         winner.last_seen_at = max(filter(None, (winner.last_seen_at, loser.last_seen_at)), default=None)
         winner.created_at = min(winner.created_at, loser.created_at)
-        self._consent(winner, consent.stricter(winner.consent, loser.consent), "merge")
+        both = consent.stricter(winner.consent, loser.consent)
+        for subject, standing in loser.consent.items():
+            if (
+                winner.consent.get(subject) != standing
+            ):  # the latest proof says what holds, whoever said it when
+                self._consents.append(
+                    consent.Change(winner.id, subject, both[subject], self._now, "two profiles became one")
+                )
+        winner.consent = both
 
     def _apply(self, call: Call, record: Record) -> None:
         if call.stated:

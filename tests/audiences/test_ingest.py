@@ -116,7 +116,7 @@ def test_a_listener_that_raises_undoes_the_whole_batch(store: Store) -> None:
 
 # --- Order ---------------------------------------------------------------------------------------
 def test_attributes_count_before_the_events_of_their_batch(store: Store, heard: Heard) -> None:
-    seen = []
+    seen: list[dict[str, Any]] = []
 
     def look(sender: Any, **told: Any) -> None:
         seen.extend(Profile.objects.get(pk=event.profile_id).attributes for event in told["events"])

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 
 from audiences.models import Event, Profile, Receipt, RefusedCall
@@ -32,10 +31,10 @@ def secret_key(tenant: Tenant) -> str:
 
 
 @pytest.fixture
-def send(client: Client, write_key: str) -> Callable[..., HttpResponse]:
+def send(client: Client, write_key: str) -> Callable[..., Any]:
     """POST a body (bytes, or what becomes JSON) with the write key in basic authentication."""
 
-    def send(path: str, body: Any, *, key: str = write_key, **headers: str) -> HttpResponse:
+    def send(path: str, body: Any, *, key: str = write_key, **headers: str) -> Any:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         content_type = headers.pop("CONTENT_TYPE", "application/json")
         basic = base64.b64encode(f"{key}:".encode()).decode()
