@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from django.http import HttpResponse, HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from config import context
+from config import home as front
+from tenants import clock
 from tenants.access import allow
 from tenants.http import TenantRequest
 
@@ -13,7 +16,17 @@ from tenants.http import TenantRequest
 @require_safe
 @allow("view")
 def home(request: TenantRequest) -> HttpResponse:
-    return render(request, "home.html")
+    steps = [(step, context.reachable(request, *step.url_names)) for step in front.steps(request.tenant)]
+    return render(
+        request,
+        "home.html",
+        {
+            "steps": steps,
+            "done": sum(step.is_done for step, _ in steps),
+            "campaigns": front.recent(now=clock.now(request.tenant)),
+            "new_campaign_url": context.reachable(request, "campaign_new"),
+        },
+    )
 
 
 @require_safe
