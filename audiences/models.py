@@ -141,6 +141,9 @@ class EventTotal(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "profile", "name"], name="event_total_once")]
+        indexes = [  # "ever did it", for everyone; first_at stays the same, so totals are still updated in place
+            models.Index(fields=["tenant", "name", "profile"], include=["first_at"], name="event_total_of_name")
+        ]
 
     def __str__(self) -> str:
         return f"{self.name}: {self.count}"

@@ -19,6 +19,7 @@ from tenants import audit
 from tenants.models import Tenant, User
 
 Rule = dict[str, Any]
+_Changes = Mapping[str, tuple[Any, Any]]
 EVERYONE: Rule = {"all": []}
 
 
@@ -57,7 +58,7 @@ def create(*, tenant: Tenant, actor: User | None, name: str, rule: Rule, descrip
         tenant=tenant, name=name, description=description, rule=_checked(rule), created_by=actor
     )
     _save(segment)
-    _note(segment, actor, "created", rule=(None, segment.rule))
+    _note(segment, actor, "created", {"rule": (None, segment.rule)})
     return segment
 
 
@@ -73,7 +74,7 @@ def update(*, segment: Segment, actor: User | None, name: str, rule: Rule, descr
         field: (getattr(old, field), getattr(segment, field)) for field in ("name", "description", "rule")
     }
     if any(before != now for before, now in changes.values()):
-        _note(segment, actor, "changed", **changes)
+        _note(segment, actor, "changed", changes)
     return segment
 
 
@@ -140,10 +141,7 @@ def _save(segment: Segment) -> None:
         raise NameTaken(segment.name) from exc
 
 
-def _note(segment: Segment, actor: User | None, action: str, **changes: tuple[Any, Any]) -> None:
-    # ``name`` is the thing's in an audit entry, so its change goes by another word.
-    if "name" in changes:
-        changes["title"] = changes.pop("name")
+def _note(segment: Segment, actor: User | None, action: str, fields: _Changes | None = None) -> None:
     audit.note(
         tenant=segment.tenant,
         actor=actor,
@@ -151,7 +149,7 @@ def _note(segment: Segment, actor: User | None, action: str, **changes: tuple[An
         thing="segment",
         thing_id=segment.public_id,
         name=segment.name,
-        **changes,
+        fields=fields,
     )
 
 
@@ -262,7 +260,7 @@ def count(rule: Rule, *, tenant: Tenant, now: datetime) -> int:
 
 
 def glimpse(rule: Rule, *, tenant: Tenant, now: datetime, people: int = 10, seed: int = 0) -> Glimpse:
-    """Count the people whom the rule means and pick some at random, others for another ``seed``. Raises as ``resolve``."""
+    """Count the people whom the rule means and pick some at random, by ``seed``. Raises as ``resolve``."""
     query = sql.members(resolve(rule), tenant_id=tenant.pk, now=now)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -285,7 +283,7 @@ def sample(rule: Rule, *, tenant: Tenant, now: datetime, people: int = 10, seed:
 
 
 def why(rule: Rule, *, profile: Profile, now: datetime) -> explain.Node | None:
-    """Return the rule as a tree with this person's verdicts; None for who was merged or erased. Raises as ``resolve``."""
+    """Return the rule as a tree of verdicts on this person, None if merged or erased. Raises as ``resolve``."""
     resolved = resolve(rule)
     loaded = facts.load(tenant_id=profile.tenant_id, ids=[profile.pk], rules=[resolved], now=now)
     return explain.explain(resolved, loaded[profile.pk], now=now) if profile.pk in loaded else None

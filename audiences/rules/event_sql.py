@@ -26,6 +26,19 @@ def counted(event: Event, scope: Scope, least: int, most: int | None) -> Fragmen
     )
 
 
+def done(event: Event, scope: Scope) -> Fragment:
+    """Return a condition on ``p``, that there is a fitting event: PostgreSQL looks it up for each if they are few."""
+    return sql(
+        "EXISTS (SELECT 1 FROM audiences_event e WHERE e.tenant_id = {} AND e.profile_id = p.id AND e.name = {}"
+        " AND {}{}{})",
+        scope.tenant_id,
+        event.name,
+        event.span(scope.now).sql(identifier("e.occurred_at")),
+        _where(event, scope, "e.properties"),
+        scope.only("e.profile_id"),
+    )
+
+
 def from_totals(event: Event, scope: Scope, least: int, most: int | None) -> Fragment:
     """Return those who ever did it so often."""
     bounds = [sql("t.count >= {}", least)] if least > 1 else []

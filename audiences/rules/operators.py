@@ -222,7 +222,7 @@ class Moment(Operator):
         return self.span(value, now).covers(seen)
 
     def sql(self, place: Place, value: Any, now: datetime) -> Fragment:
-        return self.span(value, now).sql(place.typed("time"))
+        return place.within(self.span(value, now))
 
     def words(self, value: Any, is_opposite: bool) -> str:
         return f"is {'not ' if is_opposite else ''}{self.phrase(value)}"

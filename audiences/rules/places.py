@@ -19,6 +19,9 @@ class Place(Protocol):
     def number(self, value: int | float) -> Fragment:
         """Return a number to compare ``typed("number")`` with."""
 
+    def within(self, span: times.Span) -> Fragment:
+        """Return a condition on the time there."""
+
     def equals(self, value: values.Scalar) -> Fragment: ...
     def differs(self, value: values.Scalar) -> Fragment: ...
     def among(self, options: list[values.Scalar]) -> Fragment: ...
@@ -38,6 +41,9 @@ class Column:
 
     def number(self, value: int | float) -> Fragment:
         return sql("{}::float8", float(value))
+
+    def within(self, span: times.Span) -> Fragment:
+        return span.sql(self.name)
 
     def _value(self, value: values.Scalar) -> Fragment:
         return self.number(value) if values.is_number(value) else sql("{}", value)  # type: ignore[arg-type]
@@ -94,6 +100,9 @@ class Json:
 
     def number(self, value: int | float) -> Fragment:
         return sql("{}::numeric", values.exact(value))
+
+    def within(self, span: times.Span) -> Fragment:
+        return span.sql_in_text(self._text())
 
     def contains(self, value: Any) -> Fragment:
         for key in reversed(self.path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from audiences.rules.fragments import Fragment, identifier, sql
@@ -21,7 +21,13 @@ class Scope:
     ids: list[int] | None = None
     between: tuple[int, int] | None = None
     document: Fragment | None = None
+    is_narrowed: bool = False  # something beside events says who, so that few may be left to look up
+    is_conjunct: bool = True  # what is being compiled must hold on its own, in no "or"
     joins: list[Fragment] = field(default_factory=list)
+
+    def in_or(self) -> Scope:
+        """Return the scope of a part of an "or"."""
+        return replace(self, is_conjunct=False)
 
     def joined(self, members: Fragment) -> Fragment:
         """Join a SELECT of distinct ``profile_id``; return what is NULL for those not in it."""

@@ -9,6 +9,7 @@ from django.db import connection
 
 from audiences.rules import schema
 from audiences.rules.fragments import Fragment, identifier, join, sql
+from audiences.rules.kinds.event import Event
 from audiences.rules.scope import Scope
 
 
@@ -37,7 +38,11 @@ def members(
 
 
 def _members(rule: Any, scope: Scope) -> Fragment:
-    condition = schema.parse(rule).sql(scope)
+    node = schema.parse(rule)
+    scope.is_narrowed = any(
+        not any(isinstance(part, Event) for part in one.walk()) for one in node.conjuncts()
+    )
+    condition = node.sql(scope)
     joins = [
         sql(f" LEFT JOIN ({{}}) s{number} ON s{number}.profile_id = p.id", members)
         for number, members in enumerate(scope.joins)

@@ -1,6 +1,7 @@
 """Time in rules: ISO 8601 texts read alike in Python and SQL, lengths of time, and spans between two moments.
 
-A text without zone is UTC. A date alone is its UTC midnight as a value, and its whole UTC day in a rule.
+Years are 1000 to 2999. A text without zone is UTC. A date alone is its UTC midnight as a value, and its whole UTC day
+in a rule.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from audiences.rules.fragments import Fragment, sql
 
 # Only what datetime.fromisoformat and a cast to timestamptz both accept and read alike: PostgreSQL would also take
 # "tomorrow", and either would raise on 30 February in the middle of a statement over a million people.
-_LEAP = "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)"
+_LEAP = "(?:[12][0-9](?:0[48]|[2468][048]|[13579][26])|(?:1[26]|2[048])00)"
 _DAY = (
-    "(?!0000)(?:[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
+    "(?:[12][0-9]{3}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
     f"|02-(?:0[1-9]|1[0-9]|2[0-8]))|{_LEAP}-02-29)"
 )
 _CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.][0-9]{1,9})?)?"
@@ -49,7 +50,14 @@ def instant_sql(text: Fragment) -> Fragment:
     JSON of other types never looks like a moment, so their text needs no check of its own.
     """
     cut = sql("regexp_replace({}, '([.][0-9]{{6}})[0-9]+', '\\1')", text)
-    return sql("CASE WHEN {} ~ {} THEN ({})::timestamptz END", text, f"^{ISO}$", cut)
+    return sql(
+        "CASE WHEN {} ~ {} THEN (CASE WHEN length({}) <= 26 THEN {} ELSE {} END)::timestamptz END",
+        text,
+        f"^{ISO}$",
+        text,
+        text,
+        cut,
+    )  # up to 26 characters there are no more than six digits to cut
 
 
 def length(value: Any) -> timedelta:
@@ -96,6 +104,19 @@ class Span:
         if self.high:
             bounds.append(sql("{} < {}" if self.is_high_open else "{} <= {}", moment, self.high))
         return sql(" AND ".join("{}" for _ in bounds), *bounds)
+
+    def sql_in_text(self, text: Fragment) -> Fragment:
+        """Return the condition for ISO 8601 in ``text``, not true for any other text.
+
+        Looking closely at a text costs microseconds, so those of other days are passed over first: as text they lie
+        before or behind, whatever their offset.
+        """
+        near = []
+        if self.low:
+            near.append(sql('({}) COLLATE "C" >= {}', text, f"{self.low - timedelta(days=1):%Y-%m-%d}"))
+        if self.high:
+            near.append(sql('({}) COLLATE "C" < {}', text, f"{self.high + timedelta(days=2):%Y-%m-%d}"))
+        return sql(" AND ".join("{}" for _ in [*near, self]), *near, self.sql(instant_sql(text)))
 
     def until(self, now: datetime) -> Span:
         """Return the part of it that has been by ``now``, ``now`` included."""

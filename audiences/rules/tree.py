@@ -57,6 +57,10 @@ class Node(msgspec.Struct, frozen=True):
         """Return the nodes below that concern the same subject."""
         return ()
 
+    def conjuncts(self) -> Iterator[Node]:
+        """Yield what must hold, each on its own."""
+        yield self
+
     def walk(self) -> Iterator[Node]:
         yield self
         for part in self.parts():
@@ -102,6 +106,7 @@ class Group(Node, frozen=True):
         is_and, is_negative = self._meaning(is_opposite)
         if not self.members:
             return Fragment("TRUE" if is_and else "FALSE")
+        scope = scope if is_and or len(self.members) == 1 else scope.in_or()
         inside = [member.opposite_sql(scope) if is_negative else member.sql(scope) for member in self.members]
         return join(" AND " if is_and else " OR ", inside)
 
@@ -109,6 +114,13 @@ class Group(Node, frozen=True):
         """Return whether the members are joined by "and", and whether each is turned round."""
         is_negative = (self.kind == "none") != is_opposite
         return (self.kind in ("all", "none")) != is_opposite, is_negative
+
+    def conjuncts(self) -> Iterator[Node]:
+        if self.kind != "all":
+            yield self
+            return
+        for member in self.members:
+            yield from member.conjuncts()
 
     def holds(self, subject: Any, now: datetime) -> bool:
         verdicts = (member.holds(subject, now) for member in self.members)

@@ -116,6 +116,8 @@ class Event(Condition, frozen=True, tag="event", kw_only=True):
         least, most = self._range()
         if least == 0 and most is not None:
             least, most, wants = most + 1, None, not wants
+        if (least, most) == (1, None) and scope.is_narrowed and scope.is_conjunct and not self._from_totals():
+            return sql("{}" if wants else "NOT {}", event_sql.done(self, scope))
         counted = event_sql.from_totals if self._from_totals() else event_sql.counted
         return sql(
             "{} IS NOT NULL" if wants else "{} IS NULL", scope.joined(counted(self, scope, least, most))
