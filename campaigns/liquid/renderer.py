@@ -46,10 +46,12 @@ STRIKES = 3  # people a template may kill the child for, before the rest of the 
 
 MOST_DATA = 4_000_000  # bytes of people in one request: read in the child, they count as its memory
 
-SECONDS, SECONDS_EACH = 5.0, 0.02  # what a call may take: many times what honest templates do
+PER_CALL, PER_PERSON = (
+    20.0,
+    0.05,
+)  # seconds by the clock that a call may take; honest templates need a hundredth
 
 TOO_SLOW = Refused("This template is too slow to be sent to many people.")
-TOO_LONG = "This took longer than 1 second."
 TOO_MUCH_MEMORY = "This needed too much memory."
 BROKE = "This made the renderer stop."
 
@@ -72,9 +74,10 @@ class _Gone(Exception):
 class _Child:
     """One running worker and the pipes to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
+        self._too_long = f"This took longer than {seconds:g} s."
         self._process = subprocess.Popen(
-            [sys.executable, "-I", str(WORKER)],
+            [sys.executable, "-I", str(WORKER), str(seconds)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={"LC_ALL": "C.UTF-8"},
@@ -88,7 +91,11 @@ class _Child:
         self._ready = selectors.DefaultSelector()
         self._ready.register(self._out, selectors.EVENT_READ)
         self._buffer = bytearray()
-        self._has_answered = False
+        try:
+            self.answer(patience=START)  # its Ready
+        except _Gone as gone:
+            self.kill()
+            raise RendererFailed("The renderer's process could not be started.") from gone
 
     def ask(self, request: Request) -> None:
         """Send a request. A child that is gone is noticed when the answer does not come."""
@@ -99,16 +106,15 @@ class _Child:
         except BrokenPipeError:
             pass
 
-    def answer(self) -> Answer:
+    def answer(self, *, patience: float = PATIENCE) -> Answer:
         """Return the next answer. Raises _Gone."""
         while (answer := self._cut()) is None:
-            if not self._ready.select(PATIENCE if self._has_answered else START):
-                raise _Gone(TOO_LONG, is_clear=True)
+            if not self._ready.select(patience):
+                raise _Gone(self._too_long, is_clear=True)
             data = os.read(self._out, 1 << 16)
             if not data:
                 raise self._gone()
             self._buffer += data
-        self._has_answered = True
         return answer
 
     def _cut(self) -> Answer | None:
@@ -124,7 +130,7 @@ class _Child:
     def _gone(self) -> _Gone:
         status = self._process.wait()
         if status == -signal.SIGPROF:
-            return _Gone(TOO_LONG, is_clear=True)
+            return _Gone(self._too_long, is_clear=True)
         return _Gone(TOO_MUCH_MEMORY if status == OUT_OF_MEMORY else BROKE, is_clear=False)
 
     def is_alive(self) -> bool:
@@ -147,10 +153,31 @@ class _Child:
                 pipe.close()
 
 
-class Renderer:
-    """Checks and fills templates in a child that is started when first needed. Safe to share between threads."""
+class _Budget:
+    """The time that the people of one call share, without what starting a child takes."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
+        self._left = seconds
+        self._since = 0.0
+
+    def start(self) -> None:
+        self._since = time.monotonic()
+
+    def is_spent(self) -> bool:
+        now = time.monotonic()
+        self._left -= now - self._since
+        self._since = now
+        return self._left < 0
+
+
+class Renderer:
+    """Checks and fills templates in a child that is started when first needed. Safe to share between threads.
+
+    ``seconds`` is the processor time that reading a template, or filling one for one person, may take.
+    """
+
+    def __init__(self, *, seconds: float = 1.0) -> None:
+        self._seconds = seconds
         self._lock = threading.RLock()
         self._child: _Child | None = None
         self._known: set[str] = set()  # keys of templates that this child was sent
@@ -192,16 +219,17 @@ class Renderer:
         results: list[Rendered | Refused] = []
         strikes = 0
         key = template.key
-        until = time.monotonic() + SECONDS + SECONDS_EACH * len(people)
+        budget = _Budget(self._seconds * (PER_CALL + PER_PERSON * len(people)))
         with self._using():
             while len(results) < len(people):
                 if strikes == STRIKES:
                     return results + [results[-1]] * (len(people) - len(results))
                 asked = _as_many_as_fit(encoded[len(results) :])
-                news, zone = self._news(key, template), zone_name(now)
+                news, zone = self._news(key, template), zone_name(now)  # may start a child
                 request = Render(key, asked, shared, now, zone, news, one_by_one=self._is_careful)
+                budget.start()
                 for answer in self._answers(request, len(asked)):
-                    if time.monotonic() > until:
+                    if budget.is_spent():
                         self.close()
                         return results + [TOO_SLOW] * (len(people) - len(results))
                     if isinstance(answer, Unknown):
@@ -263,7 +291,7 @@ class Renderer:
         if self._child is not None and not self._child.is_alive():
             self.close()
         if self._child is None:
-            self._child = _Child()
+            self._child = _Child(self._seconds)
         return self._child
 
     def _answers(self, request: Request, expected: int) -> Iterator[Answer]:

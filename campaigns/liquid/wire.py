@@ -100,6 +100,10 @@ class Ran(Struct, frozen=True, tag="ran"):
     result: Any
 
 
+class Ready(Struct, frozen=True, tag="ready"):
+    """The child's first words: it is there and confined."""
+
+
 class Failed(Struct, frozen=True, tag="failed"):
     """A function raised, or a request could not be served."""
 
@@ -107,7 +111,7 @@ class Failed(Struct, frozen=True, tag="failed"):
 
 
 Request = Check | Render | Run
-Answer = Checked | Rendered | Refused | Unknown | Ran | Failed
+Answer = Checked | Rendered | Refused | Unknown | Ran | Ready | Failed
 
 
 def frame(payload: bytes) -> bytes:

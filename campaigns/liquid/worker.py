@@ -1,8 +1,8 @@
 """The child: reads, analyses, compiles and fills templates, with nothing at hand that would be worth stealing.
 
-Started as ``python -I worker.py`` with an empty environment, it holds no secret, no settings and no connection, and
-answers frames on its standard output. Its memory, files and processor time are limited; what runs into the time
-limit ends the process, and its parent knows by the missing answer whose fault it was.
+Started as ``python -I worker.py SECONDS`` with an empty environment, it holds no secret, no settings and no
+connection, and answers frames on its standard output. Its memory, files and processor time are limited; what runs
+into the time limit ends the process, and its parent knows by the missing answer whose fault it was.
 """
 
 import gc
@@ -34,6 +34,7 @@ from campaigns.liquid.wire import (
     Check,
     Failed,
     Ran,
+    Ready,
     Refused,
     Render,
     Rendered,
@@ -46,7 +47,6 @@ from campaigns.liquid.wire import (
 
 MEMORY = 256 * 1024 * 1024  # over what it has once everything is imported
 FILES = 32
-SECONDS = 1.0  # of processor time for one answer
 MOST_WAITING = 32_000  # bytes of answers that wait to be sent together
 LONGEST_WAIT = 0.05  # seconds
 KEPT = 2_000_000  # characters of source whose programs are kept
@@ -95,7 +95,8 @@ class Programs:
 class Worker:
     """Answers requests read from one file descriptor on another."""
 
-    def __init__(self, incoming: int, outgoing: int) -> None:
+    def __init__(self, incoming: int, outgoing: int, *, seconds: float) -> None:
+        self._seconds = seconds  # of processor time for one answer
         self._incoming = incoming
         self._outgoing = outgoing
         self._parent = os.getppid()
@@ -105,6 +106,7 @@ class Worker:
 
     def serve(self) -> None:
         """Answer until the parent hangs up or is gone."""
+        self._answer(Ready())
         while (payload := self._receive()) is not None:
             request = _requests.decode(payload)
             if isinstance(request, Render):
@@ -144,7 +146,7 @@ class Worker:
             self._waiting = bytearray()
 
     def _render(self, request: Render) -> None:
-        allow(SECONDS)
+        allow(self._seconds)
         programs = self._programs.get(request.key)
         if programs is None:
             if request.parts is None:
@@ -152,7 +154,7 @@ class Worker:
             programs = self._programs.add(request.key, request.parts)
         last = len(request.people) - 1
         for number, person in enumerate(request.people):
-            allow(SECONDS)
+            allow(self._seconds)
             answer = self._filled(programs, person, request)
             # the first goes at once: a template that is at fault itself dies on the first
             at_once = request.one_by_one or number in (0, last) or answer is NO_MEMORY
@@ -172,11 +174,11 @@ class Worker:
 
     def _check(self, request: Check) -> None:
         for source in request.sources:
-            allow(SECONDS)
+            allow(self._seconds)
             self._answer(check(source, roots=request.roots, always_present=request.always_present))
 
     def _run(self, request: Run) -> None:
-        allow(SECONDS)
+        allow(self._seconds)
         try:
             function = getattr(import_module(request.module), request.name)
             answer: Any = Ran(function(**request.arguments))
@@ -254,7 +256,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     try:
-        Worker(0, outgoing).serve()
+        Worker(0, outgoing, seconds=float(sys.argv[1])).serve()
     except MemoryError:
         sys.exit(OUT_OF_MEMORY)
 

@@ -42,6 +42,15 @@ def one(renderer, text, person=ANN, output="html", **keywords):
     return answer.parts["html"] if isinstance(answer, Rendered) else answer
 
 
+@pytest.fixture
+def brief():
+    """A renderer that gives nobody much time."""
+    renderer = Renderer(seconds=0.1)
+    yield renderer
+    assert renderer.render(HELLO, [ANN], shared={}, now=NOW) == [HI_ANN]
+    renderer.close()
+
+
 def child_of(renderer):
     return renderer._child._process.pid
 
@@ -187,7 +196,10 @@ def test_a_bomb_ends_soon_with_a_reason(renderer, bomb, request):
     one(renderer, "warm {{ profile.name }}")
     before = time.monotonic()
     answer = one(renderer, bomb)
-    assert time.monotonic() - before < 5  # a second of processor time, on a machine that may be busy
+    busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    assert (
+        time.monotonic() - before < 2 * busy
+    )  # a second of processor time is longer where others want it too
     name = request.node.callspec.id
     if name not in SURVIVED:
         assert isinstance(answer, Refused)
@@ -203,42 +215,37 @@ def test_a_bomb_is_named_when_it_is_checked(renderer, name):
     assert checked["other"].needs == ["profile.x"]
 
 
-# every `contains` looks through a million characters
 SLOW = Template(
     {
         "html": Source(
-            "{% for word in event.words %}{% if event.text contains word %}{% endif %}{% endfor %}done"
+            "{% for i in (1..event.n) %}{% if event.text contains event.word %}{% endif %}{% endfor %}done"
         )
     }
 )
-SLOW_PERSON = {"event": {"words": ["a" * 3000 + "b"] * 10_000, "text": "a" * 1_000_000}}
 
 
-def test_only_the_one_who_takes_too_long_is_refused(renderer):
-    quick = {"event": {"words": ["a"], "text": "a"}}
-    answers = renderer.render(SLOW, [quick, SLOW_PERSON, quick, quick], shared={}, now=NOW)
-    assert [isinstance(answer, Refused) for answer in answers] == [False, True, False, False]
-    assert answers[1].reason == "This took longer than 1 second."
+def person_who_takes(rounds):
+    """Each round looks through a long text for a long word."""
+    return {"event": {"n": rounds, "word": "a" * 3000 + "b", "text": "a" * 40_000}}
 
 
-def test_a_template_that_is_too_slow_for_everybody_is_given_up(renderer):
+def test_only_the_one_who_takes_too_long_is_refused(brief):
+    quick, slow = person_who_takes(1), person_who_takes(9999)
+    answers = brief.render(SLOW, [quick, quick, slow, quick, quick], shared={}, now=NOW)
+    assert [isinstance(answer, Refused) for answer in answers] == [False, False, True, False, False]
+    assert answers[2].reason == "This took longer than 0.1 s."
+
+
+def test_a_template_that_is_too_slow_for_everybody_is_given_up(brief):
     before = time.monotonic()
-    answers = renderer.render(SLOW, [SLOW_PERSON] * 12, shared={}, now=NOW)
-    assert answers[0].reason == "This took longer than 1 second."
+    answers = brief.render(SLOW, [person_who_takes(9999)] * 500, shared={}, now=NOW)
+    assert answers[0].reason == "This took longer than 0.1 s."
     assert all(isinstance(answer, Refused) for answer in answers)
-    assert time.monotonic() - before < 10  # not a second for each
+    assert time.monotonic() - before < 0.1 * 500 / 2  # not for each of them
 
 
-def test_a_call_has_a_budget_that_its_people_share(renderer):
-    template = Template(
-        {
-            "html": Source(
-                "{% for i in (1..2000) %}{% if event.text contains event.word %}{% endif %}{% endfor %}done"
-            )
-        }
-    )
-    person = {"event": {"word": "a" * 3000 + "b", "text": "a" * 40_000}}
-    answers = renderer.render(template, [person] * 30, shared={}, now=NOW)
+def test_a_call_has_a_budget_that_its_people_share(brief):
+    answers = brief.render(SLOW, [person_who_takes(100)] * 500, shared={}, now=NOW)
     reasons = [answer.reason if isinstance(answer, Refused) else "" for answer in answers]
     assert reasons[0] == ""
     assert reasons[-1] == "This template is too slow to be sent to many people."
