@@ -259,6 +259,11 @@ def reason_words(reason: str) -> str:
     return REASONS.get(reason, reason.replace("_", " ").capitalize())
 
 
+def lift_words(lift: float) -> str:
+    """0.1 is "+10 %"."""
+    return f"{lift * 100:+.0f} %".replace("-", "\N{MINUS SIGN}")
+
+
 def verdict(results: VersionResults) -> str:
     """Return in one sentence what may be believed so far."""
     if not results.version.conversion_event:
@@ -269,7 +274,7 @@ def verdict(results: VersionResults) -> str:
     lift = results.lift
     if lift.interval is None:
         return f"Too few people have reached “{goal}” to say anything yet."
-    low, high = f"{lift.interval.low:+.0%}", f"{lift.interval.high:+.0%}"
+    low, high = lift_words(lift.interval.low), lift_words(lift.interval.high)
     if not lift.is_decided:
         return f"No effect on “{goal}” is proven: the true lift lies between {low} and {high}."
     better = "more" if lift.interval.low > 0 else "fewer"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django import template
 
+from delivery import results
+
 register = template.Library()
 
 
@@ -16,7 +18,7 @@ def as_percent(rate: float | None) -> str:
 @register.filter
 def as_lift(lift: float | None) -> str:
     """0.1 is "+10 %"."""
-    return "–" if lift is None else f"{lift * 100:+.0f} %".replace("-", "−")
+    return "–" if lift is None else results.lift_words(lift)
 
 
 @register.filter

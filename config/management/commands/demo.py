@@ -76,8 +76,7 @@ def welcome(group: Group, opened: house.House, tenant: Tenant) -> None:
 def _replay(group: Group, opened: house.House, tenant: Tenant, told: story.Told) -> None:
     group.say(f"{tenant} has just launched a campaign; its clock stands at {clock.now(tenant):%d %B %Y}.")
     try:
-        if not replay.wait_until_sent(tenant):
-            group.say("The campaign is still being sent; the replay starts meanwhile.")
+        replay.wait_until_sent(tenant)
         group.say("Now three months pass in about a minute: watch the conversions arrive.")
         replay.run(
             tenant,
