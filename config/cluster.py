@@ -30,7 +30,7 @@ TIMED_OUT, RECYCLED = 0, -2  # a worker's timer, as django-q2 leaves it when it 
 LOOKS_EVERY_SECONDS = 0.5
 
 
-class CrashOnlySentinel(q2.Sentinel):  # type: ignore[misc]
+class CrashOnlySentinel(q2.Sentinel):
     def reincarnate(self, process: multiprocessing.Process) -> None:
         """Replace a worker that ended as planned; end everything if anyone else is gone."""
         timer = getattr(process, "timer", None)
@@ -39,7 +39,7 @@ class CrashOnlySentinel(q2.Sentinel):  # type: ignore[misc]
         super().reincarnate(process)
 
 
-class Cluster(q2.Cluster):  # type: ignore[misc]
+class Cluster(q2.Cluster):
     def sig_handler(self, signum: int, frame: FrameType | None) -> None:
         residence.stopping.set()  # resident drains leave their workers, or stopping would wait for them
         super().sig_handler(signum, frame)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
@@ -96,7 +97,12 @@ def claim(*, tenant: Tenant, channel: str, now: datetime, size: int = CHUNK) -> 
         for priority in PRIORITIES:
             if len(rows) >= size:
                 break
-            parameters = {"tenant": tenant.pk, "channel": channel, "priority": priority, "now": now}
+            parameters: dict[str, Any] = {
+                "tenant": tenant.pk,
+                "channel": channel,
+                "priority": priority,
+                "now": now,
+            }
             parameters |= {"room": size - len(rows), "lease": LEASE_SECONDS, "token": token}
             cursor.execute(CLAIM, parameters)
             rows += sorted((Due(*row) for row in cursor.fetchall()), key=lambda row: row.due_at)

@@ -80,7 +80,7 @@ def credit(*, tenant: Tenant, events: Iterable[RecordedEvent | Happened]) -> int
     ]
     if not pairs:
         return 0
-    parameters = {
+    parameters: dict[str, Any] = {
         "tenant": tenant.pk,
         "events": [event.id for event, _ in pairs],
         "versions": [version.pk for _, version in pairs],
@@ -104,7 +104,7 @@ def recount(*, tenant: Tenant, profile_ids: list[int]) -> None:
         rows = cursor.fetchall()
     credit(
         tenant=tenant,
-        events=[Happened(*row[:4], msgspec.json.decode(row[4])) for row in rows],
+        events=[Happened(id_, who, name, at, msgspec.json.decode(held)) for id_, who, name, at, held in rows],
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -63,7 +64,7 @@ def settle_decisions(chunk: Chunk, *, tenant: Tenant, channel: str, now: datetim
 def _store(
     decided: Sequence[tuple[Known, Decision]], *, tenant: Tenant, channel: str, token: int, now: datetime
 ) -> set[int]:
-    parameters = {
+    parameters: dict[str, Any] = {
         "tenant": tenant.pk,
         "token": token,
         "now": now,
@@ -92,7 +93,7 @@ def _enter(pairs: Sequence[tuple[Known, Decision]], *, tenant: Tenant, now: date
     if not pairs:
         return
     choices = [one.circumstances.choice for one, _ in pairs]
-    parameters = {
+    parameters: dict[str, Any] = {
         "tenant": tenant.pk,
         "campaigns": [one.row.campaign_id for one, _ in pairs],
         "profiles": [one.row.profile_id for one, _ in pairs],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from django.db import connection
 
 from audiences.signals import Merge
@@ -59,9 +62,9 @@ SET shares = excluded.shares || e.shares, first_at = least(e.first_at, excluded.
 ORDER = ["planned", "cancelled", "skipped", "failed", "held_out", "unknown", "sending", "sent"]
 
 
-def move(*, tenant: Tenant, merges: list[Merge], now: object) -> None:
+def move(*, tenant: Tenant, merges: list[Merge], now: datetime) -> None:
     """Move deliveries, entries and conversions of losers to winners; runs in the transaction that merges them."""
-    parameters = {
+    parameters: dict[str, Any] = {
         "tenant": tenant.pk,
         "now": now,
         "losers": [merge.loser_id for merge in merges],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -88,7 +89,7 @@ def _insert(plan: Plan, *, last: int, now: datetime) -> int:
     members = sql.members(
         version.rule or {"all": []}, tenant_id=plan.tenant_id, now=now, between=(plan.planned_to + 1, last)
     )
-    row = [
+    row: list[Any] = [
         plan.tenant_id, campaign.pk, plan.occasion, plan.occasion_at,
         channel_of(version), campaign.priority, plan.occasion_at,
     ]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -86,7 +87,7 @@ def mark_intent(rows: Sequence[tuple[Due, str]], *, tenant: Tenant, token: int) 
     """
     if len(rows) > GROUP:
         raise ValueError(f"At most {GROUP} rows may be in doubt at once.")
-    parameters = {
+    parameters: dict[str, Any] = {
         "tenant": tenant.pk,
         "token": token,
         "ids": [row.id for row, _ in rows],
@@ -104,7 +105,7 @@ def record(results: Sequence[Result], *, tenant: Tenant, token: int, now: dateti
     """Settle rows, with their traces in the same transaction; return how many were still ours to settle."""
     if not results:
         return 0
-    parameters = {
+    parameters: dict[str, Any] = {
         "tenant": tenant.pk,
         "token": token,
         "now": now,

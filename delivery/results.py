@@ -168,7 +168,9 @@ def of(campaign: Campaign) -> Results:
         rows = cursor.fetchall()
         cursor.execute(EXPOSED, parameters)
         exposed = cursor.fetchall()
-    versions = campaign.versions.launched().order_by("-number").prefetch_related("variants")
+    versions = (
+        Version.objects.launched().filter(campaign=campaign).order_by("-number").prefetch_related("variants")
+    )
     made = [_version(version, campaign, rows, exposed) for version in versions]
     progress, reasons = Counter[str](), Counter[str]()
     for _, _, _, state, reason, count, *_ in rows:

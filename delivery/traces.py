@@ -47,7 +47,8 @@ class Message:
 
 
 FIND = """
-SELECT d.id, d.occasion_at, d.profile_id, d.campaign_id, c.public_id::text, c.name, v.number, d.arm, d.channel, d.sent_at
+SELECT d.id, d.occasion_at, d.profile_id, d.campaign_id, c.public_id::text, c.name, v.number, d.arm, d.channel,
+       d.sent_at
 FROM delivery_delivery d
 JOIN campaigns_campaign c ON c.tenant_id = d.tenant_id AND c.id = d.campaign_id
 JOIN campaigns_version v ON v.tenant_id = d.tenant_id AND v.id = d.version_id

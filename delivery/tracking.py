@@ -6,6 +6,7 @@ import html
 import re
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -137,7 +138,7 @@ def _trace(
         ingest.record_internal(tenant=tenant, events=[event], now=now)
         if "machine" not in properties:
             with connection.cursor() as cursor:
-                row = [now, tenant.pk, message.delivery_id, message.occasion_at]
+                row: list[Any] = [now, tenant.pk, message.delivery_id, message.occasion_at]
                 cursor.execute(FIRST.format(column=f"{what}_at"), row)
 
 

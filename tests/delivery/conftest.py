@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -33,9 +33,7 @@ class Postbox:
 
     def accept(self, tenant: str, sender: str, recipients: list[str], data: bytes) -> None:
         for recipient in recipients:
-            self.mails.append(
-                (recipient, cast(EmailMessage, message_from_bytes(data, policy=policy.default)))
-            )
+            self.mails.append((recipient, message_from_bytes(data, policy=policy.default)))
 
     def recipients(self) -> list[str]:
         return sorted(recipient for recipient, _ in self.mails)
