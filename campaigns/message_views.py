@@ -168,7 +168,7 @@ def _shown(public_id: str) -> Profile | None:
 @require_safe
 @allow("edit")
 @on_draft
-def campaign_people(request: TenantRequest, draft: Version, key: str) -> HttpResponse:
+def campaign_preview_people(request: TenantRequest, draft: Version, key: str) -> HttpResponse:
     found = preview.people(request.GET.get("who", ""))
     context = {"people": found, "campaign": draft.campaign, "key": key, "who": request.GET.get("who", "")}
     return render(request, "campaigns/_people.html", context)

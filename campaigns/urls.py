@@ -7,7 +7,7 @@ from campaigns import editor_views, message_views, views
 variant_urls: list[URLPattern | URLResolver] = [
     path("", message_views.campaign_variant, name="campaign_variant"),
     path("preview/", message_views.campaign_preview_draft, name="campaign_preview_draft"),
-    path("people/", message_views.campaign_people, name="campaign_people"),
+    path("people/", message_views.campaign_preview_people, name="campaign_preview_people"),
     path("test/", message_views.campaign_test, name="campaign_test"),
     path("change/", message_views.campaign_variant_change, name="campaign_variant_change"),
     path("move/", message_views.campaign_variant_move, name="campaign_variant_move"),

@@ -403,9 +403,9 @@ class TestMessage:
     ) -> None:
         make_profile(first_name="Bob", email="bob@example.test")
         for who in ("ada", "LOVE", "ada@ex", "Ada Love"):
-            found = marketer.get(url("campaign_people", campaign, "a"), {"who": who}).content.decode()
+            found = marketer.get(url("campaign_preview_people", campaign, "a"), {"who": who}).content.decode()
             assert ("Ada Lovelace" in found, "Bob" in found) == (True, False), who
-        assert "Nobody" in marketer.get(url("campaign_people", campaign, "a"), {"who": "%"}).content.decode()
+        assert "Nobody" in marketer.get(url("campaign_preview_people", campaign, "a"), {"who": "%"}).content.decode()
 
     def test_what_can_be_inserted_comes_with_values(
         self, campaign: Campaign, marketer: Client, ada: Profile, tenant: Tenant, now: datetime
