@@ -1,0 +1,57 @@
+"""Programs that a measurement needs beside it, each ended with the block that started it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from config import folders
+
+PEERS = "benchmarks.peers.settings"
+
+
+@contextmanager
+def running(
+    command: Sequence[str],
+    *,
+    cpus: set[int] | None = None,
+    environment: Mapping[str, str] | None = None,
+    **streams: Any,
+) -> Iterator[subprocess.Popen[Any]]:
+    """Run a program from the project's folder on ``cpus`` while the block runs; its whole group ends with it."""
+    process = subprocess.Popen(
+        command,
+        cwd=folders.PROJECT,
+        env=os.environ | (environment or {}),
+        start_new_session=True,
+        preexec_fn=(lambda: os.sched_setaffinity(0, cpus)) if cpus else None,
+        **streams,
+    )
+    try:
+        yield process
+    finally:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[Any]) -> None:
+    process.terminate()
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        pass
+    try:
+        os.killpg(process.pid, signal.SIGKILL)  # whom it left behind
+    except ProcessLookupError:
+        pass
+    process.wait()
+
+
+def migrate_peers() -> None:
+    """Make the peers' tables in our database."""
+    command = [sys.executable, "-m", "django", "migrate", "--run-syncdb", "--verbosity", "0", "--settings", PEERS]
+    subprocess.run(command, cwd=folders.PROJECT, check=True)

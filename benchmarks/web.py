@@ -1,0 +1,177 @@
+"""HTTP: /v1/batch with 100 events a request, beside REST framework and bulk_create on the same server."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import multiprocessing
+import os
+import random
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from multiprocessing.synchronize import Barrier
+from statistics import quantiles
+from typing import Any
+
+from django.db import connection
+
+from benchmarks import data, ingest, programs
+from benchmarks.data import World
+from benchmarks.harness import Bound, Options, Result, interleave
+from config import folders, house
+
+CALLS = 100  # a request
+CONNECTIONS = 2  # of each client process
+HISTORY = """
+INSERT INTO peer_event (message_id, tenant_id, user_id, name, occurred_at, received_at, properties)
+SELECT 'before ' || id, tenant_id, 'u' || profile_id, name, occurred_at, received_at, properties FROM audiences_event
+"""
+
+_forked = multiprocessing.get_context("fork")
+
+
+@dataclass
+class Side:
+    """A server under load, and the table that must grow by what it answered."""
+
+    application: str
+    table: str
+    port: int = 0
+    waits: list[float] = field(default_factory=list)  # of single requests, in seconds
+
+
+def run(world: World, options: Options) -> list[Result]:
+    programs.migrate_peers()
+    _give_history()
+    chance = random.Random(options.seed + 2)
+    ours, peer = Side("config.wsgi:application", "audiences_event"), Side("benchmarks.peers.wsgi:application", "peer_event")
+    bodies = {number: _bodies(world, options, chance) for number in range(-1, options.rounds)}
+    with ExitStack() as stack:
+        for side in (ours, peer):
+            side.port = stack.enter_context(_served(side.application))
+        rates = interleave(
+            options.rounds,
+            lambda number: _loaded(ours, world, options, bodies[number]),
+            lambda number: _loaded(peer, world, options, bodies[number]),
+        )
+    notes = {
+        "milliseconds a request, median and 99 %": {"ours": _waits(ours), "peer": _waits(peer)},
+        "requests a round": options.requests,
+        "connections": options.clients * CONNECTIONS,
+    }
+    name = f"POST /v1/batch, {CALLS} a request"
+    return [Result(name, "events/s", Bound(">=", 2), *rates, beside="DRF + bulk_create", notes=notes)]
+
+
+def _give_history() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE peer_event")
+        cursor.execute(HISTORY)
+    data.vacuum("peer_event")
+
+
+def _bodies(world: World, options: Options, chance: random.Random) -> list[bytes]:
+    return [_body(world, chance) for _ in range(options.requests)]
+
+
+def _body(world: World, chance: random.Random) -> bytes:
+    now = datetime.now(UTC)
+    calls = [
+        ingest.call(
+            data.somebody(world, chance),
+            name,
+            now - timedelta(seconds=3600 * chance.random()),
+            data.properties(chance),
+        )
+        for name in chance.choices(data.NAMES, data.WEIGHTS, k=CALLS)
+    ]
+    return b'{"batch":[' + b",".join(calls) + b"]}"
+
+
+@contextmanager
+def _served(application: str) -> Iterator[int]:
+    """Serve an application as ``manage.py up`` serves ours, on a free port."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = int(probe.getsockname()[1])
+    command = [*house._web(house.House(port=port, web_workers=2))[:-1], application]
+    with programs.running(command) as process:
+        _wait_for(port, process)
+        yield port
+
+
+def _wait_for(port: int, process: subprocess.Popen[Any]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+    raise RuntimeError("The web server did not come up; what it said is above.")
+
+
+def _loaded(side: Side, world: World, options: Options, bodies: list[bytes]) -> float:
+    """Send every body once over all connections; return the events a second that were answered and are there."""
+    before = data.count(side.table)
+    start = _forked.Barrier(options.clients + 1)
+    answers: Any = _forked.Queue()
+    shares = [bodies[place :: options.clients] for place in range(options.clients)]
+    clients = [
+        _forked.Process(target=_client, args=(side.port, world.write_key, share, start, answers)) for share in shares
+    ]
+    for client in clients:
+        client.start()
+    start.wait(60)
+    started = time.perf_counter()
+    waits = [wait for _ in clients for wait in answers.get(timeout=600)]
+    taken = time.perf_counter() - started
+    for client in clients:
+        client.join()
+    sent = len(bodies) * CALLS
+    assert len(waits) == len(bodies)
+    assert data.count(side.table) == before + sent
+    side.waits += waits
+    return sent / taken
+
+
+def _client(port: int, key: str, bodies: list[bytes], start: Barrier, answers: Any) -> None:
+    waits: list[float] = []
+    threads = [
+        threading.Thread(target=_send, args=(port, key, bodies[place::CONNECTIONS], start, waits))
+        for place in range(CONNECTIONS)
+    ]
+    start.wait(60)
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    answers.put(waits)
+    answers.close()
+    answers.join_thread()
+    os._exit(0)  # the parent's connection to the database is not ours to close
+
+
+def _send(port: int, key: str, bodies: list[bytes], start: Barrier, waits: list[float]) -> None:
+    login = base64.b64encode(f"{key}:".encode()).decode()
+    headers = {"Content-Type": "application/json", "Authorization": f"Basic {login}"}
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    for body in bodies:
+        started = time.perf_counter()
+        link.request("POST", "/v1/batch", body, headers)
+        answer = link.getresponse()
+        said = answer.read()
+        if answer.status != 200:
+            sys.exit(f"{answer.status}: {said[:500]!r}")
+        waits.append(time.perf_counter() - started)
+    link.close()
+
+
+def _waits(side: Side) -> list[float]:
+    hundredths = quantiles(side.waits, n=100)
+    return [round(1_000 * hundredths[place], 1) for place in (49, 98)]
