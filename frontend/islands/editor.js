@@ -53,6 +53,7 @@ function extensions(textarea) {
     EditorView.editorAttributes.of({ "data-editor-for": textarea.id }),
     EditorView.contentAttributes.of({
       "aria-label": label,
+      tabindex: "0", // focusable anyway; said, so that checkers of a scrolling box know it
       ...(textarea.getAttribute("aria-describedby") && { "aria-describedby": textarea.getAttribute("aria-describedby") }),
     }),
     EditorView.updateListener.of((update) => update.docChanged && writeBack(textarea, update.state)),

@@ -1,0 +1,194 @@
+"""A campaign made in a browser: words looked at while they are typed, as somebody, on a phone, in the dark; then launched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from django_scopes import scope
+from playwright.sync_api import FrameLocator, Page, expect
+
+from audiences.models import Profile
+from campaigns import drafts
+from campaigns.models import Campaign
+from campaigns.recipes import find
+from tenants.models import Tenant, User
+
+pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
+
+OpenBrowser = Callable[..., Page]
+
+
+@pytest.fixture
+def campaign(tenant: Tenant, owner: User, make_profile: Callable[..., Profile]) -> Campaign:
+    """A win-back for two people, of whom one has no name."""
+    make_profile(first_name="Ada", last_name="Lovelace", email="ada@example.test")
+    make_profile(first_name=None, email="nobody@example.test")
+    made = drafts.create(tenant=tenant, actor=owner, name="Win them back", recipe=find("win-back"))
+    version = made.versions.get()
+    drafts.set_audience(version=version, actor=owner, segment=None, is_everyone=True, control_percent=0)
+    return made
+
+
+def url(name: str, campaign: Campaign, *more: str) -> str:
+    return reverse(f"campaign_{name}", args=[campaign.public_id, *more])
+
+
+def mail(page: Page) -> FrameLocator:
+    return page.frame_locator("#mail-frame")
+
+
+def body(page: Page) -> Any:
+    return page.locator("[data-editor-for=id_body] .cm-content")
+
+
+def test_words_are_shown_while_they_are_typed(open_browser: OpenBrowser, campaign: Campaign) -> None:
+    page = open_browser("marketer")
+    page.goto(url("variant", campaign, "a"))
+    expect(mail(page).get_by_text("Ada, it has been a while")).to_be_visible()
+    page.get_by_label("Subject", exact=True).fill("Dear {{ profile.first_name }}")
+    expect(page.locator(".inbox-line strong")).to_have_text("Dear Ada")
+    body(page).fill(
+        "<mjml><mj-body><mj-section><mj-column><mj-text>Plain words</mj-text></mj-column></mj-section></mj-body></mjml>"
+    )
+    expect(mail(page).get_by_text("Plain words")).to_be_visible()
+    expect(mail(page).get_by_text("1 Song Street")).to_be_visible()
+
+
+def test_problems_are_marked_where_they_are(open_browser: OpenBrowser, campaign: Campaign) -> None:
+    page = open_browser("marketer")
+    page.goto(url("variant", campaign, "a"))
+    body(page).fill(
+        "<mjml>\n<mj-body><mj-section><mj-column><mj-text>{{ profile.city | shout }}</mj-text></mj-column></mj-section></mj-body></mjml>"
+    )
+    expect(page.get_by_text("Body, line 2")).to_be_visible()
+    expect(page.locator(".cm-lintRange-error")).to_have_count(1)
+    expect(page.get_by_role("button", name="Send a test")).to_be_disabled()
+    body(page).fill(
+        "<mjml><mj-body><mj-section><mj-column><mj-text>Better</mj-text></mj-column></mj-section></mj-body></mjml>"
+    )
+    expect(mail(page).get_by_text("Better")).to_be_visible()
+    expect(page.locator(".cm-lintRange-error")).to_have_count(0)
+
+
+def test_it_is_shown_as_others_get_it(open_browser: OpenBrowser, campaign: Campaign) -> None:
+    page = open_browser("marketer")
+    page.goto(url("variant", campaign, "a"))
+    page.get_by_label("Subject", exact=True).fill("Dear {{ profile.first_name }}")
+    page.get_by_role("button", name="Next").click()
+    expect(page.get_by_text("nobody@example.test lacks profile.first_name")).to_be_visible()
+    expect(page.get_by_text("would get nothing")).to_be_visible()
+    page.get_by_label("Show it as somebody").press_sequentially("love")
+    page.get_by_role("button", name=re.compile("Ada Lovelace")).click()
+    expect(page.locator(".inbox-line strong")).to_have_text("Dear Ada")
+
+
+def test_what_is_inserted_lands_at_the_cursor(open_browser: OpenBrowser, campaign: Campaign) -> None:
+    page = open_browser("marketer")
+    page.goto(url("variant", campaign, "a"))
+    subject = page.get_by_label("Subject", exact=True)
+    subject.fill("Dear ")
+    page.get_by_role("button", name="Insert", exact=True).click()
+    page.get_by_role("button", name=re.compile("^First name Ada")).click()
+    expect(subject).to_have_value("Dear {{ profile.first_name }}")
+    expect(page.locator(".inbox-line strong")).to_have_text("Dear Ada")
+
+
+def test_a_phone_is_narrow_and_the_dark_is_inverted(open_browser: OpenBrowser, campaign: Campaign) -> None:
+    page = open_browser("marketer", width=1440)
+    page.goto(url("variant", campaign, "a"))
+    expect(mail(page).get_by_text("Ada, it has been a while")).to_be_visible()
+    root = mail(page).locator("html")
+    assert root.evaluate("root => root.clientWidth") >= 600
+    page.locator("label[for=width-phone]").click()
+    expect(root).to_have_js_property("clientWidth", 390)
+    page.locator("label[for=dark]").click()
+    expect(root).to_have_css("filter", re.compile("invert"))
+
+
+def test_nothing_of_a_mail_can_run(open_browser: OpenBrowser, campaign: Campaign) -> None:
+    page = open_browser("marketer")
+    page.goto(url("variant", campaign, "a"))
+    page.get_by_label("HTML").check()
+    body(page).fill(
+        "<p id='there'>Here</p><img src='x' onerror='parent.ran = 1'><script>parent.ran = 1</script>"
+    )
+    expect(mail(page).locator("#there")).to_be_visible()
+    assert page.evaluate("window.ran") is None
+
+
+def test_leaving_with_unsaved_words_asks_and_saving_settles_it(
+    open_browser: OpenBrowser, campaign: Campaign
+) -> None:
+    page = open_browser("marketer")
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.goto(url("variant", campaign, "a"))
+    page.get_by_label("Subject", exact=True).fill("Changed")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Saved just now")).to_be_visible()
+    page.goto(url("schedule", campaign))
+    assert asked == []
+    page.goto(url("variant", campaign, "a"))
+    expect(page.get_by_label("Subject", exact=True)).to_have_value("Changed")
+    page.get_by_label("Subject", exact=True).press_sequentially("!")
+    page.goto(url("schedule", campaign))
+    assert asked == ["beforeunload"]
+
+
+def test_the_count_follows_the_slider(open_browser: OpenBrowser, campaign: Campaign, tenant: Tenant) -> None:
+    with scope(tenant=tenant):
+        Profile.objects.bulk_create(Profile(tenant=tenant, email=f"m{n}@example.test") for n in range(500))
+    page = open_browser("marketer")
+    page.goto(url("audience", campaign))
+    expect(page.locator("[data-sent]")).to_have_text("502")
+    slider = page.get_by_label("Control group")
+    slider.focus()
+    for _ in range(50):
+        slider.press("ArrowRight")
+    expect(page.locator("output")).to_have_text("50 %")
+    expect(page.get_by_text("Control group", exact=True).nth(1)).to_be_visible()
+    assert 190 < int(page.locator("[data-sent]").inner_text()) < 310
+
+
+def test_a_publisher_launches_after_looking_at_the_counts(
+    open_browser: OpenBrowser, campaign: Campaign
+) -> None:
+    page = open_browser("publisher")
+    page.goto(url("review", campaign))
+    expect(page.get_by_role("heading", name="Ready to launch")).to_be_visible()
+    page.get_by_role("button", name="Launch").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("2 people will get it")
+    dialog.get_by_role("button", name="Keep as it is").click()
+    assert page.url.endswith(url("review", campaign))
+    page.get_by_role("button", name="Launch").click()
+    dialog.get_by_role("button", name="Launch it").click()
+    page.wait_for_url(f"**{url('detail', campaign)}")
+    expect(page.get_by_role("heading", name="Win them back Live")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [pytest.param(1280, id="desk"), pytest.param(390, id="phone")])
+def test_every_step_keeps_nobody_out(
+    open_browser: OpenBrowser,
+    grave_faults: Callable[[Page], list[str]],
+    campaign: Campaign,
+    width: int,
+    scheme: str,
+) -> None:
+    page = open_browser(width=width, scheme=scheme)
+    steps = [
+        url(name, campaign)
+        for name in ("audience", "message", "schedule", "goal", "review", "detail", "details")
+    ]
+    for link in [reverse("campaign_list"), reverse("campaign_new"), *steps]:
+        page.goto(link)
+        page.wait_for_load_state("networkidle")
+        assert grave_faults(page) == [], link
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
+            f"{link} is wider than the screen"
+        )
