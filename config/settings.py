@@ -206,7 +206,14 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
-UNFOLD = {"SITE_TITLE": "Tact admin", "SITE_HEADER": "Tact", "SITE_URL": "/", "SHOW_VIEW_ON_SITE": False}
+UNFOLD = {
+    "SITE_TITLE": "Tact admin",
+    "SITE_HEADER": "Tact",
+    "SITE_URL": "/",
+    "SHOW_VIEW_ON_SITE": False,
+    "ENVIRONMENT": "config.admin.environment",
+    "SIDEBAR": {"show_search": True, "show_all_applications": False},
+}
 
 # --- Delivery -------------------------------------------------------------------------------------
 SANDBOX_SMTP_PORT = env.int("TACT_SANDBOX_SMTP_PORT", default=2525)  # where sandbox tenants' mail goes

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from django.db import connection, transaction
 from django.test import Client
 
 from tenants.models import Membership, User
@@ -15,14 +17,26 @@ from tests.walk.world import World
 OURS, THEIRS = "Qx7Ours", "Zk9Theirs"  # in no word of ours
 
 
-@pytest.fixture
-def ours(db: None) -> World:
-    return World(OURS)
+@pytest.fixture(scope="module")
+def worlds(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[World, World]]:
+    """Both tenants, made once a module: each test's transaction lies inside the one that made them."""
+    folder = tmp_path_factory.mktemp("walk")
+    with django_db_blocker.unblock(), transaction.atomic():
+        with patch.object(connection, "close"):  # as each test does at its end
+            yield World(OURS, folder), World(THEIRS, folder)
+        transaction.set_rollback(True)
 
 
 @pytest.fixture
-def theirs(db: None) -> World:
-    return World(THEIRS)
+def ours(worlds: tuple[World, World], db: None) -> World:
+    return worlds[0]
+
+
+@pytest.fixture
+def theirs(worlds: tuple[World, World], db: None) -> World:
+    return worlds[1]
 
 
 @pytest.fixture
@@ -50,9 +64,9 @@ def browser_of(user: User) -> Client:
 
 
 @pytest.fixture(autouse=True)
-def _own_files(settings: Any, tmp_path: Path) -> None:
-    """What the walk stores lies in a folder of its own."""
-    settings.SANDBOX_INBOX = tmp_path / "inbox"
+def _own_files(settings: Any, worlds: tuple[World, World], tmp_path: Path) -> None:
+    """The worlds' inbox is the one the pages read; what the walk stores lies in a folder of its own."""
+    settings.SANDBOX_INBOX = worlds[0].inbox
     settings.STORAGES = settings.STORAGES | {
         "default": {
             "BACKEND": "django.core.files.storage.FileSystemStorage",

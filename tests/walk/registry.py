@@ -5,7 +5,7 @@ Adding yours is one line of ROUTES, under its URL name:
     page()              no id of a tenant's thing in its path; shows only one's own tenant
     thing(Model)        its path names a row by ``public_id``; another tenant's is a 404
     thing(Model, "key") the same, where the path's parameter has another name; more parameters as keywords
-    call(body)          reached with an API key instead of a session
+    call(body)          reached with an API key instead of a session; parameters of its path as keywords
     public(reason)      open to the world, such as a link in a mail
     platform(reason)    about the person signed in or this installation, not about a tenant
 
@@ -18,10 +18,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.urls import reverse
+
 from audiences.models import Import, Profile, Segment
 from campaigns.models import Campaign
 from tenants.models import ApiKey, Invitation, Membership
-from tests.walk.world import World
+from tests.walk.world import SAME_EMAIL, SAME_ID, SAME_NAME, World
 
 Params = Callable[[World], dict[str, Any]]
 
@@ -32,6 +34,11 @@ class Route:
     reason: str = ""
     params: Params = lambda world: {}
     data: dict[str, Any] = field(default_factory=dict)
+    at: str = ""  # the path, where the resolver knows no way back from the name
+
+    def url(self, name: str, world: World) -> str:
+        """Return the address as it leads to the world's thing."""
+        return self.at or reverse(name, kwargs=self.params(world))
 
 
 def page(**data: Any) -> Route:
@@ -49,8 +56,8 @@ def thing_at(params: Params) -> Route:
     return Route("thing", params=params)
 
 
-def call(body: dict[str, Any] | None = None) -> Route:
-    return Route("call", data=body or {})
+def call(body: dict[str, Any], at: str = "", **params: Any) -> Route:
+    return Route("call", params=lambda world: params, data=body, at=at)
 
 
 def public(reason: str, **params: Any) -> Route:
@@ -61,6 +68,21 @@ def platform(reason: str, **params: Any) -> Route:
     return Route("platform", reason, params=lambda world: params)
 
 
+WORDS = {"channel": "email", "subject": "Hello", "body": "<p>Hello</p>", "body_format": "html"}
+
+# Calls about somebody whom both tenants know by the same identifiers.
+BATCH = [
+    {
+        "type": "identify",
+        "userId": SAME_ID,
+        "anonymousId": "same-anonymous",
+        "traits": {"email": SAME_EMAIL, "a": 1},
+    },
+    {"type": "track", "userId": SAME_ID, "event": SAME_NAME, "properties": {"revenue": 5}},
+    {"type": "group", "userId": SAME_ID, "groupId": "g", "traits": {"plan": "x"}},
+    {"type": "alias", "userId": "new-id", "previousId": SAME_ID},
+    {"type": "page", "anonymousId": "same-anonymous", "name": "Home"},
+]
 ROUTES: dict[str, Route] = {
     # config
     "home": page(),
@@ -84,6 +106,10 @@ ROUTES: dict[str, Route] = {
     "clock_forward": page(amount="1", unit="days"),
     "clock_reset": page(),
     "settings_audit": page(),
+    # audiences
+    "tracking_call": call({"userId": SAME_ID, "event": SAME_NAME, "properties": {"x": 1}}, path="track"),
+    "tracking_batch": call({"batch": BATCH}, at="/v1/batch"),
+    "tracking_settings": public("the key in the path is a public one", key="nobody-made-this"),
     # delivery
     "settings_mail_server": page(),
     "mail_server_remove": page(),
@@ -106,9 +132,13 @@ ROUTES: dict[str, Route] = {
     "campaign_message": thing(Campaign),
     "campaign_variant_add": thing(Campaign),
     "campaign_variant": thing(Campaign, key="a"),
-    "campaign_preview_draft": thing(Campaign, key="a"),
-    "campaign_people": thing(Campaign, key="a"),
-    "campaign_test": thing(Campaign, key="a"),
+    "campaign_preview_draft": thing(Campaign, data=WORDS, key="a"),
+    "campaign_preview_people": thing(Campaign, key="a"),
+    # results
+    "campaign_people": thing(Campaign),
+    "campaign_progress": thing(Campaign),
+    "campaign_results_csv": thing(Campaign),
+    "campaign_test": thing(Campaign, data=WORDS, key="a"),
     "campaign_variant_change": thing(Campaign, key="a"),
     "campaign_variant_move": thing(Campaign, key="a"),
     "campaign_variant_remove": thing(Campaign, key="a"),

@@ -35,7 +35,7 @@ def test_every_tenants_address_says_what_it_asks_of_a_member(address: Address, r
 
 @pytest.mark.parametrize(("address", "route"), GUARDED)
 def test_somebody_signed_out_is_asked_to_sign_in(address: Address, route: Route, ours: World):
-    url = reverse(address.name, kwargs=route.params(ours))
+    url = route.url(address.name, ours)
     for response in (Client().get(url), Client().post(url)):
         assert response.status_code == 405 or response.headers["Location"].startswith(
             reverse("account_login")
@@ -47,7 +47,7 @@ def test_a_lower_role_is_refused_and_changes_nothing(
     address: Address, route: Route, role: Role, ours: World, in_role: Callable[[str], Client]
 ):
     member = in_role(role)
-    url, before = reverse(address.name, kwargs=route.params(ours)), fingerprint(ours.tenant)
+    url, before = route.url(address.name, ours), fingerprint(ours.tenant)
     statuses = {member.get(url).status_code, member.post(url, route.data).status_code}
     assert 403 in statuses
     assert statuses <= {403, 405}
@@ -59,7 +59,7 @@ def test_the_least_role_that_may_is_let_in(
     address: Address, route: Route, ours: World, in_role: Callable[[str], Client]
 ):
     member = in_role(roles.LEAST[address.allows or "view"])
-    url = reverse(address.name, kwargs=route.params(ours))
+    url = route.url(address.name, ours)
     statuses = {member.get(url).status_code, member.post(url, route.data).status_code}
     assert 403 not in statuses
     assert statuses != {405}

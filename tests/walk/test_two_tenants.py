@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from collections import Counter
 from typing import Any
 
 import pytest
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
+from django_scopes import scope
 
-from tests.walk.conftest import THEIRS
+from tenants import keys
+from tests.walk.conftest import THEIRS, browser_of
 from tests.walk.registry import NAMES_OF_THINGS, ROUTES, Route, route_of
 from tests.walk.routes import addresses
 from tests.walk.world import World, crossings, fingerprint
 
 KNOWN = {address.name for address in addresses()}
+ALIKE = {"admin:view_on_site"}  # allauth and the admin may name one thing twice
 # While a route's code is on its way, its line may be here before it.
 WALKED = {name: route for name, route in ROUTES.items() if name in KNOWN}
 PAGES = [pytest.param(name, route, id=name) for name, route in WALKED.items() if route.kind == "page"]
@@ -67,6 +72,11 @@ def test_every_address_is_registered():
     assert not missing, f"Add a line for each to tests/walk/registry.py: {missing}"
 
 
+def test_a_name_leads_to_one_address():
+    doubled = [name for name, count in Counter(address.name for address in addresses()).items() if count > 1]
+    assert sorted(set(doubled) - ALIKE) == []
+
+
 def test_the_registry_names_nothing_that_is_gone():
     assert sorted(set(ROUTES) - KNOWN) == []
 
@@ -75,7 +85,7 @@ def test_the_registry_names_nothing_that_is_gone():
 def test_another_tenants_thing_is_a_404_like_one_that_never_was(
     name: str, route: Route, insider: Client, theirs: World
 ):
-    url, before = reverse(name, kwargs=route.params(theirs)), fingerprint(theirs.tenant)
+    url, before = route.url(name, theirs), fingerprint(theirs.tenant)
     responses = answers(insider, url, route, theirs)
     assert {response.status_code for response in responses} <= {404, 405}
     assert 404 in {response.status_code for response in responses}
@@ -86,7 +96,7 @@ def test_another_tenants_thing_is_a_404_like_one_that_never_was(
 @pytest.mark.parametrize(("name", "route"), THINGS)
 def test_ones_own_thing_is_there(name: str, route: Route, insider: Client, ours: World):
     """Else the test above would be passed by an address that answers 404 to everybody."""
-    url = reverse(name, kwargs=route.params(ours))
+    url = route.url(name, ours)
     statuses = {insider.get(url).status_code, insider.post(url, route.data).status_code}
     assert statuses - {404, 405}, statuses
     assert max(statuses) < 500
@@ -96,7 +106,7 @@ def test_ones_own_thing_is_there(name: str, route: Route, insider: Client, ours:
 def test_ones_own_thing_does_not_mix_with_others(
     name: str, route: Route, insider: Client, ours: World, theirs: World
 ):
-    url, before = reverse(name, kwargs=route.params(ours)), fingerprint(theirs.tenant)
+    url, before = route.url(name, ours), fingerprint(theirs.tenant)
     assert_silent(answers(insider, url, route, theirs))
     assert fingerprint(theirs.tenant) == before
     assert crossings() == []
@@ -114,14 +124,51 @@ def test_a_page_shows_and_touches_ones_own_tenant_only(
 
 @pytest.mark.parametrize(("name", "route"), OTHERS)
 def test_what_is_no_tenants_tells_of_none(name: str, route: Route, insider: Client, theirs: World):
-    url, before = reverse(name, kwargs=route.params(theirs)), fingerprint(theirs.tenant)
+    url, before = route.url(name, theirs), fingerprint(theirs.tenant)
     assert_silent(answers(insider, url, route, theirs))
     assert fingerprint(theirs.tenant) == before
 
 
+CALLS = [pytest.param(name, route, id=name) for name, route in WALKED.items() if route.kind == "call"]
+
+
+@pytest.mark.parametrize(("name", "route"), CALLS)
+@pytest.mark.parametrize("kind", ["write", "secret"])
+def test_a_key_opens_its_own_tenant_only(name: str, route: Route, kind: str, ours: World, theirs: World):
+    with scope(tenant=ours.tenant):
+        _, key = keys.create(
+            tenant=ours.tenant, kind=kind, name="K", scopes=list(keys.SCOPES), created_by=None
+        )
+    url, before, own = (
+        route.url(name, ours),
+        fingerprint(theirs.tenant),
+        fingerprint(ours.tenant),
+    )
+    for header in (f"Bearer {key}", "Basic " + b64encode(f"{key}:".encode()).decode()):
+        answer = Client(raise_request_exception=False).post(
+            url, route.data, content_type="application/json", headers={"Authorization": header}
+        )
+        assert answer.status_code == 200, answer.content
+        assert_silent([answer])  # type: ignore[list-item]
+    assert fingerprint(theirs.tenant) == before
+    assert fingerprint(ours.tenant) != own
+    assert crossings() == []
+
+
+@pytest.mark.parametrize(("name", "route"), CALLS)
+@pytest.mark.parametrize("header", ["", "Bearer wk_nobody-made-this", "Basic !!!", "Basic d2tfeDo="])
+def test_without_a_live_key_nothing_is_opened(
+    name: str, route: Route, header: str, insider: Client, ours: World
+):
+    before = fingerprint(ours.tenant)
+    headers = {"Authorization": header} if header else {}
+    url = route.url(name, ours)
+    answer = insider.post(url, route.data, content_type="application/json", headers=headers)
+    assert answer.status_code in (400, 401, 403)
+    assert fingerprint(ours.tenant) == before
+
+
 def test_the_marker_is_found_where_it_is(theirs: World):
     """Else every test above would pass whatever pages show."""
-    from tests.walk.conftest import browser_of
-
     page = browser_of(theirs.owner).get(reverse("settings_team"))
     assert THEIRS in page.content.decode()

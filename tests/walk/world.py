@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from django.apps import apps
-from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models
 from django_scopes import scope
@@ -52,7 +52,18 @@ PARTICULAR: dict[type[models.Model], dict[str, Any]] = {
     Campaign: {"state": "live", "topic": "", "control_percent": 10},
     Version: {"rule": PLAIN_RULE, "number": 1, "launched_at": NOW, "conversion_filter": None, "when": "now"},
     Variant: {"key": "a", "rule": None, "is_default": True},
-    Content: {"channel": "email", "language": "", "needs": [], "problems": []},
+    Content: {
+        "channel": "email",
+        "language": "",
+        "fields": {"subject": "{mark}", "body": "<p>{mark}</p>", "body_format": "html", "text": "{mark}"},
+        "parts": {
+            "subject": {"text": "{mark}", "output": "line"},
+            "html": {"text": "<p>{mark}</p>", "output": "html", "inline": False},
+            "text": {"text": "{mark}", "output": "text"},
+        },
+        "needs": [],
+        "problems": [],
+    },
     Delivery: {"channel": "email", "state": "sent", "arm": "a", "slot": "first", "occasion": "once"},
     Provider: {
         "channel": "email",
@@ -95,8 +106,8 @@ def _tenant_field(model: type[models.Model]) -> models.Field[Any, Any] | None:
 class World:
     """One tenant with a row in every table; ``world[Model]`` is that row."""
 
-    def __init__(self, mark: str) -> None:
-        self.mark = mark
+    def __init__(self, mark: str, inbox: Path) -> None:
+        self.mark, self.inbox = mark, inbox
         self.rows: dict[type[models.Model], models.Model] = {}
         self.tenant = self._make_tenant()
         self.owner = User.objects.create_user(f"{mark}@example.test", name=mark)
@@ -134,12 +145,12 @@ class World:
 
     def _mail(self) -> uuid.UUID:
         """A mail in the sandbox's inbox."""
-        to, name = settings.SANDBOX_INBOX, self.tenant.public_id.hex
+        name = self.tenant.public_id.hex
         text = f"Subject: {self.mark}\r\nContent-Type: text/plain\r\n\r\n{self.mark}"
-        keeper = Keeper(to)
+        keeper = Keeper(self.inbox)
         keeper.keep(name, f"{self.mark}@brand.test", [SAME_EMAIL], text.encode())
         keeper.close()
-        return inbox.newest(to / INBOX_NAME, tenant=name)[0].public_id
+        return inbox.newest(self.inbox / INBOX_NAME, tenant=name)[0].public_id
 
     def _value(self, field: models.Field[Any, Any]) -> Any:
         if isinstance(field, models.ForeignKey):

@@ -1,0 +1,149 @@
+"""The admin of the installation's people and tenants, for superusers, and of a tenant's own keys and log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from tenants.forms import zones
+from tenants.models import ApiKey, AuditEntry, Invitation, Membership, Tenant, User
+from tenants.scoped_admin import ReadOnlyAdmin
+
+admin.site.unregister(Group)  # what people may do follows from roles; groups would be a second answer
+
+
+class ForSuperusers:
+    """What spans tenants is for those who run the installation."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return _is_superuser(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _is_superuser(request)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _is_superuser(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _is_superuser(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # people are deactivated; a tenant's records outlive the wish to be rid of it
+
+
+class MembershipInline(ForSuperusers, TabularInline):
+    model = Membership
+    fields = ("user", "role")
+    autocomplete_fields = ("user",)
+    extra = 0
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _is_superuser(request)
+
+
+class TenantForm(forms.ModelForm):
+    class Meta:
+        model = Tenant
+        fields = (
+            "name",
+            "is_sandbox",
+            "timezone",
+            "language",
+            "currency",
+            "from_name",
+            "from_email",
+            "reply_to",
+            "postal_address",
+            "trigger_age_hours",
+            "retention_days",
+        )
+
+    def clean_timezone(self) -> str:
+        zone: str = self.cleaned_data["timezone"]
+        if zone not in dict(zones()):
+            raise ValidationError("No such time zone. An IANA name is meant, such as Europe/Berlin.")
+        return zone
+
+
+@admin.register(Tenant)
+class TenantAdmin(ForSuperusers, ModelAdmin):
+    form = TenantForm
+    list_display = ("name", "is_sandbox", "timezone", "created_at")
+    list_filter = ("is_sandbox",)
+    search_fields = ("name",)
+    fields = (*TenantForm.Meta.fields, "public_id", "clock_offset", "created_at")
+    readonly_fields = ("public_id", "clock_offset", "created_at")
+    inlines = (MembershipInline,)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A sandbox stays one: what it sent never left, and its people may be made up."""
+        return (*self.readonly_fields, "is_sandbox") if obj else self.readonly_fields
+
+
+class NewUserForm(UserCreationForm, AdminUserCreationForm):
+    class Meta:
+        model = User
+        fields = ("email", "name")
+        field_classes: dict[str, Any] = {}
+
+
+class ChangedUserForm(UserChangeForm):
+    class Meta:
+        model = User
+        fields = ("email", "name", "password", "is_active", "is_staff", "is_superuser")
+        field_classes: dict[str, Any] = {}
+
+
+@admin.register(User)
+class PersonAdmin(ForSuperusers, UserAdmin, ModelAdmin):
+    """Somebody who logs in; deactivate rather than delete, so that the log keeps who did what."""
+
+    form = ChangedUserForm
+    add_form = NewUserForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("email", "name", "is_active", "is_staff", "is_superuser", "last_login")
+    list_filter = ("is_active", "is_staff", "is_superuser")
+    search_fields = ("email", "name")
+    ordering = ("email",)
+    filter_horizontal = ()
+    readonly_fields = ("last_login", "date_joined")
+    fieldsets = (
+        (None, {"fields": ("email", "name", "password")}),
+        ("May", {"fields": ("is_active", "is_staff", "is_superuser")}),
+        ("Times", {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "name", "password1", "password2")}),)
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ReadOnlyAdmin):
+    list_display = ("email", "role", "invited_by", "expires_at", "accepted_at")
+    exclude = ("tenant", "token_hash")
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ReadOnlyAdmin):
+    list_display = ("name", "kind", "prefix", "last_used_at", "expires_at", "revoked_at")
+    list_filter = ("kind",)
+    exclude = ("tenant", "key_hash")
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    list_display = ("at", "actor_name", "action", "thing", "thing_name")
+    list_filter = ("thing", "action")
+    search_fields = ("thing_name", "actor_name")
+    ordering = ("-at", "-id")
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return request.user.is_active and request.user.is_superuser
