@@ -238,16 +238,16 @@ class Steps:
         ]
 
         def run(frame: Frame) -> None:
-            value, matched = left(frame), False
+            matched = False
             for candidates, block in branches:
                 if candidates is None:
                     if not matched:
                         block(frame)
                     continue
-                for candidate in candidates:
-                    if equal(value, candidate(frame)):
-                        matched = True
-                        block(frame)
+                value = left(frame)  # each time: the branch before may have changed it
+                for _ in range(sum(equal(value, candidate(frame)) for candidate in candidates)):
+                    matched = True
+                    block(frame)
 
         return run
 

@@ -215,30 +215,35 @@ class Renderer:
         """
         if now.utcoffset() is None:
             raise ValueError("now must be timezone-aware")
-        encoded = [msgspec.Raw(_encode(person)) for person in people]
+        encoded = [_encoded(person) for person in people]
+        sent = [person for person in encoded if isinstance(person, msgspec.Raw)]
+        with self._using():
+            answers = iter(self._filled(template, sent, shared, now))
+        return [next(answers) if isinstance(person, msgspec.Raw) else person for person in encoded]
+
+    def _filled(
+        self, template: Template, people: list[msgspec.Raw], shared: dict[str, Any], now: datetime
+    ) -> list[Rendered | Refused]:
         results: list[Rendered | Refused] = []
         strikes = 0
         key = template.key
         budget = _Budget(self._seconds * (PER_CALL + PER_PERSON * len(people)))
-        with self._using():
-            while len(results) < len(people):
-                if strikes == STRIKES:
-                    return results + [results[-1]] * (len(people) - len(results))
-                asked = _as_many_as_fit(encoded[len(results) :])
-                news, zone = self._news(key, template), zone_name(now)  # may start a child
-                request = Render(key, asked, shared, now, zone, news, one_by_one=self._is_careful)
-                budget.start()
-                for answer in self._answers(request, len(asked)):
-                    if budget.is_spent():
-                        self.close()
-                        return results + [TOO_SLOW] * (len(people) - len(results))
-                    if isinstance(answer, Unknown):
-                        self._known.discard(key)
-                        break
-                    strikes += isinstance(answer, Failed)
-                    results.append(
-                        Refused(answer.reason) if isinstance(answer, Failed) else cast(Any, answer)
-                    )
+        while len(results) < len(people):
+            if strikes == STRIKES:
+                return results + [results[-1]] * (len(people) - len(results))
+            asked = _as_many_as_fit(people[len(results) :])
+            news, zone = self._news(key, template), zone_name(now)  # may start a child
+            request = Render(key, asked, shared, now, zone, news, one_by_one=self._is_careful)
+            budget.start()
+            for answer in self._answers(request, len(asked)):
+                if budget.is_spent():
+                    self.close()
+                    return results + [TOO_SLOW] * (len(people) - len(results))
+                if isinstance(answer, Unknown):
+                    self._known.discard(key)
+                    break
+                strikes += isinstance(answer, Failed)
+                results.append(Refused(answer.reason) if isinstance(answer, Failed) else cast(Any, answer))
         return results
 
     def run(self, function: Callable[..., Any], **arguments: Any) -> Any:
@@ -316,6 +321,13 @@ class Renderer:
                 return
             yield answer
         self._is_careful = False
+
+
+def _encoded(person: dict[str, Any]) -> msgspec.Raw | Refused:
+    try:
+        return msgspec.Raw(_encode(person))
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        return Refused(f"This person's data cannot be read: {error}.")
 
 
 def _as_many_as_fit(people: list[msgspec.Raw]) -> list[msgspec.Raw]:

@@ -72,6 +72,12 @@ def test_nobody_at_all_is_answered_with_nothing(renderer):
     assert renderer.render(HELLO, [], shared={}, now=NOW) == []
 
 
+@pytest.mark.parametrize("value", [2**70, "\ud800", object()])
+def test_data_that_cannot_be_sent_refuses_its_person_alone(renderer, value):
+    answers = renderer.render(HELLO, [ANN, {"profile": {"name": value}}, ANN], shared={}, now=NOW)
+    assert [isinstance(answer, Refused) for answer in answers] == [False, True, False]
+
+
 def test_what_is_shared_is_there_for_all_and_ones_own_wins(renderer):
     shared = {"brand": {"name": "Acme"}, "profile": {"name": "all"}}
     assert one(renderer, "{{ brand.name }} {{ profile.name }}", shared=shared) == "Acme Ann &amp; Co"
