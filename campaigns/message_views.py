@@ -61,6 +61,7 @@ def campaign_variant(request: TenantRequest, draft: Version, key: str) -> HttpRe
     fields = starter.fields if starter else content.fields if content else channel.starters()[0].fields
     now = clock.now(request.tenant)
     person = preview.next_member(draft, after=0, now=now)
+    offered = preview.variables(draft, person, now=now)
     context = {
         "variant": variant,
         "variants": summary.variants(draft),
@@ -70,7 +71,8 @@ def campaign_variant(request: TenantRequest, draft: Version, key: str) -> HttpRe
         "content": content,
         "is_unsaved": starter is not None,
         "person": person,
-        "offered": preview.variables(draft, person, now=now),
+        "offered": offered,
+        "names": preview.names(offered),
         "may_add": len(draft.variants.all()) < drafts.MOST_VARIANTS,
     }
     return render(request, "campaigns/message.html", frame(draft, "message", now=now) | context)

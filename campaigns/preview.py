@@ -22,6 +22,7 @@ from campaigns import arms, channels, contents, launching
 from campaigns.arms import Choice
 from campaigns.channels import Compiled, Problem
 from campaigns.drafts import EVERYONE
+from campaigns.liquid.values import written
 from campaigns.liquid.wire import Refused
 from campaigns.models import Variant, Version
 
@@ -177,9 +178,13 @@ def _first_member(version: Version, low: int, high: int | None, now: datetime) -
 class Offered:
     """A value that can be put into the words."""
 
+    path: str
     label: str
-    insert: str
     sample: str
+
+    @property
+    def insert(self) -> str:
+        return f"{{{{ {self.path} }}}}"
 
 
 def variables(version: Version, profile: Profile | None, *, now: datetime) -> dict[str, list[Offered]]:
@@ -203,4 +208,17 @@ def _offered(root: str, name: str, label: str, values: Mapping[str, Any]) -> Off
     value: Any = values
     for part in name.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None
-    return Offered(label or name, f"{{{{ {root}.{name} }}}}", "" if value is None else str(value)[:60])
+    return Offered(written([root, *name.split(".")]), label or name, "" if value is None else str(value)[:60])
+
+
+def names(offered: Mapping[str, list[Offered]]) -> dict[str, list[str]]:
+    """Return what can be completed after each path, for the code editor: ``profile`` -> its attributes."""
+    found: dict[str, list[str]] = {"unsubscribe_url": []}
+    for value in (value for values in offered.values() for value in values):
+        root, *rest = value.path.split(".")
+        for part in rest:
+            known = found.setdefault(root, [])
+            if part not in known:
+                known.append(part)
+            root = f"{root}.{part}"
+    return found

@@ -405,7 +405,10 @@ class TestMessage:
         for who in ("ada", "LOVE", "ada@ex", "Ada Love"):
             found = marketer.get(url("campaign_preview_people", campaign, "a"), {"who": who}).content.decode()
             assert ("Ada Lovelace" in found, "Bob" in found) == (True, False), who
-        assert "Nobody" in marketer.get(url("campaign_preview_people", campaign, "a"), {"who": "%"}).content.decode()
+        assert (
+            "Nobody"
+            in marketer.get(url("campaign_preview_people", campaign, "a"), {"who": "%"}).content.decode()
+        )
 
     def test_what_can_be_inserted_comes_with_values(
         self, campaign: Campaign, marketer: Client, ada: Profile, tenant: Tenant, now: datetime
@@ -416,6 +419,20 @@ class TestMessage:
         assert re.search(
             r'data-insert="\{\{ profile.first_name \}\}"><span>First name</span>\s*<span[^>]*>Ada<', page
         )
+
+    def test_names_are_offered_to_the_code_editor(
+        self, campaign: Campaign, marketer: Client, tenant: Tenant, now: datetime
+    ) -> None:
+        for name in ("plan", "group.size", "group.name", "odd name"):
+            AttributeDefinition(tenant=tenant, name=name, first_seen_at=now).save()
+        page = marketer.get(url("campaign_variant", campaign, "a")).content.decode()
+        carried = re.search(r'data-variables-for="id_body">(.+?)</script>', page)
+        assert carried
+        names = json.loads(carried[1])
+        assert {"first_name", "plan", "group"} <= set(names["profile"])
+        assert names["profile.group"] == ["name", "size"]
+        assert "postal_address" in names["brand"]
+        assert "{{ profile[&quot;odd name&quot;] }}" in page
 
     def test_preview_is_what_gets_sent(
         self, campaign: Campaign, marketer: Client, ada: Profile, owner: User
