@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 
 from audiences import attributes, segments
 from audiences.models import (
@@ -100,6 +101,9 @@ class SegmentAdmin(ScopedAdmin):
     search_fields = ("name",)
     fields = ("name", "description", "rule", "created_by", "created_at", "updated_at", "archived_at")
     readonly_fields = ("created_by", "created_at", "updated_at", "archived_at")
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"rule": {"all": []}}
 
     def store(self, request: Any, row: Segment, form: forms.ModelForm, *, is_new: bool) -> None:
         words = {name: form.cleaned_data[name] for name in ("name", "description", "rule")}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import environ
 from csp.constants import NONCE, NONE, SELF, UNSAFE_INLINE
+from django.templatetags.static import static
 
 from config import database_url, secrets
 
@@ -206,13 +207,19 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
+ADMIN_BLUES = [  # shade, lightness, chroma: the pages' own colour
+    (50, 97, 0.02), (100, 94, 0.03), (200, 89, 0.06), (300, 82, 0.1), (400, 72, 0.13), (500, 60, 0.17),
+    (600, 50, 0.17), (700, 43, 0.17), (800, 37, 0.14), (900, 31, 0.11), (950, 22, 0.08),
+]  # fmt: skip
 UNFOLD = {
     "SITE_TITLE": "Tact admin",
     "SITE_HEADER": "Tact",
     "SITE_URL": "/",
     "SHOW_VIEW_ON_SITE": False,
     "ENVIRONMENT": "config.admin.environment",
-    "SIDEBAR": {"show_search": True, "show_all_applications": False},
+    "SITE_ICON": lambda request: static("tact.svg"),
+    "SIDEBAR": {"show_search": True},
+    "COLORS": {"primary": {str(shade): f"oklch({light}% {chroma} 274)" for shade, light, chroma in ADMIN_BLUES}},
 }
 
 # --- Delivery -------------------------------------------------------------------------------------
