@@ -71,9 +71,12 @@ def discard(*, import_: Import, actor: User) -> None:
 
 
 def table_of(import_: Import) -> Table:
-    """Return how the import's file is read. Raises NotCsv."""
-    with import_.file.open("rb") as file:
-        return csv_files.look(file)
+    """Return how the import's file is read. Raises NotCsv, also if it is no longer there."""
+    try:
+        with import_.file.open("rb") as file:
+            return csv_files.look(file)
+    except FileNotFoundError:
+        raise csv_files.NotCsv("The uploaded file is gone. Upload it again.") from None
 
 
 def _note(import_: Import, actor: User, action: str) -> None:

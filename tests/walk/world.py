@@ -14,7 +14,15 @@ from django.db import connection, models
 from django_scopes import scope
 
 from audiences import partitions
-from audiences.models import AttributeDefinition, EventDefinition, Identity, Profile, Segment, Suppression
+from audiences.models import (
+    AttributeDefinition,
+    EventDefinition,
+    Identity,
+    Import,
+    Profile,
+    Segment,
+    Suppression,
+)
 from campaigns.models import Campaign, Content, Variant, Version
 from delivery.models import Delivery, Provider
 from delivery.sandbox import inbox
@@ -48,6 +56,7 @@ PARTICULAR: dict[type[models.Model], dict[str, Any]] = {
     Suppression: {"channel": "email", "address": "gone@both.test"},
     AttributeDefinition: {"name": "same_attribute", "kinds": ["text"]},
     EventDefinition: {"name": SAME_NAME, "properties": {"{mark}": ["text"]}},
+    Import: {"state": "done", "mapping": {"{mark}": {"name": "email", "kind": "text", "place": 0}}},
     Segment: {"rule": PLAIN_RULE},
     Campaign: {"state": "live", "topic": "", "control_percent": 10},
     Version: {"rule": PLAIN_RULE, "number": 1, "launched_at": NOW, "conversion_filter": None, "when": "now"},

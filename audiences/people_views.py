@@ -1,0 +1,230 @@
+"""People: the list, and all that is known of one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.cache import patch_vary_headers
+from django.utils.dateparse import parse_datetime
+from django.views.decorators.http import require_POST, require_safe
+
+from audiences import attributes, consent, facts, panels, people, segments, suppression, timeline
+from audiences.models import AttributeDefinition, ConsentChange, Profile, Segment, Suppression
+from audiences.rules import memory
+from tenants import audit, clock
+from tenants.access import allow
+from tenants.http import TenantRequest
+
+PER_PAGE = 50
+SEGMENTS = 200  # asked about one person at once
+HISTORY = 20
+
+
+@require_safe
+@allow("view")
+def profile_list(request: TenantRequest) -> HttpResponse:
+    """People, newest first, or those ``q`` finds; htmx gets the rows alone."""
+    words, before = request.GET.get("q", "").strip()[:200], _number(request.GET.get("before"))
+    found = people.newest(tenant_id=request.tenant.pk, words=words, before=before, limit=PER_PAGE)
+    is_rows_alone = request.htmx and not request.htmx.history_restore_request
+    context: dict[str, Any] = {
+        "people": found.people,
+        "has_more": found.has_more,
+        "q": words,
+        "before": before,
+    }
+    if not is_rows_alone:
+        total = people.count(tenant_id=request.tenant.pk)
+        context |= {"total": min(total, people.COUNTED), "is_more": total > people.COUNTED}
+    response = render(
+        request, "audiences/_people_rows.html" if is_rows_alone else "audiences/people.html", context
+    )
+    patch_vary_headers(response, ["HX-Request"])  # one URL, two bodies
+    return response
+
+
+@require_safe
+@allow("view")
+def profile_detail(request: TenantRequest, public_id: UUID) -> HttpResponse:
+    profile = get_object_or_404(Profile, public_id=public_id)
+    if profile.merged_into:
+        return redirect("profile_detail", profile.merged_into.public_id)
+    events, older = timeline.of_profile(profile)
+    return render(
+        request,
+        "audiences/profile.html",
+        {
+            "profile": profile,
+            "standard": _standard(profile),
+            "custom": _custom(profile),
+            "identities": profile.identities.order_by("kind", "created_at"),
+            "merged": Profile.objects.filter(merged_into=profile).count(),
+            "standings": _standings(profile),
+            "suppressions": _suppressions(profile),
+            "history": _history(profile),
+            "panels": panels.of_profile(request, profile),
+            "events": events,
+            "older": older,
+        },
+    )
+
+
+@require_safe
+@allow("view")
+def profile_timeline(request: TenantRequest, public_id: UUID) -> HttpResponse:
+    """The events before a place in somebody's timeline; for htmx."""
+    profile = _living(public_id)
+    at, id_ = parse_datetime(request.GET.get("at", "").replace(" ", "+")), _number(request.GET.get("id"))
+    before = timeline.Place(at, id_) if isinstance(at, datetime) and at.tzinfo and id_ is not None else None
+    events, older = timeline.of_profile(profile, before=before)
+    return render(request, "audiences/_timeline.html", {"profile": profile, "events": events, "older": older})
+
+
+@require_safe
+@allow("view")
+def profile_segments(request: TenantRequest, public_id: UUID) -> HttpResponse:
+    """Which segments somebody is in now; for htmx, since it asks every rule."""
+    profile = _living(public_id)
+    now = clock.now(request.tenant)
+    listed = Segment.objects.filter(archived_at=None).order_by("name")[:SEGMENTS]
+    rules = [(segment, segments.resolve(segment.rule)) for segment in listed]
+    known = facts.load(
+        tenant_id=request.tenant.pk, ids=[profile.pk], rules=[rule for _, rule in rules], now=now
+    )
+    person = known.get(profile.pk)
+    inside = [segment for segment, rule in rules if person and memory.matches(rule, person, now=now)]
+    return render(request, "audiences/_profile_segments.html", {"segments": inside, "asked": len(rules)})
+
+
+@require_POST
+@allow("edit")
+def profile_consent(request: TenantRequest, public_id: UUID) -> HttpResponse:
+    """Unsubscribe somebody, or subscribe them again, on their behalf."""
+    profile = _living(public_id)
+    subject, standing = request.POST.get("subject", ""), request.POST.get("standing", "")
+    if not _is_subject(subject, profile) or standing not in Profile.Standing.values:
+        messages.error(request, "Choose a channel or topic and what the person wants.")
+        return redirect("profile_detail", public_id)
+    with transaction.atomic():
+        changed = consent.change(
+            tenant=request.tenant,
+            profile_id=profile.pk,
+            subject=subject,
+            standing=standing,
+            origin=f"by {request.user}",
+            now=clock.now(request.tenant),
+        )
+        if changed:
+            audit.note(
+                tenant=request.tenant,
+                actor=request.user,
+                action="changed consent of",
+                thing="profile",
+                thing_id=profile.public_id,
+                name=str(profile),
+                fields={subject: (profile.consent.get(subject), standing)},
+            )
+    if changed:
+        messages.success(
+            request, f"{profile}: {_subject(subject).lower()} is {_standing(standing).lower()} now."
+        )
+    return redirect("profile_detail", public_id)
+
+
+@require_POST
+@allow("launch")
+def profile_unsuppress(request: TenantRequest, public_id: UUID) -> HttpResponse:
+    """Let somebody's address be sent to again."""
+    profile = _living(public_id)
+    channel = request.POST.get("channel", "")
+    address = {"email": profile.email, "sms": profile.phone}.get(channel) or ""
+    with transaction.atomic():
+        if suppression.remove(tenant=request.tenant, channel=channel, address=address):
+            audit.note(
+                tenant=request.tenant,
+                actor=request.user,
+                action="lifted suppression of",
+                thing="profile",
+                thing_id=profile.public_id,
+                name=str(profile),
+                fields={"suppressed": (channel, None)},
+            )
+            messages.success(request, f"{address} can be sent to again.")
+    return redirect("profile_detail", public_id)
+
+
+def _living(public_id: UUID) -> Profile:
+    return get_object_or_404(Profile.objects.living(), public_id=public_id)
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isdecimal() and len(text) < 19 else None
+
+
+# --- What the page shows -------------------------------------------------------------------------
+def _standard(profile: Profile) -> list[tuple[str, Any]]:
+    return [
+        (standard.label, getattr(profile, standard.name))
+        for standard in attributes.STANDARD.values()
+        if getattr(profile, standard.name) is not None
+    ]
+
+
+def _custom(profile: Profile) -> list[dict[str, Any]]:
+    values = attributes.flat({}, profile.attributes)
+    defined = {row.name: row for row in AttributeDefinition.objects.filter(name__in=values)}
+    return [
+        {
+            "name": name,
+            "value": value,
+            "is_plain": not isinstance(value, dict | list),
+            "definition": defined.get(name),
+        }
+        for name, value in sorted(values.items())
+    ]
+
+
+def _standings(profile: Profile) -> list[dict[str, Any]]:
+    """Email always, since silence there is a standing too; other subjects once something was said."""
+    subjects = sorted({"email", *profile.consent}, key=lambda subject: (subject != "email", subject))
+    return [
+        {
+            "subject": subject,
+            "label": _subject(subject),
+            "standing": profile.consent.get(subject, ""),
+            "words": _standing(profile.consent.get(subject, "")),
+        }
+        for subject in subjects
+    ]
+
+
+def _suppressions(profile: Profile) -> list[Suppression]:
+    addresses = [address.lower() for address in (profile.email, profile.phone) if address]
+    return list(Suppression.objects.filter(address__in=addresses).order_by("channel"))
+
+
+def _history(profile: Profile) -> list[dict[str, Any]]:
+    changes = ConsentChange.objects.filter(profile=profile).order_by("-at", "-id")[:HISTORY]
+    return [
+        {"subject": _subject(change.subject), "standing": _standing(change.standing), "change": change}
+        for change in changes
+    ]
+
+
+def _is_subject(subject: str, profile: Profile) -> bool:
+    return subject == "email" or subject in profile.consent
+
+
+def _subject(subject: str) -> str:
+    topic = subject.removeprefix("topic:")
+    return f"Topic “{topic}”" if topic != subject else {"sms": "SMS"}.get(subject, subject.capitalize())
+
+
+def _standing(standing: str) -> str:
+    return Profile.Standing(standing).label if standing else "Nothing said"
