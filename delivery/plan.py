@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from audiences import partitions
+from audiences import freshness, partitions
 from audiences.rules import sql
 from campaigns.models import Campaign, Content, Version
 from delivery.models import Plan
@@ -67,6 +67,8 @@ def advance(*, tenant: Tenant, now: datetime) -> bool:
     if plan is None:
         return False
     partitions.ensure_months("delivery_delivery", [plan.occasion_at])
+    if not plan.planned_to:
+        freshness.refresh()
     last = _last_of_slice(plan)
     if last:
         plan.audience += _insert(plan, last=last, now=now)

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from django_scopes import scope
 
-from audiences import ingest, segments
+from audiences import freshness, ingest, segments
 from audiences.models import Segment
 from campaigns import contents, drafts, launching, versions
 from campaigns.models import Campaign, Version
@@ -114,6 +114,7 @@ def make(*, yesterday: date, progress: Callable[[str, int, int], None]) -> Tenan
     with scope(tenant=tenant):
         known = list(purchases.log(ends_on=ends_on))
         _load(tenant, [purchase for purchase in known if purchase.at < starts], progress)
+        freshness.refresh()
         _segments(tenant)
         _launch(tenant)
     return tenant

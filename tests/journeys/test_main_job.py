@@ -1,4 +1,4 @@
-"""The main job, as a marketer does it: from a segment to a conversion, through the real queue and a real mail server."""
+"""The main job as a marketer does it: from a segment to a conversion, through the real queue and mail server."""
 
 from __future__ import annotations
 
