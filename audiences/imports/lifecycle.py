@@ -73,6 +73,8 @@ def discard(*, import_: Import, actor: User) -> None:
 def table_of(import_: Import) -> Table:
     """Return how the import's file is read. Raises NotCsv, also if it is no longer there."""
     try:
+        if not import_.file:
+            raise FileNotFoundError
         with import_.file.open("rb") as file:
             return csv_files.look(file)
     except FileNotFoundError:

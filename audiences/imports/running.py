@@ -34,6 +34,8 @@ def work(import_: Import, *, now: datetime, is_over: Callable[[], bool]) -> bool
         if not is_alone or import_.state not in (Import.State.WAITING, Import.State.RUNNING):
             return True
         try:
+            if not import_.file:
+                raise FileNotFoundError
             with import_.file.open("rb") as file:
                 is_done = _work(import_, cast(IO[bytes], file), now, is_over)
         except csv_files.NotCsv as error:
