@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
+from psycopg.errors import QueryCanceled
 
 from audiences import facts
 from audiences.models import Profile, Segment
@@ -36,6 +39,10 @@ class NameTaken(Exception):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"There is already a segment called “{name}”.")
+
+
+class TooSlow(Exception):
+    """The people took longer to count than somebody at a page waits."""
 
 
 class SegmentInUse(Exception):
@@ -254,22 +261,45 @@ class Glimpse:
         return 100 * self.count / self.total if self.total else 0.0
 
 
+PATIENCE = timedelta(seconds=20)
+
+
+@contextmanager
+def _patiently() -> Iterator[CursorWrapper]:
+    """Give a cursor whose statements end after PATIENCE, and are not compiled first: that costs more than it saves."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT set_config('statement_timeout', %s, true)",
+                [str(PATIENCE // timedelta(milliseconds=1))],
+            )
+            cursor.execute("SET LOCAL jit = off")
+            yield cursor
+            cursor.execute("SET LOCAL statement_timeout = 0")
+    except OperationalError as exc:
+        if isinstance(exc.__cause__, QueryCanceled):
+            raise TooSlow from exc
+        raise
+
+
 def count(rule: Rule, *, tenant: Tenant, now: datetime) -> int:
-    """Return how many people the rule means. Raises as ``resolve``."""
-    return sql.count(resolve(rule), tenant_id=tenant.pk, now=now)
+    """Return how many people the rule means. Raises as ``resolve``, and TooSlow."""
+    resolved = resolve(rule)
+    with _patiently():
+        return sql.count(resolved, tenant_id=tenant.pk, now=now)
 
 
 def glimpse(rule: Rule, *, tenant: Tenant, now: datetime, people: int = 10, seed: int = 0) -> Glimpse:
-    """Count the people whom the rule means and pick some at random, by ``seed``. Raises as ``resolve``."""
+    """Count the people whom the rule means and pick some at random, by ``seed``. Raises as ``count``."""
     query = sql.members(resolve(rule), tenant_id=tenant.pk, now=now)
-    with connection.cursor() as cursor:
+    with _patiently() as cursor:
         cursor.execute(
             f"WITH m AS MATERIALIZED ({query.sql}) SELECT (SELECT count(*) FROM m),"
             " ARRAY(SELECT id FROM m ORDER BY hashint8extended(id, %s::bigint), id LIMIT %s)",
             [*query.params, seed, people],
         )
         found, ids = cursor.fetchone()
-    total = sql.count(EVERYONE, tenant_id=tenant.pk, now=now)
+        total = sql.count(EVERYONE, tenant_id=tenant.pk, now=now)
     return Glimpse(found, total, _in_order(Profile.objects.filter(pk__in=ids), ids))
 
 
@@ -278,7 +308,7 @@ def _in_order(profiles: QuerySet[Profile], ids: list[int]) -> list[Profile]:
 
 
 def sample(rule: Rule, *, tenant: Tenant, now: datetime, people: int = 10, seed: int = 0) -> list[Profile]:
-    """Return some people, at random, whom the rule means. Raises as ``resolve``."""
+    """Return some people, at random, whom the rule means. Raises as ``count``."""
     return glimpse(rule, tenant=tenant, now=now, people=people, seed=seed).people
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -60,6 +61,10 @@ class Consent(Comparison, frozen=True, tag="consent", kw_only=True):
         verb = "has not" if is_negative != is_opposite else "has"
         also = " (also those who said nothing)" if self.or_missing != is_opposite else ""
         return f"who {verb} {listed((f'{_SAID[s]} {subject}' for s in self._standings()), 'or')}{also}"
+
+    def seen(self, subject: Facts, now: datetime) -> str:
+        said = self.value_of(subject)
+        return f"{_SAID[said]} {self.label()}" if said in _SAID else "said nothing"
 
     @classmethod
     def names_schema(cls) -> dict[str, Any]:
