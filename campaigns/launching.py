@@ -19,6 +19,8 @@ from campaigns.reach import Counts
 from tenants import wake
 from tenants.models import User
 
+SAMPLE_HOST = "example.com"  # where starters lead
+
 Step = Literal["audience", "message", "schedule", "goal", "settings"]
 State = Literal["done", "warn", "stop"]
 
@@ -98,6 +100,9 @@ def _words(variant: Variant) -> Iterator[Check]:
             yield Check("stop", f"Variant {variant}, the default, needs data", "message", needs, variant.key)
         else:
             yield Check("done", f"Variant {variant} is ready", "message", variant=variant.key)
+        if any(SAMPLE_HOST in str(value) for value in content.fields.values()):
+            words = f"Variant {variant} still leads to {SAMPLE_HOST}"
+            yield Check("warn", words, "message", "Put your own addresses in.", variant.key)
     if variant.segment is not None:
         check = _segment_check(variant.segment.name, variant.segment.rule, "message", variant.key)
         if check.state == "stop":

@@ -95,16 +95,26 @@ def _save(request: TenantRequest, draft: Version, variant: Variant) -> HttpRespo
                 channel=channel.kind,
                 fields=form.cleaned_data,
                 actor=request.user,
-                seen_at=parse_datetime(request.POST.get("seen_at", "")),
+                seen_at=_moment(request.POST.get("seen_at", "")),
             )
         except (contents.DefaultNeeds, contents.ChangedMeanwhile, versions.Frozen) as refused:
             error = str(refused)
+    if content and not request.htmx:  # a browser without scripts
+        messages.success(request, "Saved.")
+        return redirect(request.path)
     now = clock.now(request.tenant)
     context = frame(draft, "message", now=now) | {
         "form": form, "error": error, "content": content, "compiled": compiled, "saved_at": content and now,
     }  # fmt: skip
     response = render(request, "campaigns/_saved.html", context, status=200 if content else 422)
     return trigger_client_event(response, "tact:saved", {}) if content else response
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return parse_datetime(text)
+    except ValueError:  # not ours
+        return None
 
 
 def _channel(request: TenantRequest) -> Channel:
@@ -122,11 +132,7 @@ def campaign_preview_draft(request: TenantRequest, draft: Version, key: str) -> 
     channel = _channel(request)
     now = clock.now(request.tenant)
     person = _person(request, draft, now)
-    form = channel.form(request.POST, fields={})
-    fields = form.cleaned_data if form.is_valid() else {}
-    shown = preview.of_words(
-        variant=_variant(draft, key), channel=channel.kind, fields=fields, profile=person, now=now
-    )
+    shown = _as_typed(request, _variant(draft, key), channel, person, now)
     is_dark = "dark" in request.POST
     context = {
         "preview": shown,
@@ -139,6 +145,18 @@ def campaign_preview_draft(request: TenantRequest, draft: Version, key: str) -> 
         "problems": _by_field(shown.problems),
     }
     return render(request, "campaigns/_preview.html", context)
+
+
+def _as_typed(
+    request: TenantRequest, variant: Variant, channel: Channel, person: Profile | None, now: datetime
+) -> preview.Preview:
+    form = channel.form(request.POST, fields={})
+    if form.is_valid():
+        return preview.of_words(
+            variant=variant, channel=channel.kind, fields=form.cleaned_data, profile=person, now=now
+        )
+    wrong = [channels.Problem(name, str(error)) for name, errors in form.errors.items() for error in errors]
+    return preview.Preview(channel.kind, to="", problems=wrong)
 
 
 def _by_field(problems: list[channels.Problem]) -> dict[str, list[dict[str, Any]]]:
@@ -182,13 +200,8 @@ def campaign_preview_people(request: TenantRequest, draft: Version, key: str) ->
 def campaign_test(request: TenantRequest, draft: Version, key: str) -> HttpResponse:
     """Send the words in the form to whoever is signed in, as the person shown would get them."""
     channel = _channel(request)
-    form = channel.form(request.POST, fields={})
     now = clock.now(request.tenant)
-    person = _person(request, draft, now)
-    fields = form.cleaned_data if form.is_valid() else {}
-    shown = preview.of_words(
-        variant=_variant(draft, key), channel=channel.kind, fields=fields, profile=person, now=now
-    )
+    shown = _as_typed(request, _variant(draft, key), channel, _person(request, draft, now), now)
     if shown.message is None:
         why = shown.problems[0].message if shown.problems else shown.refused.reason if shown.refused else ""
         return _told(f"Not sent: {why}", "danger")

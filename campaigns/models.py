@@ -44,21 +44,27 @@ class Campaign(models.Model):
     message_class = models.CharField(max_length=13, choices=MessageClass, default=MessageClass.MARKETING)
     topic = models.CharField(max_length=60, blank=True)
     tags = ArrayField(models.CharField(max_length=40), default=list, blank=True)
-    priority = models.PositiveSmallIntegerField(default=3, validators=[MinValueValidator(1), MaxValueValidator(5)])
+    priority = models.PositiveSmallIntegerField(
+        default=3, validators=[MinValueValidator(1), MaxValueValidator(5)]
+    )
     control_percent = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(50)])
     salt = models.BigIntegerField(default=new_salt, editable=False)
     created_by = models.ForeignKey("tenants.User", models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     archived_at = models.DateTimeField(null=True, blank=True)
-    closed_at = models.DateTimeField(null=True, blank=True, editable=False)  # stopped, and all still owed cancelled
+    closed_at = models.DateTimeField(
+        null=True, blank=True, editable=False
+    )  # stopped, and all still owed cancelled
 
     objects = ScopedManager(_manager_class=models.Manager.from_queryset(CampaignQuerySet), tenant="tenant")
 
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(priority__range=(1, 5)), name="campaign_priority_1_to_5"),
-            models.CheckConstraint(condition=Q(control_percent__lte=50), name="campaign_control_at_most_half"),
+            models.CheckConstraint(
+                condition=Q(control_percent__lte=50), name="campaign_control_at_most_half"
+            ),
         ]
         indexes = [models.Index(fields=["tenant", "-created_at"], name="campaign_newest")]
 
@@ -85,7 +91,9 @@ class Version(models.Model):
     rule = models.JSONField(null=True, blank=True)  # frozen at launch: the segment's rule of that moment
     when = models.CharField(max_length=3, choices=When, default=When.NOW)
     starts_at = models.DateTimeField(null=True, blank=True)
-    lateness_hours = models.PositiveIntegerField(default=24, help_text="After so long it is unwelcome and skipped.")
+    lateness_hours = models.PositiveIntegerField(
+        default=24, help_text="After so long it is unwelcome and skipped."
+    )
     goal = models.CharField(max_length=60, blank=True)
     conversion_event = models.CharField(max_length=200, blank=True)
     conversion_filter = models.JSONField(null=True, blank=True)  # a rule on the event's properties

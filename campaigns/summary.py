@@ -89,34 +89,43 @@ def _said(variant: Variant, all_of_them: list[Variant]) -> Said:
     total = sum(each.weight for each in together)
     share = 0 if variant.is_default or not total else round(100 * variant.weight / total)
     content = next(iter(variant.contents.all()), None)
-    group = "everyone" if variant.segment is None else variant.segment.name
+    group = "the audience" if variant.segment is None else variant.segment.name
     return Said(variant, content, channels.get(content.channel) if content else None, share, group)
 
 
 def sentence(version: Version) -> str:
     """Say what a version does: to whom it goes, what they get, what is held back, and when."""
     who = audience(version)
-    whom = "everyone" if version.segment is None and who else f"the segment “{who}”" if who else "nobody yet"
-    return f"{_what(version)} to {whom}{_control(version.campaign)}, {_when(version)}."
+    whom = f"everyone in “{who}”" if version.segment is not None else "everyone" if who else "nobody yet"
+    return f"Goes to {whom}, {_when(version)}{_what(version)}{_control(version.campaign)}."
 
 
 def _what(version: Version) -> str:
+    """Empty where everybody gets the same."""
     said = variants(version)
-    shared = [each for each in said if not each.variant.is_default]
     if len(said) == 1:
-        return "Send one message"
-    parts = [f"{each.variant.name} {each.share} %{_only(each)}" for each in shared]
-    default = next((each.variant.name for each in said if each.variant.is_default), "")
-    rest = f", and {default} to those who lack the data or fit no other" if default else ""
-    return f"Send {' / '.join(parts)}{rest}" if parts else f"Send {default}"
+        return ""
+    parts = [
+        f"{_quoted(each)} to {each.share} %{_only(each)}" for each in said if not each.variant.is_default
+    ]
+    default = next((each for each in said if each.variant.is_default), None)
+    if default:
+        parts.append(f"{_quoted(default)} to those who lack the data or fit no other")
+    return f": {', '.join(parts)}"
+
+
+def _quoted(said: Said) -> str:
+    return f"“{said.variant.name}”"
 
 
 def _only(said: Said) -> str:
-    return f" (of “{said.group}”)" if said.variant.segment_id else ""
+    return f" of “{said.group}”" if said.variant.segment_id else ""
 
 
 def _control(campaign: Campaign) -> str:
-    return f", holding {campaign.control_percent} % back to compare with" if campaign.control_percent else ""
+    if not campaign.control_percent:
+        return ""
+    return f". {campaign.control_percent} % are held back to compare with"
 
 
 def _when(version: Version) -> str:

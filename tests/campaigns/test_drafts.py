@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from audiences.models import Segment
-from campaigns import drafts, launching, lifecycle, versions
+from campaigns import drafts, launching, lifecycle, summary, versions
 from campaigns.models import Campaign, Version
 from campaigns.recipes import RECIPES
 from tenants.models import AuditEntry, Tenant, User
@@ -187,3 +187,30 @@ class TestLifecycle:
         write(version.variants.get(key="b"), owner, "<p>Other</p>")
         original = versions.draft_of(live).variants.get(key="b").contents.get()
         assert original.fields["body"] == "<p>B</p>"
+
+
+class TestSentence:
+    """What a version does, in one sentence."""
+
+    def test_one_message_at_once(self, version: Version) -> None:
+        assert summary.sentence(version) == "Goes to everyone, as soon as it is launched."
+
+    def test_nobody_yet(self, tenant: Tenant, owner: User) -> None:
+        campaign = drafts.create(tenant=tenant, actor=owner, name="New")
+        assert summary.sentence(campaign.versions.get()) == "Goes to nobody yet, as soon as it is launched."
+
+    def test_variants_default_control_segment_and_time(
+        self, make_campaign: Callable[..., Campaign], make_segment: Callable[..., Segment], owner: User
+    ) -> None:
+        version = make_campaign(segment=make_segment(name="Berliners"), control=10).versions.get()
+        add(version, owner, weight=150)
+        add(version, owner, segment=make_segment(name="Gold"))
+        add(version, owner, is_default=True)
+        at = datetime(2030, 7, 1, 7, tzinfo=UTC)
+        drafts.set_schedule(version=version, actor=owner, when="at", starts_at=at, lateness_hours=24)
+        version.refresh_from_db()
+        assert summary.sentence(version) == (
+            "Goes to everyone in “Berliners”, on Monday, 1 July 2030 at 09:00 (CEST): “A” to 25 %, “B” to 75 %, "
+            "“C” to 100 % of “Gold”, “D” to those who lack the data or fit no other. "
+            "10 % are held back to compare with."
+        )

@@ -39,6 +39,13 @@ class TestChecklist:
         campaign = drafts.create(tenant=tenant, actor=owner, name="New")
         assert stops(campaign.versions.get(), now) == [("audience", "Nobody is chosen to send to")]
 
+    def test_a_sample_link_warns(self, tenant: Tenant, owner: User, now: datetime) -> None:
+        version = drafts.create(tenant=tenant, actor=owner, name="New").versions.get()
+        checks = launching.checklist(version, now=now)
+        assert [c.words for c in checks if c.state == "warn"][0] == "Variant A still leads to example.com"
+        write(version.variants.get(), owner)
+        assert "example.com" not in str(launching.checklist(version, now=now))
+
     def test_an_empty_subject_stops(self, version: Version, owner: User, now: datetime) -> None:
         write(version.variants.get(), owner, subject=" ")
         assert stops(version, now) == [("message", "Variant A has problems")]

@@ -304,6 +304,12 @@ class TestMessage:
         assert "tact:saved" in answer["HX-Trigger"]
         assert campaign.versions.get().variants.get().contents.get().fields["body"] == "<p>New</p>"
 
+    def test_saving_works_without_scripts(self, campaign: Campaign, marketer: Client) -> None:
+        form = {"channel": "email", **words("<p>New</p>")}
+        answer = marketer.post(url("campaign_variant", campaign, "a"), form, follow=True)
+        assert answer.redirect_chain == [(url("campaign_variant", campaign, "a"), 302)]
+        assert "Saved." in answer.content.decode()
+
     def test_saving_after_somebody_else_is_refused(
         self, campaign: Campaign, marketer: Client, owner: User
     ) -> None:
@@ -419,6 +425,14 @@ class TestMessage:
         assert re.search(
             r'data-insert="\{\{ profile.first_name \}\}"><span>First name</span>\s*<span[^>]*>Ada<', page
         )
+
+    def test_what_the_form_refuses_is_said_in_the_preview(self, campaign: Campaign, marketer: Client) -> None:
+        page = self.preview(marketer, campaign, "<p>Hi</p>", subject="x" * 501)
+        assert "Subject: Ensure this value has at most 500 characters" in page
+
+    def test_a_moment_that_is_none_changes_nothing(self, campaign: Campaign, marketer: Client) -> None:
+        form = {"channel": "email", "seen_at": "2026-13-45T99:00:00Z", **words("<p>New</p>")}
+        assert marketer.post(url("campaign_variant", campaign, "a"), form, headers=HTMX).status_code == 200
 
     def test_names_are_offered_to_the_code_editor(
         self, campaign: Campaign, marketer: Client, tenant: Tenant, now: datetime

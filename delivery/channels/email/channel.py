@@ -29,7 +29,7 @@ _NOT_SUPPRESSED = (
 
 class Email:
     kind = KIND
-    label = "E-mail"
+    label = "Email"
     icon = "mail"
     preview_template = "delivery/email/_preview.html"
 
