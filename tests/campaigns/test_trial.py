@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -50,7 +50,7 @@ def arrived(sandbox: Running, tenant: Tenant) -> EmailMessage:
     (mail,) = inbox.newest(path, tenant=name)
     found = inbox.find(path, tenant=name, public_id=mail.public_id)
     assert found is not None
-    return cast(EmailMessage, email.message_from_bytes(found[1], policy=default))
+    return email.message_from_bytes(found[1], policy=default)
 
 
 def test_it_goes_to_whoever_asked_as_the_person_shown_would_get_it(
