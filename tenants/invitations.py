@@ -18,7 +18,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django_scopes import scope, scopes_disabled
 
-from tenants import audit, team
+from tenants import accounts, audit, team
 from tenants.models import Invitation, Membership, Tenant, User
 from tenants.roles import Role
 
@@ -57,7 +57,7 @@ def invite(*, tenant: Tenant, email: str, role: str, actor: User, now: datetime)
     ``now`` is raw time. A mail that cannot be sent changes nothing: the link can be passed on by hand.
     """
     email = User.objects.normalize_email(email.strip())
-    if Membership.objects.filter(tenant=tenant, user__email__iexact=email).exists():
+    if Membership.objects.filter(tenant=tenant, user=accounts.holder_of(email)).exists():
         raise AlreadyMember(f"{email} is in the team already: change the role there.")
     token = secrets.token_urlsafe(32)
     invitation = Invitation(tenant=tenant, email=email, role=Role(role), invited_by=actor)
@@ -102,16 +102,11 @@ def find(token: str, *, now: datetime) -> Invitation:
     return invitation
 
 
-def account_for(invitation: Invitation) -> User | None:
-    """Return whose address was invited, if they have an account already."""
-    return User.objects.filter(email__iexact=invitation.email).first()
-
-
 @transaction.atomic
 def join(token: str, *, user: User, now: datetime) -> Membership:
     """Make the account's holder a member and use the invitation up. Raises Gone and ForSomebodyElse."""
     invitation = _claimed(token, now)
-    if invitation.email.lower() != user.email.lower():
+    if accounts.holder_of(invitation.email) != user:
         raise ForSomebodyElse
     return _use_up(invitation, user, now)
 
@@ -124,7 +119,7 @@ def sign_up(token: str, *, name: str, password: str, now: datetime) -> Membershi
     whose holder has to sign in.
     """
     invitation = _claimed(token, now)
-    if account_for(invitation):
+    if accounts.holder_of(invitation.email):
         raise ForSomebodyElse
     validate_password(password, User(email=invitation.email, name=name))
     return _use_up(invitation, User.objects.create_user(invitation.email, password, name=name), now)

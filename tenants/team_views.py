@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
-from tenants import clock, invitations, team
+from tenants import accounts, clock, invitations, team
 from tenants.access import allow
 from tenants.forms import InviteForm, SignUpForm
 from tenants.http import TenantRequest
@@ -124,7 +124,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
             return _welcome(request, joined)
     except (invitations.Gone, invitations.ForSomebodyElse):
         return render(request, "tenants/invitation_gone.html", status=404)
-    context = {"invitation": found, "form": form, "account": invitations.account_for(found)}
+    context = {"invitation": found, "form": form, "account": accounts.holder_of(found.email)}
     return render(request, "tenants/invitation.html", context, status=422 if form.errors else 200)
 
 

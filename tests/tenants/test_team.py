@@ -93,7 +93,7 @@ def test_with_another_owner_one_may_leave(client_of: ClientOf, owner: User, tena
     team.add(tenant=tenant, user=second, role=Role.OWNER, actor=owner)
     assert client_of(Role.OWNER).post(reverse("team_leave")).status_code == 302
     assert not Membership.objects.filter(user=owner, tenant=tenant).exists()
-    assert AuditEntry.objects.order_by("id").last().action == "left"  # type: ignore[union-attr]
+    assert AuditEntry.objects.order_by("id").last().action == "left"
 
 
 def test_anybody_may_leave(client_of: ClientOf, owner: User, tenant: Tenant):
