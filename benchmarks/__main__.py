@@ -14,9 +14,8 @@ from importlib import import_module, metadata
 from typing import Any
 
 import django
-from django.core.management import call_command
 
-from benchmarks import database, harness
+from benchmarks import database, harness, programs
 from benchmarks.harness import Options, Result
 from config import folders
 
@@ -39,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             results = _measure(options)
         finally:
             connection.close()
-    path = harness.write(results, conditions)
+    path = harness.write(results, conditions, folder=options.results)
     print(f"\n{harness.table(results)}\n\n{_in_words(conditions)}\nAll values: {path}")
     missed = [result.name for result in results if not result.is_held]
     if missed:
@@ -53,7 +52,7 @@ def _measure(options: Options) -> list[Result]:
     started = time.perf_counter()
     world = None
     if set(options.only) - NEED_NO_DATA:
-        call_command("migrate", interactive=False, verbosity=0)
+        programs.migrate()
         world = data.load(options)
     print(f"Data ready after {time.perf_counter() - started:.0f} s.", flush=True)
     results: list[Result] = []
@@ -61,14 +60,20 @@ def _measure(options: Options) -> list[Result]:
         started = time.perf_counter()
         found = import_module(f"benchmarks.{name}").run(world, options)
         results += found
-        print(f"{name}: {time.perf_counter() - started:.0f} s", *harness.table(found).splitlines()[2:], sep="\n  ")
+        print(
+            f"{name}: {time.perf_counter() - started:.0f} s",
+            *harness.table(found).splitlines()[2:],
+            sep="\n  ",
+        )
         sys.stdout.flush()
     return results
 
 
 def _options(arguments: Sequence[str] | None) -> Options:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("only", nargs="*", metavar="WHAT", help=f"Which to run, all by default: {', '.join(ALL)}")
+    parser.add_argument(
+        "only", nargs="*", metavar="WHAT", help=f"Which to run, all by default: {', '.join(ALL)}"
+    )
     for option in fields(Options):
         if option.name != "only":
             kind = type(option.default)

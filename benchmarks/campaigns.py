@@ -17,7 +17,9 @@ PARAGRAPH = (
 BODY = f"""<h1>Hello {{{{ profile.first_name | default: "you" }}}} {{{{ profile.last_name }}}}</h1>
 <p>Here is what came in for {{{{ profile.city }}}} this week. You have {{{{ profile.points }}}} points.</p>
 {{% if profile.is_member %}}<p>As a member you pay no postage with {{{{ profile.plan }}}}.</p>{{% endif %}}
-<ul>{{% for genre in profile.genres %}}<li><a href="https://shop.test/genres/new">New in {{{{ genre }}}}</a></li>{{% endfor %}}</ul>
+<ul>{{% for genre in profile.genres %}}
+<li><a href="https://shop.test/genres/new">New in {{{{ genre }}}}</a></li>
+{{% endfor %}}</ul>
 {PARAGRAPH * 5}
 <p><a href="https://shop.test/new">See what is new</a> or <a href="https://shop.test/account">your account</a></p>"""
 

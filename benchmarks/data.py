@@ -57,7 +57,12 @@ class World:
     write_key: str
     people: int
     events: int
+    panels: int  # everybody is in one, by the attribute "panel"; those in panel 0 are written to
     loaded_at: datetime
+
+    @property
+    def panel_size(self) -> int:
+        return self.people // self.panels
 
 
 def load(options: Options) -> World:
@@ -75,7 +80,8 @@ def load(options: Options) -> World:
         _, key = keys.create(
             tenant=tenant, kind=ApiKey.Kind.WRITE, name="Load", scopes=["ingest"], created_by=owner
         )
-    world = World(tenant, owner, key, options.people, options.events, datetime.now(UTC))
+    panels = -(-options.people // options.mails)
+    world = World(tenant, owner, key, options.people, options.events, panels, datetime.now(UTC))
     _write(world, random.Random(options.seed))
     return world
 
@@ -91,7 +97,11 @@ def _write(world: World, chance: random.Random) -> None:
         cursor.execute(TOTALS)
         cursor.execute(RECEIPTS, [world.tenant.pk, world.events])
     vacuum(
-        "audiences_profile", "audiences_identity", "audiences_event", "audiences_eventtotal", "audiences_receipt"
+        "audiences_profile",
+        "audiences_identity",
+        "audiences_event",
+        "audiences_eventtotal",
+        "audiences_receipt",
     )
 
 
@@ -134,16 +144,16 @@ def _profiles(world: World, chance: random.Random) -> Iterator[str]:
         city = f"City {int(chance.random() * CITIES)}"
         yield (
             f"{number}\t{world.tenant.pk}\tu{number}\tp{number}@people.test\tFirst{number % 997}\tLast{number % 4999}"
-            f"\t{language}\tEurope/Berlin\tDE\t{city}\t{_attributes(number, chance)}\t{made}\t{made}\t{seen}\n"
+            f"\t{language}\tEurope/Berlin\tDE\t{city}\t{_attributes(world, number, chance)}\t{made}\t{made}\t{seen}\n"
         )
 
 
-def _attributes(number: int, chance: random.Random) -> str:
+def _attributes(world: World, number: int, chance: random.Random) -> str:
     age = f'"age": {18 + int(chance.random() * 60)}, ' if chance.random() < 0.7 else ""
     one, two = chance.sample(GENRES, 2)
     return (
-        f'{{{age}"plan": "{chance.choice(PLANS)}", "points": {int(chance.random() * 10_000)}, "panel": {number % 100},'
-        f' "genres": ["{one}", "{two}"], "favourite": {{"artist": "Artist {number % 509}"}}, "is_member": true}}'
+        f'{{{age}"plan": "{chance.choice(PLANS)}", "points": {int(chance.random() * 10_000)},'
+        f' "panel": {number % world.panels}, "genres": ["{one}", "{two}"], "favourite": {{"artist": "Artist {number % 509}"}}, "is_member": true}}'
     )
 
 
@@ -159,7 +169,7 @@ def _events(world: World, chance: random.Random) -> Iterator[str]:
     names = chance.choices(NAMES, WEIGHTS, k=world.events)
     for number, name in enumerate(names):
         at = start + number * step
-        yield event_line(number + 1, world, somebody(world, chance), name, at, at, properties(chance))
+        yield event_line(number + 1, world, somebody(world.people, chance), name, at, at, properties(chance))
 
 
 def event_line(
@@ -169,9 +179,9 @@ def event_line(
     return f"{id_}\t{world.tenant.pk}\t{profile}\t{name}\t{at}\t{received_at}\t{values}\tf\tf\n"
 
 
-def somebody(world: World, chance: random.Random) -> int:
+def somebody(people: int, chance: random.Random) -> int:
     """Return a profile's id, low ones far more often: half of all events are a quarter of the people's."""
-    return 1 + int(world.people * chance.random() ** 2)
+    return 1 + int(people * chance.random() ** 2)
 
 
 def properties(chance: random.Random) -> str:

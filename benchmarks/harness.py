@@ -27,6 +27,7 @@ class Options:
     drains: int = 2  # processes that send mail, on either side
     seed: int = 7
     smtp_sink: str = ""  # postfix's smtp-sink; empty: our own
+    results: Path = RESULTS
     only: tuple[str, ...] = ()
 
 
@@ -85,7 +86,7 @@ def _summary(values: list[float]) -> dict[str, Any]:
 def interleave(
     rounds: int, ours: Callable[[int], float], other: Callable[[int], float], *, warm_up: bool = True
 ) -> tuple[list[float], list[float]]:
-    """Measure both sides in every round, the one that begins in turns; return each side's values.
+    """Measure both sides in every round, ours first in the warm-up and then in turns; return each side's values.
 
     The warm-up is a round number -1 whose values are dropped.
     """
@@ -102,7 +103,7 @@ def _in_turn(
     number: int, ours: Callable[[int], float], other: Callable[[int], float]
 ) -> list[tuple[int, Callable[[int], float]]]:
     pair = [(0, ours), (1, other)]
-    return pair if number % 2 == 0 else pair[::-1]
+    return pair if number % 2 else pair[::-1]
 
 
 def table(results: list[Result]) -> str:
@@ -140,10 +141,10 @@ def _short(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def write(results: list[Result], conditions: dict[str, Any]) -> Path:
+def write(results: list[Result], conditions: dict[str, Any], *, folder: Path) -> Path:
     """Write all values of a run to a file of its own and return its path."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}.json"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}.json"
     content = {"conditions": conditions, "results": [result.as_json() for result in results]}
     path.write_text(json.dumps(content, indent=2, default=str) + "\n")
     return path

@@ -54,7 +54,7 @@ class _Round:
         chance, end = random.Random(self._seed), datetime.now(UTC)
         for name in chance.choices(data.NAMES, data.WEIGHTS, k=self._size):
             at = end - timedelta(seconds=3600 * chance.random())
-            yield data.somebody(self._world, chance), name, at, data.properties(chance)
+            yield data.somebody(self._world.people, chance), name, at, data.properties(chance)
 
     def store(self) -> float:
         """Return the events a second, from their JSON to the last commit."""
@@ -93,7 +93,9 @@ def call(who: int, name: str, at: datetime, values: str) -> bytes:
 
 def _make_limit() -> None:
     with connection.cursor() as cursor:
-        cursor.execute(f"CREATE TABLE {LIMIT} (LIKE audiences_event INCLUDING ALL) PARTITION BY RANGE (occurred_at)")
+        cursor.execute(
+            f"CREATE TABLE {LIMIT} (LIKE audiences_event INCLUDING ALL) PARTITION BY RANGE (occurred_at)"
+        )
         cursor.execute(PARTITIONS)
         for name, bounds in cursor.fetchall():
             partition = name.replace("audiences_event", LIMIT)

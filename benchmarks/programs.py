@@ -21,6 +21,7 @@ def running(
     *,
     cpus: set[int] | None = None,
     environment: Mapping[str, str] | None = None,
+    grace_seconds: float = 15,
     **streams: Any,
 ) -> Iterator[subprocess.Popen[Any]]:
     """Run a program from the project's folder on ``cpus`` while the block runs; its whole group ends with it."""
@@ -35,13 +36,13 @@ def running(
     try:
         yield process
     finally:
-        _end(process)
+        _end(process, grace_seconds)
 
 
-def _end(process: subprocess.Popen[Any]) -> None:
+def _end(process: subprocess.Popen[Any], grace_seconds: float) -> None:
     process.terminate()
     try:
-        process.wait(15)
+        process.wait(grace_seconds)
     except subprocess.TimeoutExpired:
         pass
     try:
@@ -51,7 +52,17 @@ def _end(process: subprocess.Popen[Any]) -> None:
     process.wait()
 
 
-def migrate_peers() -> None:
-    """Make the peers' tables in our database."""
-    command = [sys.executable, "-m", "django", "migrate", "--run-syncdb", "--verbosity", "0", "--settings", PEERS]
+def migrate() -> None:
+    """Make all tables, Tact's and the peers'."""
+    command = [
+        sys.executable,
+        "-m",
+        "django",
+        "migrate",
+        "--run-syncdb",
+        "--verbosity",
+        "0",
+        "--settings",
+        PEERS,
+    ]
     subprocess.run(command, cwd=folders.PROJECT, check=True)

@@ -47,7 +47,9 @@ def people(condition: str) -> str:
 
 
 def living_of(members: str) -> str:
-    return f"SELECT count(*) FROM ({members}) m JOIN audiences_profile p ON p.id = m.profile_id WHERE {LIVING}"
+    return (
+        f"SELECT count(*) FROM ({members}) m JOIN audiences_profile p ON p.id = m.profile_id WHERE {LIVING}"
+    )
 
 
 def events(name: str, days: int, what: str = "e.profile_id") -> str:
@@ -128,7 +130,8 @@ KINDS = (
             ),
             people(
                 "p.language = 'en' AND p.city IS DISTINCT FROM 'City 7' AND p.id IN ("
-                """ SELECT id FROM audiences_profile WHERE tenant_id = %(tenant)s AND attributes @> '{"plan": "pro"}' UNION"""
+                "SELECT id FROM audiences_profile WHERE tenant_id = %(tenant)s"
+                """ AND attributes @> '{"plan": "pro"}' UNION"""
                 f" {events('Order Completed', 30)} GROUP BY e.profile_id HAVING count(*) >= 2"
                 f" EXCEPT {events('Order Refunded', 90)})"
             ),

@@ -25,7 +25,7 @@ from django.db import connection
 from benchmarks import data, ingest, programs
 from benchmarks.data import World
 from benchmarks.harness import Bound, Options, Result, interleave
-from config import folders, house
+from config import house
 
 CALLS = 100  # a request
 CONNECTIONS = 2  # of each client process
@@ -48,11 +48,14 @@ class Side:
 
 
 def run(world: World, options: Options) -> list[Result]:
-    programs.migrate_peers()
     _give_history()
     chance = random.Random(options.seed + 2)
-    ours, peer = Side("config.wsgi:application", "audiences_event"), Side("benchmarks.peers.wsgi:application", "peer_event")
-    bodies = {number: _bodies(world, options, chance) for number in range(-1, options.rounds)}
+    ours, peer = (
+        Side("config.wsgi:application", "audiences_event"),
+        Side("benchmarks.peers.wsgi:application", "peer_event"),
+    )
+    numbers = range(-1, options.rounds)
+    bodies = {number: [body(world.people, chance) for _ in range(options.requests)] for number in numbers}
     with ExitStack() as stack:
         for side in (ours, peer):
             side.port = stack.enter_context(_served(side.application))
@@ -77,15 +80,12 @@ def _give_history() -> None:
     data.vacuum("peer_event")
 
 
-def _bodies(world: World, options: Options, chance: random.Random) -> list[bytes]:
-    return [_body(world, chance) for _ in range(options.requests)]
-
-
-def _body(world: World, chance: random.Random) -> bytes:
+def body(people: int, chance: random.Random) -> bytes:
+    """Return a batch of calls of the last hour, by some of so many people."""
     now = datetime.now(UTC)
     calls = [
         ingest.call(
-            data.somebody(world, chance),
+            data.somebody(people, chance),
             name,
             now - timedelta(seconds=3600 * chance.random()),
             data.properties(chance),
@@ -101,7 +101,8 @@ def _served(application: str) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = int(probe.getsockname()[1])
     command = [*house._web(house.House(port=port, web_workers=2))[:-1], application]
-    with programs.running(command) as process:
+    quiet = {"PYTHONWARNINGS": "ignore::UserWarning"}  # about static files, of which none are served here
+    with programs.running(command, environment=quiet) as process:
         _wait_for(port, process)
         yield port
 
@@ -123,7 +124,8 @@ def _loaded(side: Side, world: World, options: Options, bodies: list[bytes]) -> 
     answers: Any = _forked.Queue()
     shares = [bodies[place :: options.clients] for place in range(options.clients)]
     clients = [
-        _forked.Process(target=_client, args=(side.port, world.write_key, share, start, answers)) for share in shares
+        _forked.Process(target=_client, args=(side.port, world.write_key, share, start, answers))
+        for share in shares
     ]
     for client in clients:
         client.start()
@@ -143,7 +145,7 @@ def _loaded(side: Side, world: World, options: Options, bodies: list[bytes]) -> 
 def _client(port: int, key: str, bodies: list[bytes], start: Barrier, answers: Any) -> None:
     waits: list[float] = []
     threads = [
-        threading.Thread(target=_send, args=(port, key, bodies[place::CONNECTIONS], start, waits))
+        threading.Thread(target=send, args=(port, key, bodies[place::CONNECTIONS], waits))
         for place in range(CONNECTIONS)
     ]
     start.wait(60)
@@ -157,7 +159,8 @@ def _client(port: int, key: str, bodies: list[bytes], start: Barrier, answers: A
     os._exit(0)  # the parent's connection to the database is not ours to close
 
 
-def _send(port: int, key: str, bodies: list[bytes], start: Barrier, waits: list[float]) -> None:
+def send(port: int, key: str, bodies: list[bytes], waits: list[float]) -> None:
+    """Send bodies over one connection; add each answer's wait in seconds. Exits at an answer that is no 200."""
     login = base64.b64encode(f"{key}:".encode()).decode()
     headers = {"Content-Type": "application/json", "Authorization": f"Basic {login}"}
     link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)

@@ -20,5 +20,7 @@ class PeerEvent(models.Model):
         constraints = [models.UniqueConstraint(fields=["tenant_id", "message_id"], name="peer_event_once")]
         indexes = [
             models.Index(fields=["tenant_id", "user_id", "name", "occurred_at"], name="peer_event_of_user"),
-            models.Index(fields=["tenant_id", "name", "occurred_at"], include=["user_id"], name="peer_event_of_name"),
+            models.Index(
+                fields=["tenant_id", "name", "occurred_at"], include=["user_id"], name="peer_event_of_name"
+            ),
         ]

@@ -12,3 +12,9 @@ POST_OFFICE = {
     "LOG_LEVEL": 0,  # nothing but each mail's own row is written
     "BATCH_DELIVERY_TIMEOUT": 3_600,
 }
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "loggers": {"post_office": {"handlers": ["console"], "level": "ERROR", "propagate": False}},
+}

@@ -29,7 +29,8 @@ class Batch(APIView):
     """POST {"batch": [call, ...]}, with the same keys as ours."""
 
     def post(self, request: Request) -> Response:
-        calls = CallSerializer(data=request.data["batch"], many=True)
+        body: Any = request.data
+        calls = CallSerializer(data=body["batch"], many=True)
         calls.is_valid(raise_exception=True)
         tenant_id = request.tenant.pk  # type: ignore[attr-defined]
         PeerEvent.objects.bulk_create(
