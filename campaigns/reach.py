@@ -5,7 +5,7 @@ Entries of earlier launches are not looked at, so a relaunch with other weights 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import product
@@ -62,14 +62,16 @@ def count(
     needs = list(dict.fromkeys(need for group in spec.groups for need in group.needs))
     members = sql.members(rule, tenant_id=tenant_id, now=now)
     reachable = channels.get(channel).reachable_sql("p", is_marketing=is_marketing)
+    columns = [f"{reachable} AS reachable", f"{judge.control(spec)} AS control", f"{judge.arm(spec)} AS arm"]
+    columns += [f"{judge.has(need)} AS has_{n}" for n, need in enumerate(needs)]
+    # OFFSET 0 keeps each column computed once a person, not once a figure.
     statement = f"""
-WITH judged AS (
-    SELECT {reachable} AS reachable, {judge.control(spec)} AS control,
-           {judge.arm(spec)} AS arm{"".join(f", {judge.has(need)} AS has_{n}" for n, need in enumerate(needs))}
+SELECT {", ".join(_figures(spec, needs))} FROM (
+    SELECT {", ".join(columns)}
     FROM audiences_profile p
     WHERE p.tenant_id = {judge.value(tenant_id)} AND p.id IN ({judge.embed(members)})
-)
-SELECT {", ".join(_figures(spec, needs))} FROM judged"""
+    OFFSET 0
+) judged"""
     with connection.cursor() as cursor:
         cursor.execute(statement, judge.params)
         row = iter(cursor.fetchone())
@@ -83,7 +85,7 @@ SELECT {", ".join(_figures(spec, needs))} FROM judged"""
     )
 
 
-def _figures(spec: Spec, needs: Iterable[str]) -> list[str]:
+def _figures(spec: Spec, needs: Sequence[str]) -> list[str]:
     def of(condition: str) -> str:
         return f"count(*) FILTER (WHERE reachable AND {condition})"
 
