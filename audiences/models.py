@@ -37,10 +37,14 @@ class Profile(models.Model):
     latitude = models.FloatField(null=True, blank=True)
     longitude = models.FloatField(null=True, blank=True)
     attributes = models.JSONField(default=dict, db_default={}, blank=True)
-    attributes_at = models.DateTimeField(null=True, blank=True)  # the newest merged call: older ones only fill gaps
+    attributes_at = models.DateTimeField(
+        null=True, blank=True
+    )  # the newest merged call: older ones only fill gaps
     consent = models.JSONField(default=dict, db_default={}, blank=True)  # channel or "topic:x" -> Standing
     created_at = models.DateTimeField(db_default=Now())
-    last_seen_at = models.DateTimeField(null=True, blank=True)  # own activity, neither imports nor our messages
+    last_seen_at = models.DateTimeField(
+        null=True, blank=True
+    )  # own activity, neither imports nor our messages
     merged_into = models.ForeignKey("self", models.DO_NOTHING, null=True, blank=True, related_name="+")
     erased_at = models.DateTimeField(null=True, blank=True)
 
@@ -95,7 +99,9 @@ class Identity(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "kind", "value"], include=["profile"], name="identity_finds_one")
+            models.UniqueConstraint(
+                fields=["tenant", "kind", "value"], include=["profile"], name="identity_finds_one"
+            )
         ]
 
     def __str__(self) -> str:
@@ -105,8 +111,12 @@ class Identity(models.Model):
 class Event(models.Model):
     """Something a profile did. Partitioned by month on ``occurred_at``; the database's key is (id, occurred_at)."""
 
-    tenant = models.ForeignKey("tenants.Tenant", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
-    profile = models.ForeignKey(Profile, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="events")
+    tenant = models.ForeignKey(
+        "tenants.Tenant", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    profile = models.ForeignKey(
+        Profile, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="events"
+    )
     name = models.TextField(db_collation="C")  # names are compared, never sorted for people
     occurred_at = models.DateTimeField()  # the tenant's clock, the client's own corrected
     received_at = models.DateTimeField()
@@ -129,8 +139,12 @@ class Event(models.Model):
 class EventTotal(models.Model):
     """What retention must not lose of a profile's events of one name."""
 
-    tenant = models.ForeignKey("tenants.Tenant", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
-    profile = models.ForeignKey(Profile, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="totals")
+    tenant = models.ForeignKey(
+        "tenants.Tenant", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    profile = models.ForeignKey(
+        Profile, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="totals"
+    )
     name = models.TextField(db_collation="C")
     count = models.BigIntegerField()
     first_at = models.DateTimeField()
@@ -142,7 +156,9 @@ class EventTotal(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "profile", "name"], name="event_total_once")]
         indexes = [  # "ever did it", for everyone; first_at stays the same, so totals are still updated in place
-            models.Index(fields=["tenant", "name", "profile"], include=["first_at"], name="event_total_of_name")
+            models.Index(
+                fields=["tenant", "name", "profile"], include=["first_at"], name="event_total_of_name"
+            )
         ]
 
     def __str__(self) -> str:
@@ -153,8 +169,12 @@ class Receipt(models.Model):
     """A call that counted, kept 30 days: the same call again changes nothing. Machinery, so not in the admin."""
 
     pk = models.CompositePrimaryKey("tenant_id", "digest")
-    tenant = models.ForeignKey("tenants.Tenant", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
-    digest = models.UUIDField()  # 128 bits of the call id's BLAKE2b: a third of the index that texts would need
+    tenant = models.ForeignKey(
+        "tenants.Tenant", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    digest = (
+        models.UUIDField()
+    )  # 128 bits of the call id's BLAKE2b: a third of the index that texts would need
     received_at = models.DateTimeField(db_default=Now())  # raw time
 
     objects = ScopedManager(tenant="tenant")
@@ -217,7 +237,9 @@ class Suppression(models.Model):
     objects = ScopedManager(tenant="tenant")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["tenant", "channel", "address"], name="suppression_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "channel", "address"], name="suppression_once")
+        ]
 
     def __str__(self) -> str:
         return self.address
@@ -258,7 +280,9 @@ class Definition(models.Model):
 
 
 class AttributeDefinition(Definition):
-    kinds = ArrayField(models.CharField(max_length=10), default=list)  # text, number, boolean, time, array, object
+    kinds = ArrayField(
+        models.CharField(max_length=10), default=list
+    )  # text, number, boolean, time, array, object
     has_index = models.BooleanField(default=False)  # an expression index serves ranges over it
 
     objects = ScopedManager(tenant="tenant")
@@ -346,7 +370,9 @@ class RefusedRow(models.Model):
     objects = ScopedManager(tenant="tenant")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["tenant", "import_file", "number"], name="refused_row_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "import_file", "number"], name="refused_row_once")
+        ]
 
     def __str__(self) -> str:
         return f"line {self.number}: {self.reason}"

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('campaigns', '0002_variant_segment'),
+        ("campaigns", "0002_variant_segment"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='campaign',
-            name='closed_at',
+            model_name="campaign",
+            name="closed_at",
             field=models.DateTimeField(blank=True, editable=False, null=True),
         ),
     ]

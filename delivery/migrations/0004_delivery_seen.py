@@ -4,25 +4,24 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('delivery', '0003_schedule_tick'),
+        ("delivery", "0003_schedule_tick"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='delivery',
-            name='clicked_at',
+            model_name="delivery",
+            name="clicked_at",
             field=models.DateTimeField(blank=True, null=True),
         ),
         migrations.AddField(
-            model_name='delivery',
-            name='opened_at',
+            model_name="delivery",
+            name="opened_at",
             field=models.DateTimeField(blank=True, null=True),
         ),
         migrations.AddField(
-            model_name='delivery',
-            name='unsubscribed_at',
+            model_name="delivery",
+            name="unsubscribed_at",
             field=models.DateTimeField(blank=True, null=True),
         ),
     ]

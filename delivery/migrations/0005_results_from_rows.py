@@ -4,28 +4,27 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('delivery', '0004_delivery_seen'),
+        ("delivery", "0004_delivery_seen"),
     ]
 
     operations = [
         migrations.RemoveField(
-            model_name='tallychange',
-            name='campaign',
+            model_name="tallychange",
+            name="campaign",
         ),
         migrations.RemoveField(
-            model_name='tallychange',
-            name='tenant',
+            model_name="tallychange",
+            name="tenant",
         ),
         migrations.RemoveField(
-            model_name='tallychange',
-            name='version',
+            model_name="tallychange",
+            name="version",
         ),
         migrations.DeleteModel(
-            name='Tally',
+            name="Tally",
         ),
         migrations.DeleteModel(
-            name='TallyChange',
+            name="TallyChange",
         ),
     ]

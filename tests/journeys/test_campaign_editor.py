@@ -1,4 +1,4 @@
-"""A campaign made in a browser: words looked at while they are typed, as somebody, on a phone, in the dark; then launched."""
+"""A campaign made in a browser: its words looked at while they are typed, as somebody, on a phone; then launched."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 from django_scopes import scope
-from playwright.sync_api import FrameLocator, Page, expect
+from playwright.sync_api import Dialog, FrameLocator, Page, expect
 
 from audiences.models import Profile
 from campaigns import drafts
@@ -62,7 +62,8 @@ def test_problems_are_marked_where_they_are(open_browser: OpenBrowser, campaign:
     page = open_browser("marketer")
     page.goto(url("variant", campaign, "a"))
     body(page).fill(
-        "<mjml>\n<mj-body><mj-section><mj-column><mj-text>{{ profile.city | shout }}</mj-text></mj-column></mj-section></mj-body></mjml>"
+        "<mjml>\n<mj-body><mj-section><mj-column><mj-text>{{ profile.city | shout }}</mj-text></mj-column>"
+        "</mj-section></mj-body></mjml>"
     )
     expect(page.get_by_text("Body, line 2")).to_be_visible()
     expect(page.locator(".cm-lintRange-error")).to_have_count(1)
@@ -125,7 +126,12 @@ def test_leaving_with_unsaved_words_asks_and_saving_settles_it(
 ) -> None:
     page = open_browser("marketer")
     asked: list[str] = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+
+    def answer(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", answer)
     page.goto(url("variant", campaign, "a"))
     page.get_by_label("Subject", exact=True).fill("Changed")
     page.get_by_role("button", name="Save", exact=True).click()

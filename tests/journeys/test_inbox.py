@@ -87,7 +87,11 @@ def test_a_mail_loads_its_pictures_and_leads_out_by_its_links(
     picture = f'<img alt="" src="{live_server.url}/healthz">'
     send(
         tenant,
-        ("ann@example.org", "Come back", f'<p style="color: red"><a href="{outside}">Shop now</a>{picture}</p>'),
+        (
+            "ann@example.org",
+            "Come back",
+            f'<p style="color: red"><a href="{outside}">Shop now</a>{picture}</p>',
+        ),
     )
     page = open_browser(width=width)
     page.goto(reverse("inbox"))

@@ -19,7 +19,7 @@ HELLO = Template(
 )
 ANN = {"profile": {"name": "Ann & Co"}}
 HI_ANN = Rendered({"subject": "Hi Ann & Co", "html": "<b>Ann &amp; Co</b>"})
-NOBODY = {"profile": {}}
+NOBODY: dict[str, Any] = {"profile": {}}
 
 
 @pytest.fixture(scope="module")
