@@ -46,6 +46,10 @@ class Node(msgspec.Struct, frozen=True):
         """Return a clause that goes after "everyone" (or an event), or its exact opposite."""
         raise NotImplementedError
 
+    def said(self, is_opposite: bool = False) -> tuple[str, str]:
+        """Return ``words`` and by which word its parts are joined, if it has parts."""
+        return self.words(is_opposite), ""
+
     def seen(self, subject: Any, now: datetime) -> str:
         """Return the value that decided, in words; empty for a group."""
         return ""
@@ -130,22 +134,20 @@ class Group(Node, frozen=True):
 
     def words(self, is_opposite: bool = False) -> str:
         """Return the members' clauses joined, in brackets wherever "and" and "or" meet; EVERYONE or NOBODY if so."""
+        return self.said(is_opposite)[0]
+
+    def said(self, is_opposite: bool = False) -> tuple[str, str]:
         is_and, is_negative = self._meaning(is_opposite)
         neutral, deciding = (EVERYONE, NOBODY) if is_and else (NOBODY, EVERYONE)
-        clauses = [(member, member.words(is_negative)) for member in self.members]
-        if any(clause == deciding for _, clause in clauses):
-            return deciding
-        said = [(member, clause) for member, clause in clauses if clause != neutral]
-        if len(said) < 2:
-            return said[0][1] if said else neutral
-        return (" and " if is_and else " or ").join(
-            f"({clause})" if _joins_otherwise(member, is_negative, is_and) else clause
-            for member, clause in said
-        )
+        clauses = [member.said(is_negative) for member in self.members]
+        if any(clause == deciding for clause, _ in clauses):
+            return deciding, ""
+        clauses = [(clause, joined_by) for clause, joined_by in clauses if clause != neutral]
+        if len(clauses) < 2:
+            return clauses[0] if clauses else (neutral, "")
+        word = "and" if is_and else "or"
+        shown = [f"({clause})" if joined_by not in ("", word) else clause for clause, joined_by in clauses]
+        return f" {word} ".join(shown), word
 
 
 EVERYONE, NOBODY = "", "who does not exist"
-
-
-def _joins_otherwise(member: Node, is_opposite: bool, in_and: bool) -> bool:
-    return isinstance(member, Group) and len(member.members) > 1 and member._meaning(is_opposite)[0] != in_and
