@@ -9,13 +9,16 @@ from django.db import transaction
 from audiences import binary
 
 # One step leads to the living: a merge points older tombstones at the new winner.
-FOLLOW = """
-SELECT id, coalesce(merged_into_id, id) FROM audiences_profile WHERE tenant_id = %s AND id = ANY(%b::bigint[])
+MEANT = """
+SELECT id AS asked, coalesce(merged_into_id, id) AS id FROM audiences_profile
+WHERE tenant_id = %s AND id = ANY(%b::bigint[])
 """
-LOCK = """
-SELECT id FROM audiences_profile WHERE tenant_id = %s AND id = ANY(%b::bigint[])
-AND merged_into_id IS NULL AND erased_at IS NULL ORDER BY id FOR NO KEY UPDATE
+LIVING = f"""
+WITH meant AS MATERIALIZED ({MEANT})
+SELECT m.asked, p.id FROM meant m JOIN audiences_profile p ON p.tenant_id = %s AND p.id = m.id
+WHERE p.merged_into_id IS NULL AND p.erased_at IS NULL
 """
+LOCK = LIVING + "ORDER BY p.id FOR NO KEY UPDATE OF p"
 
 
 def lock_living(tenant_id: int, ids: Iterable[int]) -> dict[int, int]:
@@ -23,13 +26,13 @@ def lock_living(tenant_id: int, ids: Iterable[int]) -> dict[int, int]:
 
     Erased and unknown ones are absent. Tombstones are never locked: a merge that holds their winner changes them.
     """
-    asked = list(ids)
+    asked = set(ids)
     while True:
-        meant = dict(binary.run(FOLLOW, [tenant_id, asked]))
         with transaction.atomic():
-            locked = {id_ for (id_,) in binary.run(LOCK, [tenant_id, sorted(set(meant.values()))])}
-            if dict(binary.run(FOLLOW, [tenant_id, asked])) == meant:
-                return {asked_id: id_ for asked_id, id_ in meant.items() if id_ in locked}
+            living = dict(binary.run(LOCK, [tenant_id, list(asked), tenant_id]))
+            missing = list(asked - living.keys())
+            if not missing or not binary.run(LIVING, [tenant_id, missing, tenant_id]):
+                return living
             transaction.set_rollback(
                 True
             )  # somebody merged meanwhile: let go, so that locks are in order again

@@ -1,7 +1,8 @@
 """Getting data in: calls become people and what they did, set-wise, once, in one transaction."""
 
 from audiences.ingest.calls import Origin, Refusal
-from audiences.ingest.internal import InternalEvent, record_internal
+from audiences.ingest.events import ensure_months
+from audiences.ingest.internal import InternalEvent, record_internal, record_known_new
 from audiences.ingest.storing import Stored, TooMuchAtOnce, prune, store
 
 __all__ = [
@@ -10,7 +11,9 @@ __all__ = [
     "Refusal",
     "Stored",
     "TooMuchAtOnce",
+    "ensure_months",
     "prune",
     "record_internal",
+    "record_known_new",
     "store",
 ]

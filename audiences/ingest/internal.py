@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,6 +44,18 @@ def record_internal(*, tenant: Tenant, events: list[InternalEvent], now: datetim
 _ensure_months = events.ensure_months
 
 
+def record_known_new(*, tenant: Tenant, events: list[InternalEvent], now: datetime) -> int:
+    """Store events as ``record_internal`` does, without looking whether their call ids came before; return how many.
+
+    For a caller that knows they are new, has locked the living profiles (``tombstones.lock_living``) in this
+    transaction, and has made their months (``ensure_months``).
+    """
+    recorded = _insert(tenant, events, now)
+    if recorded:
+        events_recorded.send(None, tenant=tenant, now=now, events=recorded, changes=[], merges=[])
+    return len(recorded)
+
+
 def _store(tenant: Tenant, given: list[InternalEvent], now: datetime) -> list[RecordedEvent]:
     by_digest = {hashlib.blake2b(event.call_id.encode(), digest_size=16).digest(): event for event in given}
     if not by_digest:
@@ -53,10 +65,17 @@ def _store(tenant: Tenant, given: list[InternalEvent], now: datetime) -> list[Re
     if not new:
         return []
     living = tombstones.lock_living(tenant.pk, {event.profile_id for event in new})
+    of_living = [
+        replace(event, profile_id=living[event.profile_id]) for event in new if event.profile_id in living
+    ]
+    return _insert(tenant, of_living, now)
+
+
+def _insert(tenant: Tenant, given: list[InternalEvent], now: datetime) -> list[RecordedEvent]:
     oldest = now - timedelta(hours=tenant.trigger_age_hours)
     rows = [
         events.Row(
-            living[event.profile_id],
+            event.profile_id,
             event.name,
             event.occurred_at,
             False,
@@ -64,8 +83,7 @@ def _store(tenant: Tenant, given: list[InternalEvent], now: datetime) -> list[Re
             msgspec.json.encode(event.properties),
             event.properties,
         )
-        for event in new
-        if event.profile_id in living
+        for event in given
     ]
     told = ((row.name, row.properties) for row in rows)
     recorded = events.insert(tenant.pk, rows, now=now, is_internal=True)
