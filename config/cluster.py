@@ -41,7 +41,9 @@ class CrashOnlySentinel(q2.Sentinel):
 
 class Cluster(q2.Cluster):
     def sig_handler(self, signum: int, frame: FrameType | None) -> None:
-        residence.stopping.set()  # resident drains leave their workers, or stopping would wait for them
+        residence.stop()  # resident drains leave their workers, or stopping would wait for them
+        if self.sentinel is None:  # nobody to stop yet
+            sys.exit(0)
         super().sig_handler(signum, frame)
 
 
@@ -49,7 +51,8 @@ def run() -> None:
     """Run a cluster and its pulse until told to stop (SIGTERM, SIGINT); exit non-zero if anything died."""
     if os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
-    os.register_at_fork(after_in_child=die_with_parent)
+    if sys.platform == "linux":
+        os.register_at_fork(before=_remember_parent, after_in_child=_die_with_parent)
     q2.Sentinel = CrashOnlySentinel  # Cluster.start looks the name up in its module
     db.connections.close_all()
     cluster = Cluster()
@@ -61,18 +64,28 @@ def run() -> None:
     )
     beating.start()
     cluster.start()
-    while not residence.stopping.is_set():
+    while not residence.is_stopping():
         for child in (cluster.sentinel, beating):
-            if not child.is_alive() and not residence.stopping.is_set():
+            if not child.is_alive() and not residence.is_stopping():
                 end_group(f"{child.name} ({child.pid}) died unplanned")
         time.sleep(LOOKS_EVERY_SECONDS)
     cluster.sentinel.join()
     beating.join()
 
 
-def die_with_parent() -> None:
+_parent = 0
+
+
+def _remember_parent() -> None:
+    global _parent
+    _parent = os.getpid()
+
+
+def _die_with_parent() -> None:
     """Ask the kernel to kill this child with its parent: nobody is left to work on unguarded."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != _parent:  # it died before we asked
+        os._exit(1)
 
 
 def end_group(why: str) -> None:

@@ -228,6 +228,9 @@ UNFOLD = {
 SANDBOX_SMTP_PORT = env.int("TACT_SANDBOX_SMTP_PORT", default=2525)  # where sandbox tenants' mail goes
 SANDBOX_INBOX = VAR / "inbox"  # the folder that the sandboxes' server writes and the inbox pages read
 TRIGGER_AGE_LIMIT = timedelta(hours=48)
+# Seconds after which rows of a worker that died are free again, and those it was just handing over are unknown.
+LEASE_SECONDS = env.int("TACT_LEASE_SECONDS", default=120)
+HAND_OVER_SECONDS = env.int("TACT_HAND_OVER_SECONDS", default=90)
 
 LOGGING = {
     "version": 1,
@@ -235,5 +238,8 @@ LOGGING = {
     "formatters": {"plain": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": env.str("TACT_LOG_LEVEL", default="INFO")},
-    "loggers": {"django.server": {"level": "WARNING"}},
+    "loggers": {
+        "django.server": {"level": "WARNING"},
+        "django-q": {"level": "WARNING"},  # that a task began and ended is not worth a line
+    },
 }

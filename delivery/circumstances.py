@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,22 +11,28 @@ from typing import Any
 
 from django.db import connection
 
+from audiences import binary, suppression
 from audiences import facts as people
-from audiences import suppression
 from audiences.facts import Facts
 from audiences.rules import memory, sql
 from campaigns import arms, contents
 from campaigns.models import Campaign, Content, Version
 from delivery.claim import Due
 from delivery.decide import Circumstances
-from delivery.models import Entry
 from delivery.tracking import Paths
 from tenants.models import Tenant
 
-# In id order, like everyone who locks profiles; a second racer for the same person's caps waits here.
+# In id order, like everyone who locks profiles; a second racer for the same person's caps waits here. Tombstones are
+# never locked: a merge that holds their winner changes them.
 LOCK = """
-SELECT id, merged_into_id IS NULL AND erased_at IS NULL FROM audiences_profile
-WHERE tenant_id = %s AND id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+SELECT id FROM audiences_profile
+WHERE tenant_id = %s AND id = ANY(%b::bigint[]) AND merged_into_id IS NULL AND erased_at IS NULL
+ORDER BY id FOR NO KEY UPDATE
+"""
+
+STANDINGS = """
+SELECT campaign_id, profile_id, is_control, shares FROM delivery_entry
+WHERE tenant_id = %s AND campaign_id = ANY(%b::bigint[]) AND profile_id = ANY(%b::bigint[])
 """
 
 
@@ -38,6 +45,10 @@ class Brief:
     spec: arms.Spec
     shared: dict[str, Any]  # what the templates see whoever they are filled for
     parts: dict[int, dict[str, Any]]  # by content: what the renderer fills
+
+    @property
+    def is_live(self) -> bool:
+        return self.campaign.state == Campaign.State.LIVE
 
     @property
     def is_marketing(self) -> bool:
@@ -54,6 +65,12 @@ class Known:
     paths: Paths
     circumstances: Circumstances
 
+    def content_id(self, channel: str) -> int | None:
+        """Return the content that their arm says on ``channel``; None where it says nothing."""
+        way = self.circumstances.choice.way
+        words = way.content(channel) if way else None
+        return words.id if words else None
+
 
 def gather(rows: list[Due], *, tenant: Tenant, channel: str, now: datetime) -> list[Known]:
     """Lock the rows' profiles and return what is known of each, in the order given. Call it inside a transaction."""
@@ -64,7 +81,7 @@ def gather(rows: list[Due], *, tenant: Tenant, channel: str, now: datetime) -> l
     facts = people.load(tenant_id=tenant.pk, ids=ids, rules=rules, now=now)
     audiences = _audiences(rows, briefs, tenant=tenant, now=now)
     suppressed = _suppressed(facts.values(), tenant=tenant, channel=channel)
-    standings = _standings(rows)
+    standings = _standings(rows, tenant=tenant)
     known = []
     for row in rows:
         brief, seen = briefs[row.campaign_id], facts.get(row.profile_id)  # tombstones have no facts
@@ -82,7 +99,7 @@ def gather(rows: list[Due], *, tenant: Tenant, channel: str, now: datetime) -> l
             is_marketing=brief.is_marketing,
             due_at=row.due_at,
             lateness=timedelta(hours=brief.version.lateness_hours),
-            is_living=seen is not None and living.get(row.profile_id, False),
+            is_living=seen is not None and row.profile_id in living,
             is_in_audience=row.profile_id in audiences[row.campaign_id],
             choice=choice,
             channel=channel,
@@ -124,10 +141,9 @@ def _frozen(version_id: int) -> tuple[arms.Spec, dict[int, dict[str, Any]]]:
     return arms.load(version), {content.pk: content.parts for content in held}
 
 
-def _lock(ids: list[int], *, tenant: Tenant) -> dict[int, bool]:
-    with connection.cursor() as cursor:
-        cursor.execute(LOCK, [tenant.pk, ids])
-        return dict(cursor.fetchall())
+def _lock(ids: list[int], *, tenant: Tenant) -> set[int]:
+    """Lock those of the profiles that live, and return them."""
+    return {pk for (pk,) in binary.run(LOCK, [tenant.pk, ids])}
 
 
 def _audiences(
@@ -149,13 +165,13 @@ def _suppressed(facts: Iterable[Facts], *, tenant: Tenant, channel: str) -> set[
     return suppression.among(tenant_id=tenant.pk, channel=channel, addresses=addresses)
 
 
-def _standings(rows: list[Due]) -> dict[tuple[int, int], arms.Standing]:
-    entries = Entry.objects.filter(
-        campaign_id__in={row.campaign_id for row in rows}, profile_id__in=[row.profile_id for row in rows]
-    )
-    found = entries.values_list("campaign_id", "profile_id", "is_control", "shares")
+def _standings(rows: list[Due], *, tenant: Tenant) -> dict[tuple[int, int], arms.Standing]:
+    campaigns, profiles = {row.campaign_id for row in rows}, [row.profile_id for row in rows]
     return {
-        (campaign, profile): arms.Standing(control, shares) for campaign, profile, control, shares in found
+        (campaign, profile): arms.Standing(control, json.loads(shares))
+        for campaign, profile, control, shares in binary.run(
+            STANDINGS, [tenant.pk, list(campaigns), profiles]
+        )
     }
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from django.db import connection, transaction
+import msgspec
+from django.db import transaction
 
+from audiences import binary
+from delivery import claim
 from delivery.circumstances import Known, gather
-from delivery.claim import Chunk
+from delivery.claim import IS_PLANNED, Chunk
 from delivery.decide import Decision, decide
 from delivery.models import Delivery
 from tenants.models import Tenant
@@ -18,27 +20,27 @@ from tenants.models import Tenant
 STATES = {"send": Delivery.State.PLANNED, "hold_out": Delivery.State.HELD_OUT, "skip": Delivery.State.SKIPPED}
 
 # A row that reserved once keeps its reservation: a crash after this statement never reserves again.
-STORE = """
+STORE = f"""
 UPDATE delivery_delivery d
 SET state = r.state, version_id = r.version_id, content_id = r.content_id, arm = r.arm, reason = r.reason,
-    decision = r.decision::jsonb, decided_at = %(now)s,
-    reserved_at = CASE WHEN r.state = 'planned' THEN coalesce(d.reserved_at, %(now)s) ELSE d.reserved_at END,
-    exposed_at = CASE WHEN r.state = 'held_out' THEN %(now)s END,
-    settled_at = CASE WHEN r.state <> 'planned' THEN %(now)s END
-FROM unnest(%(ids)s::bigint[], %(moments)s::timestamptz[], %(states)s::text[], %(versions)s::bigint[],
-            %(contents)s::bigint[], %(arms)s::text[], %(reasons)s::text[], %(decisions)s::text[])
-     AS r(id, occasion_at, state, version_id, content_id, arm, reason, decision)
-WHERE d.tenant_id = %(tenant)s AND d.id = r.id AND d.occasion_at = r.occasion_at
-  AND d.state = 'planned' AND d.lease_token = %(token)s
+    decision = r.decision::jsonb, decided_at = r.now,
+    reserved_at = CASE WHEN r.state = 'planned' THEN coalesce(d.reserved_at, r.now) ELSE d.reserved_at END,
+    exposed_at = CASE WHEN r.state = 'held_out' THEN r.now END,
+    settled_at = CASE WHEN r.state <> 'planned' THEN r.now END
+FROM (SELECT given.*, %s::timestamptz AS now
+      FROM unnest(%b::bigint[], %b::timestamptz[], %b::text[], %b::bigint[], %b::bigint[], %b::text[], %b::text[],
+                  %b::text[])
+           AS given(id, occasion_at, state, version_id, content_id, arm, reason, decision)) r
+WHERE d.tenant_id = %s AND d.id = r.id AND d.occasion_at = r.occasion_at AND d.lease_token = %s AND {IS_PLANNED}
 RETURNING d.id
 """
 
 ENTER = """
 INSERT INTO delivery_entry (tenant_id, campaign_id, profile_id, is_control, shares, first_at, last_at, count)
-SELECT %(tenant)s, r.campaign_id, r.profile_id, r.is_control, r.shares::jsonb, r.at, r.at,
+SELECT %s, r.campaign_id, r.profile_id, r.is_control, r.shares::jsonb, r.at, r.at,
        CASE WHEN r.at IS NULL THEN 0 ELSE 1 END
-FROM unnest(%(campaigns)s::bigint[], %(profiles)s::bigint[], %(controls)s::boolean[], %(shares)s::text[],
-            %(moments)s::timestamptz[]) AS r(campaign_id, profile_id, is_control, shares, at)
+FROM unnest(%b::bigint[], %b::bigint[], %b::boolean[], %b::text[], %b::timestamptz[])
+     AS r(campaign_id, profile_id, is_control, shares, at)
 ON CONFLICT (tenant_id, campaign_id, profile_id) DO UPDATE
 SET shares = delivery_entry.shares || excluded.shares, count = delivery_entry.count + excluded.count,
     first_at = coalesce(delivery_entry.first_at, excluded.first_at),
@@ -51,10 +53,12 @@ def settle_decisions(chunk: Chunk, *, tenant: Tenant, channel: str, now: datetim
     """Decide a claimed chunk, store every decision, and return the rows that are to be sent.
 
     One short transaction; profiles are locked in id order, so that nothing about them changes meanwhile. Rows whose
-    lease somebody else has taken are left to them.
+    lease somebody else has taken are left to them; those whose campaign was paused meanwhile wait undecided.
     """
     known = gather(chunk.rows, tenant=tenant, channel=channel, now=now)
-    decided = [(one, decide(one.circumstances, now=now)) for one in known]
+    held = [one.row for one in known if not one.brief.is_live]
+    claim.release(held, tenant=tenant, token=chunk.token)
+    decided = [(one, decide(one.circumstances, now=now)) for one in known if one.brief.is_live]
     ours = _store(decided, tenant=tenant, channel=channel, token=chunk.token, now=now)
     kept = [(one, decision) for one, decision in decided if one.row.id in ours]
     _enter([pair for pair in kept if pair[1].verdict != "skip"], tenant=tenant, now=now)
@@ -64,28 +68,17 @@ def settle_decisions(chunk: Chunk, *, tenant: Tenant, channel: str, now: datetim
 def _store(
     decided: Sequence[tuple[Known, Decision]], *, tenant: Tenant, channel: str, token: int, now: datetime
 ) -> set[int]:
-    parameters: dict[str, Any] = {
-        "tenant": tenant.pk,
-        "token": token,
-        "now": now,
-        "ids": [one.row.id for one, _ in decided],
-        "moments": [one.row.occasion_at for one, _ in decided],
-        "states": [str(STATES[decision.verdict]) for _, decision in decided],
-        "versions": [one.brief.version.pk for one, _ in decided],
-        "contents": [_content_id(one, channel) for one, _ in decided],
-        "arms": [one.circumstances.choice.arm for one, _ in decided],
-        "reasons": [decision.reason for _, decision in decided],
-        "decisions": [json.dumps(decision.as_json()) for _, decision in decided],
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(STORE, parameters)
-        return {pk for (pk,) in cursor.fetchall()}
-
-
-def _content_id(one: Known, channel: str) -> int | None:
-    way = one.circumstances.choice.way
-    words = way.content(channel) if way else None
-    return words.id if words else None
+    columns = [
+        [one.row.id for one, _ in decided],
+        [one.row.occasion_at for one, _ in decided],
+        [str(STATES[decision.verdict]) for _, decision in decided],
+        [one.brief.version.pk for one, _ in decided],
+        [one.content_id(channel) for one, _ in decided],
+        [one.circumstances.choice.arm for one, _ in decided],
+        [decision.reason for _, decision in decided],
+        [msgspec.json.encode(decision.as_json()).decode() for _, decision in decided],
+    ]
+    return {id_ for (id_,) in binary.run(STORE, [now, *columns, tenant.pk, token])}
 
 
 def _enter(pairs: Sequence[tuple[Known, Decision]], *, tenant: Tenant, now: datetime) -> None:
@@ -93,13 +86,11 @@ def _enter(pairs: Sequence[tuple[Known, Decision]], *, tenant: Tenant, now: date
     if not pairs:
         return
     choices = [one.circumstances.choice for one, _ in pairs]
-    parameters: dict[str, Any] = {
-        "tenant": tenant.pk,
-        "campaigns": [one.row.campaign_id for one, _ in pairs],
-        "profiles": [one.row.profile_id for one, _ in pairs],
-        "controls": [choice.is_control for choice in choices],
-        "shares": [json.dumps(dict([choice.share]) if choice.share else {}) for choice in choices],
-        "moments": [now if decision.verdict == "hold_out" else None for _, decision in pairs],
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(ENTER, parameters)
+    columns = [
+        [one.row.campaign_id for one, _ in pairs],
+        [one.row.profile_id for one, _ in pairs],
+        [choice.is_control for choice in choices],
+        [json.dumps(dict([choice.share]) if choice.share else {}) for choice in choices],
+        [now if decision.verdict == "hold_out" else None for _, decision in pairs],
+    ]
+    binary.run(ENTER, [tenant.pk, *columns])

@@ -95,11 +95,9 @@ class Delivery(models.Model):
             ),
         ]
         indexes = [
-            # The claim's query; stays small, because a row leaves it once settled.
+            # The claim's query, for one live campaign after the other; a row leaves it once settled.
             models.Index(
-                fields=["tenant", "channel", "priority", "due_at"],
-                condition=Q(state="planned"),
-                name="delivery_due",
+                fields=["tenant", "campaign", "due_at"], condition=Q(state="planned"), name="delivery_due"
             ),
             # Leases that ran out in mid hand-over.
             models.Index(fields=["lease_until"], condition=Q(state="sending"), name="delivery_in_doubt"),

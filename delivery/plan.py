@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from audiences import freshness, partitions
@@ -14,8 +16,13 @@ from campaigns.models import Campaign, Content, Version
 from delivery.models import Plan
 from tenants.models import Tenant
 
+log = logging.getLogger(__name__)
+
 SLICE = 100_000  # people looked at per statement: one transaction's worth of work to lose in a crash
 ONCE = "once"
+FAILED_RESTS_SECONDS = 60.0
+
+_rests_until: dict[int, float] = {}  # plans that failed, in this process
 
 LAUNCHED_BY_NOW = """
 INSERT INTO delivery_plan (tenant_id, campaign_id, version_id, occasion, occasion_at, planned_to, audience)
@@ -50,18 +57,33 @@ def open_due(*, tenant: Tenant, now: datetime) -> int:
         return int(cursor.rowcount)
 
 
-@transaction.atomic
 def advance(*, tenant: Tenant, now: datetime) -> bool:
     """Plan one slice of one open plan and return whether there was one.
 
-    Plans another worker holds are passed by. A plan killed in mid slice goes on from its last committed one, and
-    rows that are there already are left alone. Costs two statements per slice of SLICE people.
+    Plans another worker holds are passed by, and one that fails lets the next have its turn. A plan killed in mid
+    slice goes on from its last committed one, and rows that are there already are left alone.
     """
+    open_plans = Plan.objects.filter(done_at=None, campaign__state=Campaign.State.LIVE)
+    for pk in open_plans.order_by("occasion_at", "id").values_list("pk", flat=True):
+        if time.monotonic() < _rests_until.get(pk, 0.0):
+            continue
+        try:
+            if _advance(pk, now=now):
+                return True
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            log.exception("Plan %s failed.", pk)
+            _rests_until[pk] = time.monotonic() + FAILED_RESTS_SECONDS
+    return False
+
+
+@transaction.atomic
+def _advance(pk: int, *, now: datetime) -> bool:
     plan = (
         Plan.objects.select_for_update(skip_locked=True, of=("self",))
-        .filter(done_at=None, campaign__state=Campaign.State.LIVE)
+        .filter(pk=pk, done_at=None, campaign__state=Campaign.State.LIVE)
         .select_related("campaign", "version")
-        .order_by("occasion_at", "id")
         .first()
     )
     if plan is None:

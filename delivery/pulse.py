@@ -6,6 +6,7 @@ import logging
 import signal
 import time
 
+from django.conf import settings
 from django.db import Error, connection
 from django_q.tasks import async_task
 
@@ -14,7 +15,9 @@ from delivery import residence, sweep
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
-DRAIN_TIMEOUT_SECONDS = 120  # the queue kills a drain that has not ended itself by then
+DRAIN_STAYS_SECONDS = 90  # then it ends itself, and the next is called
+CALLED = "called"
+CALLS_AGAIN_AFTER_SECONDS = 15  # a call that died with the cluster that fetched it
 
 
 def run(cluster: str, workers: int) -> None:
@@ -25,21 +28,31 @@ def run(cluster: str, workers: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     connection.close()  # it belongs to the process that forked us
-    while not residence.stopping.wait(TICK_SECONDS):
+    while not residence.is_stopping():
         try:
-            tick(cluster, workers)
+            _stay(cluster, workers)
         except Error:
             log.exception("The database did not answer; trying again.")
             connection.close()
             time.sleep(TICK_SECONDS)
-    residence.forget(f"cluster {cluster}")
+
+
+def _stay(cluster: str, workers: int) -> None:
+    """Tick for as long as this connection lives, and the lock on it that says so."""
+    with residence.sole(f"cluster {cluster}"):
+        residence.forget_dead("cluster ")
+        while not residence.is_stopping():
+            tick(cluster, workers)
+            time.sleep(TICK_SECONDS)
+        residence.forget(f"cluster {cluster}")
 
 
 def tick(cluster: str, workers: int) -> None:
-    """Say that ``cluster`` lives; then, as the only leader, settle doubts and call back drains that are missing."""
-    residence.beat(
-        f"cluster {cluster}", str(max(1, workers - 1))
-    )  # one worker stays free for imports and the like
+    """Say that ``cluster`` lives and how many drains it has room for; then, as the only leader, keep order.
+
+    One worker of several stays free for imports and the like.
+    """
+    residence.beat(f"cluster {cluster}", str(max(1, workers - 1)))
     with residence.sole("pulse") as is_leader:
         if is_leader:
             sweep.doubtful()
@@ -50,13 +63,20 @@ def tick(cluster: str, workers: int) -> None:
 def call_drains() -> int:
     """Enqueue the drains that no worker is running; return how many.
 
-    The sign of life is set when a drain is called, so that one that waits in the queue is not called again at once.
-    A twin finds its slot taken and ends.
+    A call is remembered for a while, so that one that waits in the queue is not made again each second. A twin finds
+    its slot taken and ends.
     """
-    wanted = sum(int(detail) for detail in residence.fresh("cluster ").values())
-    running = residence.fresh("drain ")
-    missing = [slot for slot in range(1, wanted + 1) if f"drain {slot}" not in running]
+    wanted = sum(int(detail) for detail in residence.at_work("cluster ").values())
+    there = residence.at_work("drain ").keys() | residence.said(
+        CALLED, within_seconds=CALLS_AGAIN_AFTER_SECONDS
+    )
+    missing = [slot for slot in range(1, wanted + 1) if f"drain {slot}" not in there]
     for slot in missing:
-        residence.beat(f"drain {slot}", "called")
-        async_task("delivery.tasks.drain", slot, timeout=DRAIN_TIMEOUT_SECONDS, group="drain")
+        residence.beat(f"drain {slot}", CALLED)
+        async_task("delivery.tasks.drain", slot, timeout=_drain_timeout_seconds(), group="drain")
     return len(missing)
+
+
+def _drain_timeout_seconds() -> int:
+    """When the queue kills a drain that has not ended itself: never while a hand-over may still be answered."""
+    return DRAIN_STAYS_SECONDS + settings.HAND_OVER_SECONDS + 30

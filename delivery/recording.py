@@ -2,69 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TypeVar
 
-from django.db import connection, transaction
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection, transaction
 
-from audiences import ingest
+from audiences import binary, ingest, tombstones
 from delivery import claim, traces
-from delivery.claim import Due
+from delivery.claim import IS_PLANNED, Due
 from delivery.models import Delivery
 from tenants.models import Tenant
 
+T = TypeVar("T")
 GROUP = 20  # rows of one connection between intent and record: what a crash can leave in doubt
-HANDS_OVER_WITHIN_SECONDS = 90
+LONGEST_PAUSE_SECONDS = 5.0
 
 # The profile and the campaign are locked against change, so that an unsubscribe or a pause is either seen here or
-# waits for this statement: once it has been acknowledged, no row passes.
-INTENT = """
+# waits for this statement: once it has been acknowledged, no row passes. Profiles in id order, like everyone.
+INTENT = f"""
 WITH may AS MATERIALIZED (
-    SELECT d.id, d.occasion_at
-    FROM unnest(%(ids)s::bigint[], %(moments)s::timestamptz[], %(addresses)s::text[]) AS r(id, occasion_at, address)
-    JOIN delivery_delivery d ON d.tenant_id = %(tenant)s AND d.id = r.id AND d.occasion_at = r.occasion_at
-    JOIN audiences_profile p ON p.tenant_id = %(tenant)s AND p.id = d.profile_id
-    JOIN campaigns_campaign c ON c.tenant_id = %(tenant)s AND c.id = d.campaign_id
-    WHERE d.state = 'planned' AND d.lease_token = %(token)s AND c.state = 'live'
+    SELECT d.id, d.occasion_at, r.address
+    FROM unnest(%b::bigint[], %b::timestamptz[], %b::text[]) AS r(id, occasion_at, address)
+    CROSS JOIN LATERAL (SELECT d.id, d.occasion_at, d.profile_id, d.campaign_id, d.channel, d.lease_token
+                        FROM delivery_delivery d
+                        WHERE d.tenant_id = %s AND d.id = r.id AND d.occasion_at = r.occasion_at OFFSET 0) d
+    JOIN audiences_profile p ON p.tenant_id = %s AND p.id = d.profile_id
+    JOIN campaigns_campaign c ON c.tenant_id = %s AND c.id = d.campaign_id
+    WHERE d.lease_token = %s AND c.state = 'live'
       AND p.merged_into_id IS NULL AND p.erased_at IS NULL AND lower(p.email) = lower(r.address)
       AND (c.message_class = 'transactional' OR p.consent ->> d.channel IS DISTINCT FROM 'unsubscribed')
       AND NOT EXISTS (SELECT 1 FROM audiences_suppression s
-                      WHERE s.tenant_id = %(tenant)s AND s.channel = d.channel AND s.address = lower(r.address))
+                      WHERE s.tenant_id = %s AND s.channel = d.channel AND s.address = lower(r.address))
     ORDER BY p.id
     FOR SHARE OF p, c
 )
 UPDATE delivery_delivery d
-SET state = 'sending', address = r.address,
-    lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
-FROM may JOIN unnest(%(ids)s::bigint[], %(addresses)s::text[]) AS r(id, address) ON r.id = may.id
-WHERE d.tenant_id = %(tenant)s AND d.id = may.id AND d.occasion_at = may.occasion_at
+SET state = 'sending', address = may.address, lease_until = clock_timestamp() + make_interval(secs => %s)
+FROM may
+WHERE d.tenant_id = %s AND d.id = may.id AND d.occasion_at = may.occasion_at
+  AND d.lease_token = %s AND {IS_PLANNED}
 RETURNING d.id
-"""
-
-# Profiles before deliveries, as a merge locks them: taken the other way round the two would wait for each other.
-LOCK = """
-SELECT id FROM audiences_profile WHERE tenant_id = %s AND id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
 """
 
 RECORD = """
 WITH settled AS (
     UPDATE delivery_delivery d
     SET state = r.state, reason = r.reason, reply = r.reply, provider_id = r.provider_id, lease_until = NULL,
-        sent_at = CASE WHEN r.state = 'sent' THEN %(now)s END, settled_at = %(now)s, exposed_at = %(now)s
-    FROM unnest(%(ids)s::bigint[], %(moments)s::timestamptz[], %(states)s::text[], %(reasons)s::text[],
-                %(replies)s::text[], %(provider_ids)s::text[]) AS r(id, occasion_at, state, reason, reply, provider_id)
-    WHERE d.tenant_id = %(tenant)s AND d.id = r.id AND d.occasion_at = r.occasion_at
-      AND d.lease_token = %(token)s AND d.state IN ('planned', 'sending')
-    RETURNING d.id, d.profile_id, d.campaign_id
+        sent_at = CASE WHEN r.state = 'sent' THEN r.now END, settled_at = r.now, exposed_at = r.now
+    FROM (SELECT given.*, %s::timestamptz AS now
+          FROM unnest(%b::bigint[], %b::timestamptz[], %b::text[], %b::text[], %b::text[], %b::text[])
+               AS given(id, occasion_at, state, reason, reply, provider_id)) r
+    WHERE d.tenant_id = %s AND d.id = r.id AND d.occasion_at = r.occasion_at
+      AND d.lease_token = %s AND d.state IN ('planned', 'sending')
+    RETURNING d.id, d.profile_id, d.campaign_id, d.exposed_at
 ), entered AS (
     UPDATE delivery_entry e
-    SET first_at = coalesce(e.first_at, %(now)s), last_at = %(now)s, count = e.count + 1
+    SET first_at = coalesce(e.first_at, s.exposed_at), last_at = s.exposed_at, count = e.count + 1
     FROM settled s
-    WHERE e.tenant_id = %(tenant)s AND e.campaign_id = s.campaign_id AND e.profile_id = s.profile_id
+    WHERE e.tenant_id = %s AND e.campaign_id = s.campaign_id AND e.profile_id = s.profile_id
 )
 SELECT id FROM settled
+"""
+
+GIVE_UP = f"""
+UPDATE delivery_delivery d SET state = 'skipped', reason = 'error', reply = %s, lease_until = NULL, settled_at = %s
+WHERE d.tenant_id = %s AND d.id = %s AND d.occasion_at = %s AND d.lease_token = %s AND {IS_PLANNED}
 """
 
 
@@ -87,41 +93,61 @@ def mark_intent(rows: Sequence[tuple[Due, str]], *, tenant: Tenant, token: int) 
     """
     if len(rows) > GROUP:
         raise ValueError(f"At most {GROUP} rows may be in doubt at once.")
-    parameters: dict[str, Any] = {
-        "tenant": tenant.pk,
-        "token": token,
-        "ids": [row.id for row, _ in rows],
-        "moments": [row.occasion_at for row, _ in rows],
-        "addresses": [address for _, address in rows],
-        "lease": HANDS_OVER_WITHIN_SECONDS,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(INTENT, parameters)
-        return {pk for (pk,) in cursor.fetchall()}
+    if not rows:
+        return set()
+    given = [
+        [row.id for row, _ in rows],
+        [row.occasion_at for row, _ in rows],
+        [address for _, address in rows],
+    ]
+    pk = tenant.pk
+    marked = binary.run(INTENT, [*given, pk, pk, pk, token, pk, settings.HAND_OVER_SECONDS, pk, token])
+    return {id_ for (id_,) in marked}
 
 
 @transaction.atomic
 def record(results: Sequence[Result], *, tenant: Tenant, token: int, now: datetime) -> int:
-    """Settle rows, with their traces in the same transaction; return how many were still ours to settle."""
+    """Settle rows, with their traces in the same transaction; return how many were still ours to settle.
+
+    Profiles are locked before deliveries, as a merge locks them: taken the other way round the two would wait for
+    each other.
+    """
     if not results:
         return 0
-    parameters: dict[str, Any] = {
-        "tenant": tenant.pk,
-        "token": token,
-        "now": now,
-        "ids": [result.row.id for result in results],
-        "moments": [result.row.occasion_at for result in results],
-        "states": [result.state for result in results],
-        "reasons": [result.reason for result in results],
-        "replies": [result.reply[:500] for result in results],
-        "provider_ids": [result.provider_id[:200] for result in results],
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(LOCK, [tenant.pk, [result.row.profile_id for result in results]])
-        cursor.execute(RECORD, parameters)
-        ours = {pk for (pk,) in cursor.fetchall()}
-    _leave_traces([result for result in results if result.row.id in ours], tenant=tenant, now=now)
+    living = tombstones.lock_living(tenant.pk, {result.row.profile_id for result in results})
+    ours = _settle(results, tenant=tenant, token=token, now=now)
+    _leave_traces([result for result in results if result.row.id in ours], living, tenant=tenant, now=now)
     return len(ours)
+
+
+@transaction.atomic
+def record_and_mark(
+    results: Sequence[Result], rows: Sequence[tuple[Due, str]], *, tenant: Tenant, token: int, now: datetime
+) -> set[int]:
+    """Record one group and mark the intent of the next, made durable together; return the ids that may go now.
+
+    The next group's profile ids must all be above the recorded one's: locks are taken in id order.
+    """
+    record(results, tenant=tenant, token=token, now=now)
+    return mark_intent(rows, tenant=tenant, token=token)
+
+
+def insist(write: Callable[[], T], *, for_seconds: float) -> T:
+    """Return what ``write`` returns, tried again while the database stumbles (deadlock, restart).
+
+    What was handed over is known only to us until it is recorded. The last error is raised. Inside a transaction
+    there is nothing to try again.
+    """
+    pause, until = 0.05, time.monotonic() + for_seconds
+    while True:
+        try:
+            return write()
+        except (OperationalError, InterfaceError):
+            if connection.in_atomic_block or time.monotonic() + pause > until:
+                raise
+            connection.close_if_unusable_or_obsolete()
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
 def back_off(rows: list[Due], *, tenant: Tenant, token: int) -> None:
@@ -130,7 +156,7 @@ def back_off(rows: list[Due], *, tenant: Tenant, token: int) -> None:
     for row in rows:
         by_wait.setdefault(wait_seconds(row.attempts), []).append(row)
     for wait, same in by_wait.items():
-        claim.release(same, tenant=tenant, token=token, after_seconds=wait, was_tried=True)
+        claim.release(same, tenant=tenant, token=token, after_seconds=wait, was_tried=True, was_intended=True)
 
 
 def wait_seconds(attempts: int) -> int:
@@ -138,18 +164,38 @@ def wait_seconds(attempts: int) -> int:
     return min(15 * 2 ** min(max(attempts, 1) - 1, 8), 3600)
 
 
-def _leave_traces(results: list[Result], *, tenant: Tenant, now: datetime) -> None:
-    names = {Delivery.State.SENT: "sent", Delivery.State.FAILED: "bounced"}
+def give_up(row: Due, why: str, *, tenant: Tenant, token: int, now: datetime) -> None:
+    """Settle a row that fails on our side again and again, before intent; ``why`` is for whoever mends it."""
+    binary.run(GIVE_UP, [why[:500], now, tenant.pk, row.id, row.occasion_at, token])
+
+
+def _settle(results: Sequence[Result], *, tenant: Tenant, token: int, now: datetime) -> set[int]:
+    columns = [
+        [result.row.id for result in results],
+        [result.row.occasion_at for result in results],
+        [str(result.state) for result in results],
+        [result.reason for result in results],
+        [result.reply[:500] for result in results],
+        [result.provider_id[:200] for result in results],
+    ]
+    return {id_ for (id_,) in binary.run(RECORD, [now, *columns, tenant.pk, token, tenant.pk])}
+
+
+NAMES = {Delivery.State.SENT: "sent", Delivery.State.FAILED: "bounced"}
+
+
+def _leave_traces(results: list[Result], living: dict[int, int], *, tenant: Tenant, now: datetime) -> None:
+    """Store what was sent and refused as events; once each, because a row is settled once."""
     events = [
         ingest.InternalEvent(
-            call_id=f"{names[result.state]} {result.row.id}",  # type: ignore[index]
-            profile_id=result.row.profile_id,
-            name=traces.NAMES[result.message.channel][names[result.state]],  # type: ignore[index]
+            call_id=f"{name} {result.row.id}",
+            profile_id=living[result.row.profile_id],
+            name=traces.NAMES[result.message.channel][name],
             occurred_at=now,
             properties=result.message.properties(),
         )
         for result in results
-        if result.state in names and result.reason != "render"
+        if (name := NAMES.get(result.state)) and result.row.profile_id in living  # type: ignore[call-overload]
     ]
     if events:
-        ingest.record_internal(tenant=tenant, events=events, now=now)
+        ingest.record_known_new(tenant=tenant, events=events, now=now)

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import connection
 
-# tenant_id is in no condition here on purpose: this runs for every tenant and shows nobody anything.
+# Rows that somebody holds at this moment are passed by: two who wait for each other's rows would wait for ever, and
+# the next look is a second away. tenant_id is in no condition here on purpose: this runs for every tenant and shows
+# nobody anything.
 DOUBTFUL = """
-UPDATE delivery_delivery d
-SET state = 'unknown', reason = 'no_answer', lease_until = NULL,
-    reply = 'The worker died after handing over, before the answer was noted.',
-    exposed_at = clock_timestamp() + t.clock_offset, settled_at = clock_timestamp() + t.clock_offset
-FROM tenants_tenant t
-WHERE t.id = d.tenant_id AND d.state = 'sending' AND d.lease_until < clock_timestamp()
+WITH late AS (
+    SELECT d.id, d.occasion_at, d.lease_until - make_interval(secs => %s) + t.clock_offset AS handed_over_at,
+           clock_timestamp() + t.clock_offset AS now
+    FROM delivery_delivery d JOIN tenants_tenant t ON t.id = d.tenant_id
+    WHERE d.state = 'sending' AND d.lease_until < clock_timestamp()
+    FOR UPDATE OF d SKIP LOCKED
+), settled AS (
+    UPDATE delivery_delivery d
+    SET state = 'unknown', reason = 'no_answer', lease_until = NULL,
+        reply = 'The worker died after handing over, before the answer was noted.',
+        exposed_at = late.handed_over_at, settled_at = late.now
+    FROM late WHERE d.id = late.id AND d.occasion_at = late.occasion_at
+    RETURNING d.tenant_id, d.campaign_id, d.profile_id, d.exposed_at
+), entered AS (
+    UPDATE delivery_entry e
+    SET first_at = coalesce(e.first_at, s.exposed_at), last_at = s.exposed_at, count = e.count + 1
+    FROM settled s
+    WHERE e.tenant_id = s.tenant_id AND e.campaign_id = s.campaign_id AND e.profile_id = s.profile_id
+)
+SELECT count(*) FROM settled
 """
 
 
@@ -19,29 +36,34 @@ def doubtful() -> int:
     """Settle rows whose lease ran out between intent and record; return how many.
 
     The provider may or may not have taken them, so they are shown and not resent. At most one group of intents
-    per connection and crash can be among them.
+    per connection and crash can be among them. They count as reached, from when they were handed over.
     """
     with connection.cursor() as cursor:
-        cursor.execute(DOUBTFUL)
-        return int(cursor.rowcount)
+        cursor.execute(DOUBTFUL, [settings.HAND_OVER_SECONDS])
+        (settled,) = cursor.fetchone()
+    return int(settled)
 
 
-# A row in mid hand-over is left to its worker; the campaign closes when none is open.
+STOPPED = "SELECT id, tenant_id FROM campaigns_campaign WHERE state = 'stopped' AND closed_at IS NULL"
+SLICE = 20_000
+
 CANCEL = """
-WITH stopped AS (
-    SELECT c.id, c.tenant_id, clock_timestamp() + t.clock_offset AS now
-    FROM campaigns_campaign c JOIN tenants_tenant t ON t.id = c.tenant_id
-    WHERE c.state = 'stopped' AND c.closed_at IS NULL
+WITH owed AS (
+    SELECT d.id, d.occasion_at FROM delivery_delivery d
+    WHERE d.tenant_id = %s AND d.campaign_id = %s AND d.state = 'planned'
+    ORDER BY d.due_at LIMIT %s
+    FOR UPDATE OF d SKIP LOCKED
 )
 UPDATE delivery_delivery d
-SET state = 'cancelled', reason = 'stopped', lease_until = NULL, settled_at = s.now
-FROM stopped s
-WHERE d.tenant_id = s.tenant_id AND d.campaign_id = s.id AND d.state = 'planned'
+SET state = 'cancelled', reason = 'stopped', lease_until = NULL, settled_at = clock_timestamp() + t.clock_offset
+FROM owed, tenants_tenant t
+WHERE d.id = owed.id AND d.occasion_at = owed.occasion_at AND t.id = d.tenant_id
 """
 
+# A row in mid hand-over is left to its worker; the campaign closes when none is open.
 CLOSE = """
 UPDATE campaigns_campaign c SET closed_at = clock_timestamp()
-WHERE c.state = 'stopped' AND c.closed_at IS NULL
+WHERE c.tenant_id = %s AND c.id = %s AND c.state = 'stopped' AND c.closed_at IS NULL
   AND NOT EXISTS (SELECT 1 FROM delivery_delivery d
                   WHERE d.tenant_id = c.tenant_id AND d.campaign_id = c.id AND d.state IN ('planned', 'sending'))
 """
@@ -49,8 +71,14 @@ WHERE c.state = 'stopped' AND c.closed_at IS NULL
 
 def stopped() -> int:
     """Cancel what stopped campaigns still owed; return how many rows. Again, or beside its twin, cancels no more."""
+    cancelled = 0
     with connection.cursor() as cursor:
-        cursor.execute(CANCEL)
-        cancelled = int(cursor.rowcount)
-        cursor.execute(CLOSE)
+        cursor.execute(STOPPED)
+        for campaign_id, tenant_id in cursor.fetchall():
+            while True:
+                cursor.execute(CANCEL, [tenant_id, campaign_id, SLICE])
+                cancelled += cursor.rowcount
+                if cursor.rowcount < SLICE:
+                    break
+            cursor.execute(CLOSE, [tenant_id, campaign_id])
     return cancelled

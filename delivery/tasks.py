@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.db import connection
 
 from delivery import pipeline, pulse, residence
 from tenants import wake
 
-STAYS_SECONDS = 90  # then it ends itself, well before the queue's timeout, and the pulse calls the next
 LISTENS_SECONDS = 1.0
 
 
 def drain(slot: int) -> int:
     """Stay in this worker and do what falls due, for every tenant in turn; return the rows settled.
 
-    Ends at once when another drain holds ``slot``.
+    Ends itself after a while, and at once when another drain holds ``slot``; the pulse calls the next.
     """
+    leaves_at = time.monotonic() + pulse.DRAIN_STAYS_SECONDS
+
+    def stays() -> bool:
+        return time.monotonic() < leaves_at and not residence.is_stopping()
+
     settled = 0
-    leaves_at = time.monotonic() + STAYS_SECONDS
     with residence.sole(f"drain {slot}") as is_sole:
         if not is_sole:
             return 0
-        _listen()
-        while time.monotonic() < leaves_at and not residence.stopping.is_set():
-            residence.beat(f"drain {slot}")
-            worked = pipeline.once_round()
-            settled += worked
-            if not worked:
-                _wait()
+        with _listening():
+            while stays():
+                residence.beat(f"drain {slot}")
+                worked = pipeline.once_round(stays)
+                settled += worked
+                if not worked:
+                    _wait()
         residence.forget(f"drain {slot}")
     return settled
 
@@ -39,12 +44,23 @@ def tick() -> None:
     pulse.call_drains()
 
 
-def _listen() -> None:
+@contextmanager
+def _listening() -> Iterator[None]:
     connection.ensure_connection()
     connection.connection.execute(f"LISTEN {wake.CHANNEL}")
+    try:
+        yield
+    finally:
+        connection.ensure_connection()
+        # What this worker does next takes no taps, and they would pile up.
+        connection.connection.execute(f"UNLISTEN {wake.CHANNEL}")
 
 
 def _wait() -> None:
-    """Sleep until tapped on the shoulder, or for a second: the pulse of things whose hour simply comes."""
+    """Sleep until tapped on the shoulder, or for a second: the pulse of things whose hour simply comes.
+
+    Taken to the end, so that taps that came together wake us once.
+    """
+    connection.ensure_connection()
     for _ in connection.connection.notifies(timeout=LISTENS_SECONDS, stop_after=1):
-        return
+        pass

@@ -60,9 +60,7 @@ def postbox(settings: Any) -> Iterator[Postbox]:
     thread.start()
     assert ready.wait(5)
     yield box
-    for connection in sending._kept.values():
-        connection.close()
-    sending._kept.clear()
+    sending.close_all()
     loop.call_soon_threadsafe(stop.set)
     thread.join()
     loop.close()

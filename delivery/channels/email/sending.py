@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,17 +13,22 @@ from django.conf import settings
 
 from delivery import providers
 from delivery.channels.email.mime import Skeleton
-from delivery.channels.email.outcomes import Outcome
+from delivery.channels.email.outcomes import NotSent, Outcome
 from delivery.channels.email.smtp import Connection, Message, Server
 from delivery.tracking import Paths, add_to
 from tenants.models import Tenant
 
-_kept: dict[Server, Connection] = {}  # this process's connections; each worker is one thread
+KEPT_CONNECTIONS = 32
+RESTS_SECONDS = 20  # a server that took nothing is left alone, so that other tenants do not wait for it
+
+# This process's connections, the one used last at the end; each worker is one thread.
+_kept: dict[Server, Connection] = {}
+_rests_until: dict[Server, float] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What makes one person's mail theirs, besides its words."""
+    """What makes one person's mail theirs, besides its words. Marketing mail can be unsubscribed from by a click."""
 
     id: int
     to_address: str
@@ -30,26 +36,36 @@ class Letter:
     message_id_stem: str
     paths: Paths
     at: datetime
+    is_marketing: bool
 
 
 class Mailer:
     """A tenant's mail on its way out. Raises providers.NoProvider when made for a tenant that has no server."""
 
-    def __init__(self, tenant: Tenant, *, is_marketing: bool) -> None:
+    def __init__(self, tenant: Tenant) -> None:
         self.tenant = tenant
-        self.is_marketing = is_marketing
-        self.server = Server(**providers.smtp_server(tenant))
-        self.skeleton = _skeleton(
-            tenant.from_email or settings.DEFAULT_FROM_EMAIL, tenant.from_name, tenant.reply_to, is_marketing
+        patience = settings.HAND_OVER_SECONDS
+        self.server = Server(
+            **providers.smtp_server(tenant),
+            timeout=min(15.0, patience / 6),
+            data_timeout=min(60.0, patience * 2 / 3),
         )
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether the server could not be spoken to a moment ago."""
+        return time.monotonic() < _rests_until.get(self.server, 0.0)
 
     def compose(self, words: Mapping[str, str], letter: Letter) -> Message:
         """Return the mail as it leaves: tracked links and pixel, one-click unsubscribe, a Message-ID of its own.
 
         Raises ValueError (UnsafeHeader, InvalidAddress) for words or an address no mail can carry.
         """
-        unsubscribe = letter.paths.unsubscribe() if self.is_marketing else ""
-        data = self.skeleton.fill(
+        sender = self.tenant
+        skeleton = _skeleton(
+            sender.from_email, sender.from_name or sender.name, sender.reply_to, letter.is_marketing
+        )
+        data = skeleton.fill(
             to_address=letter.to_address,
             to_name=letter.to_name,
             subject=" ".join(words["subject"].split()),
@@ -57,15 +73,35 @@ class Mailer:
             html=add_to(words["html"], letter.paths) if words.get("html") else "",
             message_id=f"{letter.message_id_stem}@{_host()}",
             date=letter.at,
-            unsubscribe_url=unsubscribe,
+            unsubscribe_url=letter.paths.unsubscribe() if letter.is_marketing else "",
             headers={"X-Tact-Delivery": letter.message_id_stem},
         )
-        return Message(letter.id, self.tenant.from_email, letter.to_address, data)
+        return Message(letter.id, sender.from_email, letter.to_address, data)
 
     def hand_over(self, mails: Iterable[Message], *, until: float) -> Iterator[Outcome]:
-        """Yield each mail's outcome in order; none leaves after ``until`` (time.monotonic)."""
-        connection = _kept.setdefault(self.server, Connection(self.server))
-        return connection.send(mails, until=until)
+        """Yield each mail's outcome in order; none leaves after ``until`` (time.monotonic).
+
+        Whoever stops taking outcomes stops the mails as well.
+        """
+        for outcome in _connection(self.server).send(mails, until=until):
+            if isinstance(outcome, NotSent):
+                _rests_until[self.server] = time.monotonic() + RESTS_SECONDS
+            yield outcome
+
+
+def _connection(server: Server) -> Connection:
+    connection = _kept.pop(server, None) or Connection(server)
+    while len(_kept) >= KEPT_CONNECTIONS:
+        _kept.pop(next(iter(_kept))).close()
+    _kept[server] = connection
+    return connection
+
+
+def close_all() -> None:
+    """Say goodbye on every kept connection, and forget which servers rest."""
+    while _kept:
+        _kept.popitem()[1].close()
+    _rests_until.clear()
 
 
 @lru_cache(maxsize=64)
