@@ -28,7 +28,7 @@ def live_events(request: TenantRequest) -> HttpResponse:
         "name": name,
         "names": EventDefinition.objects.order_by("name").values_list("name", flat=True)[:NAMES],
         "tracking_url": request.build_absolute_uri("/v1/track"),
-        "refused_count": RefusedCall.objects.all()[:1_001].count(),
+        "refused_count": _refused_count(),
     }
     return render(request, "audiences/live.html", context)
 
@@ -54,8 +54,16 @@ def live_refused(request: TenantRequest) -> HttpResponse:
     before = _number(request.GET.get("before"))
     calls = RefusedCall.objects.order_by("-id")
     listed = list(calls.filter(pk__lt=before)[: SHOWN + 1] if before else calls[: SHOWN + 1])
-    context = {"calls": listed[:SHOWN], "has_more": len(listed) > SHOWN, "is_first": not before}
+    context = {
+        "calls": listed[:SHOWN],
+        "has_more": len(listed) > SHOWN,
+        "refused_count": _refused_count(),
+    }
     return render(request, "audiences/live_refused.html", context)
+
+
+def _refused_count() -> int:
+    return RefusedCall.objects.all()[:1_001].count()
 
 
 def _context(request: TenantRequest, events: list[Any], after: int) -> dict[str, Any]:

@@ -227,4 +227,4 @@ def _subject(subject: str) -> str:
 
 
 def _standing(standing: str) -> str:
-    return Profile.Standing(standing).label if standing else "Nothing said"
+    return Profile.Standing(standing).label.capitalize() if standing else "Nothing said"

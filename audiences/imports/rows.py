@@ -23,7 +23,9 @@ def calls(batch: Iterable[Row], mapping: Mapping, *, name: str) -> tuple[dict[in
 
     Call ids are made of the import's ``name`` and the line, so that a row read again is the same call.
     """
-    wanted = [(place, target) for place, target in enumerate(mapping.values()) if target.name]
+    wanted = [
+        (place, column, mapping[column]) for place, column in enumerate(mapping) if mapping[column].name
+    ]
     made, refused = {}, {}
     for row in batch:
         try:
@@ -43,11 +45,11 @@ def said(refusal: Refusal, mapping: Mapping) -> str:
     return f"{column}: {refusal.reason}" if column else refusal.reason
 
 
-def _call(call_id: str, given: list[str], wanted: list[tuple[int, Target]]) -> dict[str, Any]:
+def _call(call_id: str, given: list[str], wanted: list[tuple[int, str, Target]]) -> dict[str, Any]:
     """Return the identify call of a row. An empty cell says nothing: it removes no attribute."""
     stated = {
-        target.name: _value(given[place].strip(), target)
-        for place, target in wanted
+        target.name: _value(given[place].strip(), column, target)
+        for place, column, target in wanted
         if place < len(given) and given[place].strip()
     }
     call: dict[str, Any] = {"type": "identify", "messageId": call_id}
@@ -65,15 +67,15 @@ def _call(call_id: str, given: list[str], wanted: list[tuple[int, Target]]) -> d
     return call
 
 
-def _value(cell: str, target: Target) -> Any:
+def _value(cell: str, column: str, target: Target) -> Any:
     if target.name.startswith(CONSENT):
         standing = cells.consent(cell)
         if standing is None:
-            raise BadRow(f"consent: “{cell[:40]}” is not yes, no, subscribed, opted in or unsubscribed")
+            raise BadRow(f"{column}: “{cell[:40]}” is not yes, no, subscribed, opted in or unsubscribed")
         return standing
     if target.name in attributes.STANDARD or target.kind == "text":
         return cell
     value = cells.parsed(cell, target.kind)
     if value is None:
-        raise BadRow(f"{target.name}: “{cell[:40]}” is not a {target.kind}")
+        raise BadRow(f"{column}: “{cell[:40]}” is not a {target.kind}")
     return value

@@ -45,6 +45,7 @@ class Profiles:
         self._now = now
         self.changes: list[AttributeChange] = []
         self._consents: list[consent.Change] = []
+        self._first_met: dict[Person, datetime] = {}
 
     def update(self, calls: list[Call]) -> None:
         """Merge what ``calls`` state, oldest first, and write every row that changes once.
@@ -52,6 +53,7 @@ class Profiles:
         A call older than a profile's newest merge only fills what is missing. ``changes`` then holds what changed.
         """
         telling = [call for call in calls if self._tells(call)]
+        self._first_met = _first_met(calls) if self._people.new else {}
         records = self._records(telling)
         for loser, winner in self._people.merges:
             self._absorb(records.pop(loser.id), records[winner.final().id])
@@ -80,7 +82,8 @@ class Profiles:
             people |= {loser, winner.final()}
         records = load(self._tenant_id, [person.id for person in people if not person.is_new])
         for person in self._people.new:
-            records[person.id] = Record(person.id, self._now, {}, None, {}, self._seen.get(person))
+            first_met = self._first_met.get(person, self._now)
+            records[person.id] = Record(person.id, first_met, {}, None, {}, self._seen.get(person))
         for person in renamed:
             records[person.id].values["external_id"] = person.external_id
         return records
@@ -156,6 +159,14 @@ class Profiles:
             sql = """DELETE FROM audiences_identity WHERE tenant_id = %s AND kind = 'email'
                      AND value = ANY(%b::text[]) AND profile_id = ANY(%b::bigint[])"""
             binary.run(sql, [self._tenant_id, sorted(left), list(kept)])
+
+
+def _first_met(calls: list[Call]) -> dict[Person, datetime]:
+    first: dict[Person, datetime] = {}
+    for call in calls:
+        person = call.person.final()
+        first[person] = min(first.get(person, call.at), call.at)
+    return first
 
 
 _GIVEN = f"""unnest(%b::bigint[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::text[], %b::text[],

@@ -38,7 +38,8 @@ def event_summary(event: Event) -> list[tuple[str, str]]:
     if event.is_internal:
         said = {name: event.properties[name] for name in TOLD if event.properties.get(name) not in (None, "")}
         return [(TOLD[name], shown(value)) for name, value in said.items()]
-    return [(name, shown(value)) for name, value in list(event.properties.items())[:SUMMARY]]
+    plain_first = sorted(event.properties.items(), key=lambda item: isinstance(item[1], dict | list))
+    return [(name, shown(value)) for name, value in plain_first[:SUMMARY]]
 
 
 @register.filter

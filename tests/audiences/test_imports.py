@@ -173,7 +173,7 @@ def test_values_are_stored_as_their_kind(stored: Callable[..., Import], found: F
 
 def test_a_value_not_of_its_kind_refuses_the_row_with_the_columns_name(stored: Callable[..., Import]) -> None:
     stored("id,Orders so far\n1,12\n2,many\n", **{"Orders so far": Target("orders", "number")})
-    assert RefusedRow.objects.get().reason == "orders: “many” is not a number"
+    assert RefusedRow.objects.get().reason == "Orders so far: “many” is not a number"
     assert Profile.objects.count() == 1
 
 

@@ -355,3 +355,9 @@ def test_internal_events_of_a_merged_profile_go_to_the_living_one(
     gone = ingest.InternalEvent("d2:sent", 999_999_999, "Email Sent", NOW, {})
     assert ingest.record_internal(tenant=tenant, events=[sent, gone], now=NOW) == 1
     assert Event.objects.get(name="Email Sent").profile == found("external_id", "u1")
+
+
+def test_a_person_is_as_old_as_their_first_call(store: Store, found: Found) -> None:
+    early = NOW - timedelta(days=90)
+    store(track(), track(timestamp=early.isoformat()), now=NOW)
+    assert found("external_id", "u1").created_at == early
