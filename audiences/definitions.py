@@ -8,10 +8,15 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from django.db import transaction
 
 from audiences import attributes, binary
+from audiences.models import Definition, EventDefinition, Provenance, Sensitivity
+from tenants import audit
+from tenants.models import Tenant, User
 
 MAX_PATHS = 200  # properties listed of one event; a client that makes up names is no list
+MAX_LABEL = 100
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
 
 
@@ -89,3 +94,52 @@ def note_attributes(tenant_id: int, values: Iterable[tuple[str, Any]], *, now: d
 
 def _object(value: Any) -> dict[str, Any]:
     return msgspec.json.decode(value) if isinstance(value, str | bytes) else value
+
+
+class NoSuchName(LookupError):
+    """Data has not brought this name along yet."""
+
+
+def describe(
+    *,
+    model: type[Definition],
+    tenant: Tenant,
+    name: str,
+    actor: User,
+    label: str,
+    provenance: str,
+    sensitivity: str,
+) -> bool:
+    """Set what people know about a name and return whether anything changed. Noted in the audit log.
+
+    Raises NoSuchName, and ValueError for a provenance or sensitivity we do not have.
+    """
+    new = {
+        "label": label.replace("\x00", "").strip()[:MAX_LABEL],
+        "provenance": Provenance(provenance).value,
+        "sensitivity": Sensitivity(sensitivity).value,
+    }
+    with transaction.atomic():
+        row = model._default_manager.select_for_update().filter(tenant=tenant, name=name).first()
+        if row is None:
+            raise NoSuchName(name)
+        changed = {
+            field: (getattr(row, field), value)
+            for field, value in new.items()
+            if getattr(row, field) != value
+        }
+        if changed:
+            for field, (_, value) in changed.items():
+                setattr(row, field, value)
+            row.save(update_fields=list(changed))
+            thing = "event" if model is EventDefinition else "attribute"
+            audit.note(
+                tenant=tenant,
+                actor=actor,
+                action="described",
+                thing=thing,
+                thing_id=row.pk,
+                name=name,
+                fields=changed,
+            )
+    return bool(changed)

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from audiences import import_views, live_views, people_views, tracking_api
+from audiences import definition_views, import_views, live_views, people_views, tracking_api
 
 KINDS = "|".join(tracking_api.KINDS)
 
@@ -24,6 +24,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("imports/<uuid:public_id>/progress/", import_views.import_progress, name="import_progress"),
     path("imports/<uuid:public_id>/refused.csv", import_views.import_refused, name="import_refused"),
     path("imports/<uuid:public_id>/discard/", import_views.import_discard, name="import_discard"),
+    path("settings/data/", definition_views.names, name="settings_data"),
+    path("settings/data/describe/", definition_views.describe, name="data_describe"),
     # Segment's clients end some of these with a slash
     re_path(rf"^v1/(?P<path>{KINDS})/?$", tracking_api.call, name="tracking_call"),
     re_path(r"^v1/(?:batch|b|import)/?$", tracking_api.batch, name="tracking_batch"),

@@ -44,6 +44,7 @@ RAIL: list[tuple[str, list[Page]]] = [
     (
         "Settings",
         [
+            Page("Data", "settings_data", "tags", "d"),
             Page("Team", "settings_team", "users-group", "t"),
             Page("API keys", "settings_keys", "key", "k"),
             Page("Sender identity", "settings_sender", "mail", "m"),

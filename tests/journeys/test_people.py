@@ -118,3 +118,21 @@ def test_the_pages_keep_nobody_out(
         page.goto(url)
         page.wait_for_timeout(300)
         assert grave_faults(page) == [], url
+
+
+def test_what_somebody_says_about_a_name_is_kept_as_they_choose_it(
+    open_browser: OpenBrowser, store: Callable[..., ingest.Stored], grave_faults: Callable[[Page], list[str]]
+) -> None:
+    store({"type": "identify", "userId": "u1", "traits": {"diagnosis": "x", "plan": "pro"}})
+    page = open_browser("marketer")
+    page.goto("/settings/data/")
+    page.get_by_label("Sensitivity of diagnosis").select_option("Sensitive")
+    expect(page.get_by_text("diagnosis: saved.")).to_be_visible()
+    page.get_by_label("Label of diagnosis").fill("Diagnosis")
+    page.get_by_label("Label of diagnosis").press("Enter")
+    page.wait_for_timeout(500)
+    page.reload()
+    expect(page.get_by_label("Label of diagnosis")).to_have_value("Diagnosis")
+    expect(page.get_by_label("Sensitivity of diagnosis")).to_have_value("sensitive")
+    expect(page.get_by_label("Sensitivity of plan")).to_have_value("ordinary")
+    assert grave_faults(page) == []
