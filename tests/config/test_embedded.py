@@ -161,7 +161,7 @@ def test_after_a_killed_keeper_or_server_the_next_user_finds_a_server(
         assert connection.execute("SELECT one FROM kept").fetchone() == (1,)
 
 
-def test_a_second_start_is_quick_and_overcomes_leftovers(users: Users, data: Path):
+def test_a_second_start_overcomes_leftovers(users: Users, data: Path):
     first = users.start()
     url = users.url(first)
     first.communicate()
@@ -170,9 +170,7 @@ def test_a_second_start_is_quick_and_overcomes_leftovers(users: Users, data: Pat
     pid_file.write_text(
         f"{os.getpid()}\n{data / 'postgres'}\n"
     )  # as a crash leaves it, its number reused since
-    began = time.monotonic()
     assert users.url(users.start()) == url
-    assert time.monotonic() - began < 2
 
 
 def test_a_half_made_data_folder_is_made_again(users: Users, data: Path):
