@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from audiences.models import Definition, EventDefinition, Provenance, Sensitivit
 from tenants import audit
 from tenants.models import Tenant, User
 
+MAX_NAMES = 5_000  # of events, and of attributes, listed of one tenant
 MAX_PATHS = 200  # properties listed of one event; a client that makes up names is no list
 MAX_LABEL = 100
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
@@ -39,33 +40,21 @@ def note_events(
     tenant_id: int, events: Iterable[tuple[str, dict[str, Any]]], *, is_internal: bool, now: datetime
 ) -> None:
     """Let event names and properties not seen before appear. A batch with nothing new costs one small query."""
-    examples = {
-        (name, *properties, *map(type, properties.values())): (name, properties)
-        for name, properties in events
-    }
-    seen: dict[str, dict[str, set[str]]] = {}
-    for name, properties in examples.values():
-        paths = seen.setdefault(name, {})
-        for path, value in properties.items():
-            if value is not None and (path in paths or len(paths) < MAX_PATHS):
-                paths.setdefault(path, set()).add(kind(value))
+    seen = _kinds_by_path(events)
     if not seen:
         return
     sql = "SELECT name, properties FROM audiences_eventdefinition WHERE tenant_id = %s AND name = ANY(%b::text[])"
     known = {name: _object(properties) for name, properties in binary.run(sql, [tenant_id, list(seen)])}
-    news = {}
-    for name, paths in sorted(seen.items()):
-        before = known.get(name, {})
-        fresh = {path: kinds for path, kinds in paths.items() if not kinds <= set(before.get(path, ()))}
-        if fresh or name not in known:
-            news[name] = {path: sorted(kinds | set(before.get(path, ()))) for path, kinds in fresh.items()}
+    news = {name: _added(seen[name], known.get(name, {})) for name in sorted(seen)}
+    news = {name: added for name, added in news.items() if added or name not in known}
+    news = _within_limit(tenant_id, "audiences_eventdefinition", news, known)
     if news:
         sql = """INSERT INTO audiences_eventdefinition AS d
                      (tenant_id, name, label, provenance, sensitivity, first_seen_at, properties, is_internal)
                  SELECT %s, n.name, '', 'not_stated', 'ordinary', %s, n.properties::jsonb, %s
                  FROM unnest(%b::text[], %b::text[]) n(name, properties)
                  ON CONFLICT (tenant_id, name) DO UPDATE SET properties = d.properties || EXCLUDED.properties"""
-        shapes = [msgspec.json.encode(paths).decode() for paths in news.values()]
+        shapes = [msgspec.json.encode(added).decode() for added in news.values()]
         binary.run(sql, [tenant_id, now, is_internal, list(news), shapes])
 
 
@@ -79,9 +68,8 @@ def note_attributes(tenant_id: int, values: Iterable[tuple[str, Any]], *, now: d
         return
     sql = "SELECT name, kinds FROM audiences_attributedefinition WHERE tenant_id = %s AND name = ANY(%b::text[])"
     known = {name: set(kinds) for name, kinds in binary.run(sql, [tenant_id, list(seen)])}
-    news = {
-        name: sorted(kinds) for name, kinds in sorted(seen.items()) if not kinds <= known.get(name, set())
-    }
+    news = {name: seen[name] for name in sorted(seen) if not seen[name] <= known.get(name, set())}
+    news = _within_limit(tenant_id, "audiences_attributedefinition", news, known)
     if news:
         sql = """INSERT INTO audiences_attributedefinition AS d
                      (tenant_id, name, label, provenance, sensitivity, first_seen_at, kinds, has_index)
@@ -89,7 +77,41 @@ def note_attributes(tenant_id: int, values: Iterable[tuple[str, Any]], *, now: d
                  FROM unnest(%b::text[], %b::text[]) n(name, kinds)
                  ON CONFLICT (tenant_id, name) DO UPDATE
                  SET kinds = (SELECT array_agg(DISTINCT k ORDER BY k) FROM unnest(d.kinds || EXCLUDED.kinds) k)"""
-        binary.run(sql, [tenant_id, now, list(news), [",".join(kinds) for kinds in news.values()]])
+        binary.run(sql, [tenant_id, now, list(news), [",".join(sorted(kinds)) for kinds in news.values()]])
+
+
+def _kinds_by_path(events: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, dict[str, set[str]]]:
+    """Return by event name which kinds of value its properties had; events alike in shape are looked at once."""
+    examples = {
+        (name, *properties, *map(type, properties.values())): (name, properties)
+        for name, properties in events
+    }
+    seen: dict[str, dict[str, set[str]]] = {}
+    for name, properties in examples.values():
+        paths = seen.setdefault(name, {})
+        for path, value in properties.items():
+            if value is not None:
+                paths.setdefault(path, set()).add(kind(value))
+    return seen
+
+
+def _added(paths: dict[str, set[str]], known: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Return the paths that are new or have values of a new kind, each with all its kinds."""
+    room = max(0, MAX_PATHS - len(known))
+    new = [path for path in paths if path not in known][:room]
+    grown = [path for path in paths if path in known and not paths[path] <= set(known[path])]
+    return {path: sorted(paths[path] | set(known.get(path, ()))) for path in [*new, *grown]}
+
+
+def _within_limit(tenant_id: int, table: str, news: dict[str, Any], known: Collection[str]) -> dict[str, Any]:
+    """Return ``news`` without names there is no room for: whoever makes names up fills no list."""
+    if not news.keys() - set(known):
+        return news
+    sql = f"SELECT count(*) FROM {table} WHERE tenant_id = %s"
+    [(count,)] = binary.run(sql, [tenant_id])
+    room = max(0, MAX_NAMES - count)
+    new = set([name for name in news if name not in known][:room])
+    return {name: news[name] for name in news if name in known or name in new}
 
 
 def _object(value: Any) -> dict[str, Any]:

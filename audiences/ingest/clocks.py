@@ -25,6 +25,10 @@ class Clock:
         self._oldest = now - retention
         self._starts_from = now - trigger_age
         self._retention = retention
+        self._sent: tuple[datetime | None, timedelta] = (
+            None,
+            timedelta(0),
+        )  # the last one met, and how it was off
 
     def settle(self, claimed: datetime | None, sent_at: datetime | None) -> Moment:
         """Return when a call that claims ``claimed`` and was sent at ``sent_at`` (both the client's clock) happened.
@@ -48,10 +52,9 @@ class Clock:
         return Moment(at, False, at >= self._starts_from)
 
     def _corrected(self, claimed: datetime, sent_at: datetime | None) -> datetime:
+        claimed = claimed if claimed.tzinfo else claimed.replace(tzinfo=UTC)
         if sent_at is None:
-            return _aware(claimed).astimezone(UTC)
-        return self.now - (_aware(sent_at) - _aware(claimed))
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            return claimed.astimezone(UTC)
+        if sent_at is not self._sent[0]:
+            self._sent = (sent_at, self.now - (sent_at if sent_at.tzinfo else sent_at.replace(tzinfo=UTC)))
+        return claimed.astimezone(UTC) + self._sent[1]

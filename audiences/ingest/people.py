@@ -218,9 +218,13 @@ class People:
 
 def find(tenant_id: int, keys: Iterable[Key]) -> dict[Key, int]:
     """Return the profile ids behind identities, for those that have one."""
-    asked = list(keys)
-    sql = """SELECT k.place, i.profile_id
-             FROM unnest(%b::text[], %b::text[]) WITH ORDINALITY k(kind, value, place)
-             JOIN audiences_identity i ON i.tenant_id = %s AND i.kind = k.kind AND i.value = k.value"""
-    rows = binary.run(sql, [[kind for kind, _ in asked], [value for _, value in asked], tenant_id])
-    return {asked[place - 1]: id_ for place, id_ in rows}
+    values: dict[str, list[str]] = {}
+    for kind, value in keys:
+        values.setdefault(kind, []).append(value)
+    sql = """SELECT k.place, i.profile_id FROM unnest(%b::text[]) WITH ORDINALITY k(value, place)
+             JOIN audiences_identity i ON i.tenant_id = %s AND i.kind = %s AND i.value = k.value"""
+    found: dict[Key, int] = {}
+    for kind, asked in values.items():
+        rows = binary.run(sql, [asked, tenant_id, kind])
+        found |= {(kind, asked[place - 1]): id_ for place, id_ in rows}
+    return found

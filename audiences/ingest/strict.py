@@ -41,7 +41,8 @@ def text(value: str, path: str) -> str:
 def _is_plain(raw: bytes, values: dict[str, Any]) -> bool:
     if len(raw) > MAX_NAME and (len(values) > MAX_KEYS or max(map(len, values), default=0) > MAX_NAME):
         return False
-    return not any(type(value) is int and value not in INT64 for value in values.values())
+    whole = [value for value in values.values() if type(value) is int]
+    return not whole or (min(whole) in INT64 and max(whole) in INT64)
 
 
 class _Walk:

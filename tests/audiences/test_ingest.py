@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from audiences import ingest
+from audiences import definitions, ingest
 from audiences.models import (
     AttributeDefinition,
     Event,
@@ -361,3 +361,14 @@ def test_a_person_is_as_old_as_their_first_call(store: Store, found: Found) -> N
     early = NOW - timedelta(days=90)
     store(track(), track(timestamp=early.isoformat()), now=NOW)
     assert found("external_id", "u1").created_at == early
+
+
+def test_whoever_makes_names_up_fills_no_list(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(definitions, "MAX_NAMES", 3)
+    monkeypatch.setattr(definitions, "MAX_PATHS", 2)
+    for n in range(6):
+        store(track(event=f"E{n}"), track(event="E0", properties={f"p{n}": n}), identify(**{f"a{n}": n}))
+    assert list(EventDefinition.objects.order_by("name").values_list("name", flat=True)) == ["E0", "E1", "E2"]
+    assert set(EventDefinition.objects.get(name="E0").properties) == {"p0", "p1"}
+    assert AttributeDefinition.objects.count() == 3
+    assert Event.objects.count() == 12
