@@ -152,8 +152,9 @@ def _attributes(world: World, number: int, chance: random.Random) -> str:
     age = f'"age": {18 + int(chance.random() * 60)}, ' if chance.random() < 0.7 else ""
     one, two = chance.sample(GENRES, 2)
     return (
-        f'{{{age}"plan": "{chance.choice(PLANS)}", "points": {int(chance.random() * 10_000)},'
-        f' "panel": {number % world.panels}, "genres": ["{one}", "{two}"], "favourite": {{"artist": "Artist {number % 509}"}}, "is_member": true}}'
+        f'{{{age}"plan": "{chance.choice(PLANS)}", "points": {int(chance.random() * 10_000)}, "is_member": true,'
+        f' "panel": {number % world.panels}, "genres": ["{one}", "{two}"],'
+        f' "favourite": {{"artist": "Artist {number % 509}"}}}}'
     )
 
 

@@ -81,7 +81,7 @@ def _send_events(house: Household, settled: dict[str, Any], number: int) -> None
     chance = random.Random(number)
     bodies = [web.body(settled["people"], chance) for _ in range(BATCHES)]
     waits: list[float] = []
-    web.send(house.port, settled["write_key"], bodies, waits)
+    web.send(house.port, "/v1/batch", settled["write_key"], bodies, waits)
     assert len(waits) == BATCHES
 
 

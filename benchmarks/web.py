@@ -29,55 +29,67 @@ from config import house
 
 CALLS = 100  # a request
 CONNECTIONS = 2  # of each client process
-HISTORY = """
-INSERT INTO peer_event (message_id, tenant_id, user_id, name, occurred_at, received_at, properties)
-SELECT 'before ' || id, tenant_id, 'u' || profile_id, name, occurred_at, received_at, properties FROM audiences_event
-"""
+HISTORY = (
+    """INSERT INTO peer_event (message_id, tenant_id, user_id, name, occurred_at, received_at, properties)
+       SELECT 'before ' || id, tenant_id, 'u' || profile_id, name, occurred_at, received_at, properties
+       FROM audiences_event""",
+    """INSERT INTO peer_person (tenant_id, user_id, attributes, last_seen_at)
+       SELECT tenant_id, 'u' || id, attributes, last_seen_at FROM audiences_profile""",
+    """INSERT INTO peer_total (tenant_id, user_id, name, count, first_at, last_at, last_properties)
+       SELECT tenant_id, 'u' || profile_id, name, count, first_at, last_at, last_properties
+       FROM audiences_eventtotal""",
+)
 
 _forked = multiprocessing.get_context("fork")
 
 
 @dataclass
 class Side:
-    """A server under load, and the table that must grow by what it answered."""
+    """An address under load, and the table that must grow by what it answered."""
 
-    application: str
+    port: int
+    path: str
     table: str
-    port: int = 0
     waits: list[float] = field(default_factory=list)  # of single requests, in seconds
 
 
 def run(world: World, options: Options) -> list[Result]:
     _give_history()
     chance = random.Random(options.seed + 2)
-    ours, peer = (
-        Side("config.wsgi:application", "audiences_event"),
-        Side("benchmarks.peers.wsgi:application", "peer_event"),
-    )
+    with ExitStack() as stack:
+        ours = stack.enter_context(_served("config.wsgi:application"))
+        theirs = stack.enter_context(_served("benchmarks.peers.wsgi:application"))
+        return [
+            _measure(world, options, chance, ours, Side(theirs, "/alone", "peer_event"), "DRF, events alone"),
+            _measure(world, options, chance, ours, Side(theirs, "/people", "peer_event"), "DRF, people too"),
+        ]
+
+
+def _measure(
+    world: World, options: Options, chance: random.Random, port: int, peer: Side, beside: str
+) -> Result:
+    ours = Side(port, "/v1/batch", "audiences_event")
     numbers = range(-1, options.rounds)
     bodies = {number: [body(world.people, chance) for _ in range(options.requests)] for number in numbers}
-    with ExitStack() as stack:
-        for side in (ours, peer):
-            side.port = stack.enter_context(_served(side.application))
-        rates = interleave(
-            options.rounds,
-            lambda number: _loaded(ours, world, options, bodies[number]),
-            lambda number: _loaded(peer, world, options, bodies[number]),
-        )
+    rates = interleave(
+        options.rounds,
+        lambda number: _loaded(ours, world, options, bodies[number]),
+        lambda number: _loaded(peer, world, options, bodies[number]),
+    )
     notes = {
         "milliseconds a request, median and 99 %": {"ours": _waits(ours), "peer": _waits(peer)},
         "requests a round": options.requests,
         "connections": options.clients * CONNECTIONS,
     }
     name = f"POST /v1/batch, {CALLS} a request"
-    return [Result(name, "events/s", Bound(">=", 2), *rates, beside="DRF + bulk_create", notes=notes)]
+    return Result(name, "events/s", Bound(">=", 2), *rates, beside=beside, notes=notes)
 
 
 def _give_history() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE peer_event")
-        cursor.execute(HISTORY)
-    data.vacuum("peer_event")
+        for statement in HISTORY:
+            cursor.execute(statement)
+    data.vacuum("peer_event", "peer_person", "peer_total")
 
 
 def body(people: int, chance: random.Random) -> bytes:
@@ -124,7 +136,7 @@ def _loaded(side: Side, world: World, options: Options, bodies: list[bytes]) -> 
     answers: Any = _forked.Queue()
     shares = [bodies[place :: options.clients] for place in range(options.clients)]
     clients = [
-        _forked.Process(target=_client, args=(side.port, world.write_key, share, start, answers))
+        _forked.Process(target=_client, args=(side, world.write_key, share, start, answers))
         for share in shares
     ]
     for client in clients:
@@ -142,10 +154,10 @@ def _loaded(side: Side, world: World, options: Options, bodies: list[bytes]) -> 
     return sent / taken
 
 
-def _client(port: int, key: str, bodies: list[bytes], start: Barrier, answers: Any) -> None:
+def _client(side: Side, key: str, bodies: list[bytes], start: Barrier, answers: Any) -> None:
     waits: list[float] = []
     threads = [
-        threading.Thread(target=send, args=(port, key, bodies[place::CONNECTIONS], waits))
+        threading.Thread(target=send, args=(side.port, side.path, key, bodies[place::CONNECTIONS], waits))
         for place in range(CONNECTIONS)
     ]
     start.wait(60)
@@ -159,14 +171,14 @@ def _client(port: int, key: str, bodies: list[bytes], start: Barrier, answers: A
     os._exit(0)  # the parent's connection to the database is not ours to close
 
 
-def send(port: int, key: str, bodies: list[bytes], waits: list[float]) -> None:
+def send(port: int, path: str, key: str, bodies: list[bytes], waits: list[float]) -> None:
     """Send bodies over one connection; add each answer's wait in seconds. Exits at an answer that is no 200."""
     login = base64.b64encode(f"{key}:".encode()).decode()
     headers = {"Content-Type": "application/json", "Authorization": f"Basic {login}"}
     link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     for body in bodies:
         started = time.perf_counter()
-        link.request("POST", "/v1/batch", body, headers)
+        link.request("POST", path, body, headers)
         answer = link.getresponse()
         said = answer.read()
         if answer.status != 200:

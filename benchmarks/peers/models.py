@@ -1,4 +1,4 @@
-"""Events as a Django project would keep them: one table, who did it as text, no two with the same message id."""
+"""Events as a Django project would keep them: once by their message id; and, where it knows its people, those too."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ class PeerEvent(models.Model):
     received_at = models.DateTimeField(auto_now_add=True)
     properties = models.JSONField(default=dict)
 
+    objects: models.Manager[PeerEvent] = models.Manager()
+
     class Meta:
         app_label = "peers"
         db_table = "peer_event"
@@ -23,4 +25,37 @@ class PeerEvent(models.Model):
             models.Index(
                 fields=["tenant_id", "name", "occurred_at"], include=["user_id"], name="peer_event_of_name"
             ),
+        ]
+
+
+class PeerPerson(models.Model):
+    tenant_id = models.BigIntegerField()
+    user_id = models.TextField()
+    attributes = models.JSONField(default=dict)
+    last_seen_at = models.DateTimeField(null=True)
+
+    objects: models.Manager[PeerPerson] = models.Manager()
+
+    class Meta:
+        app_label = "peers"
+        db_table = "peer_person"
+        constraints = [models.UniqueConstraint(fields=["tenant_id", "user_id"], name="peer_person_once")]
+
+
+class PeerTotal(models.Model):
+    tenant_id = models.BigIntegerField()
+    user_id = models.TextField()
+    name = models.TextField(db_collation="C")
+    count = models.BigIntegerField(default=0)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    last_properties = models.JSONField(default=dict)
+
+    objects: models.Manager[PeerTotal] = models.Manager()
+
+    class Meta:
+        app_label = "peers"
+        db_table = "peer_total"
+        constraints = [
+            models.UniqueConstraint(fields=["tenant_id", "user_id", "name"], name="peer_total_once")
         ]

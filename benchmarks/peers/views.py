@@ -1,0 +1,118 @@
+"""Taking events in the way REST framework teaches it: a serializer checks them, bulk_create stores them once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from benchmarks.peers.models import PeerEvent, PeerPerson, PeerTotal
+
+Calls = list[dict[str, Any]]
+
+
+class CallSerializer(serializers.Serializer[Any]):
+    type = serializers.ChoiceField(["track"])
+    messageId = serializers.CharField(max_length=100)
+    userId = serializers.CharField(max_length=255)
+    event = serializers.CharField(max_length=255)
+    timestamp = serializers.DateTimeField()
+    properties = serializers.DictField()
+
+
+class EventsAlone(APIView):
+    """POST {"batch": [call, ...]}, with the same keys as ours. Nobody is looked up, seen or counted."""
+
+    def post(self, request: Request) -> Response:
+        calls = self.checked(request)
+        self.store(request.tenant.pk, calls)  # type: ignore[attr-defined]
+        return Response({"accepted": len(calls)})
+
+    def checked(self, request: Request) -> Calls:
+        body: Any = request.data
+        given = CallSerializer(data=body["batch"], many=True)
+        given.is_valid(raise_exception=True)
+        calls: Calls = given.validated_data
+        return calls
+
+    def store(self, tenant_id: int, calls: Calls) -> None:
+        PeerEvent.objects.bulk_create(
+            [
+                PeerEvent(
+                    tenant_id=tenant_id,
+                    message_id=call["messageId"],
+                    user_id=call["userId"],
+                    name=call["event"],
+                    occurred_at=call["timestamp"],
+                    properties=call["properties"],
+                )
+                for call in calls
+            ],
+            ignore_conflicts=True,
+        )
+
+
+class EventsOfPeople(EventsAlone):
+    """The same with what Tact keeps beside an event: who it was, when last seen, how often which event."""
+
+    @transaction.atomic
+    def store(self, tenant_id: int, calls: Calls) -> None:
+        new = self._new(tenant_id, calls)
+        super().store(tenant_id, new)
+        self._see(tenant_id, new)
+        self._count(tenant_id, new)
+
+    def _new(self, tenant_id: int, calls: Calls) -> Calls:
+        sent = [call["messageId"] for call in calls]
+        known = PeerEvent.objects.filter(tenant_id=tenant_id, message_id__in=sent)
+        there = set(known.values_list("message_id", flat=True))
+        return [call for call in calls if call["messageId"] not in there]
+
+    def _see(self, tenant_id: int, calls: Calls) -> None:
+        seen: dict[str, Any] = {}
+        for call in calls:
+            seen[call["userId"]] = max(call["timestamp"], seen.get(call["userId"], call["timestamp"]))
+        known = (
+            PeerPerson.objects.filter(tenant_id=tenant_id, user_id__in=seen)
+            .select_for_update()
+            .order_by("id")
+        )
+        before = {person.user_id: person.last_seen_at for person in known}
+        PeerPerson.objects.bulk_create(
+            [
+                PeerPerson(tenant_id=tenant_id, user_id=user, last_seen_at=max(at, before.get(user) or at))
+                for user, at in seen.items()
+            ],
+            update_conflicts=True,
+            unique_fields=["tenant_id", "user_id"],
+            update_fields=["last_seen_at"],
+        )
+
+    def _count(self, tenant_id: int, calls: Calls) -> None:
+        users, names = {call["userId"] for call in calls}, {call["event"] for call in calls}
+        known = PeerTotal.objects.filter(tenant_id=tenant_id, user_id__in=users, name__in=names)
+        totals = {(total.user_id, total.name): total for total in known.select_for_update().order_by("id")}
+        touched: dict[tuple[str, str], PeerTotal] = {}
+        for call in calls:
+            at, key = call["timestamp"], (call["userId"], call["event"])
+            total = touched.setdefault(key, totals.get(key) or _nothing_yet(tenant_id, *key, at))
+            total.count += 1
+            total.first_at = min(total.first_at, at)
+            if at >= total.last_at:
+                total.last_at, total.last_properties = at, call["properties"]
+            total.pk = None  # found again by whom and what it counts
+        PeerTotal.objects.bulk_create(
+            touched.values(),
+            update_conflicts=True,
+            unique_fields=["tenant_id", "user_id", "name"],
+            update_fields=["count", "first_at", "last_at", "last_properties"],
+        )
+
+
+def _nothing_yet(tenant_id: int, user: str, name: str, at: datetime) -> PeerTotal:
+    return PeerTotal(tenant_id=tenant_id, user_id=user, name=name, count=0, first_at=at, last_at=at)
