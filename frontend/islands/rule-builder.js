@@ -19,7 +19,8 @@ class Builder {
     this.lists = el("div", { hidden: true });
     this.board = el("div", { class: "rule-board" });
     this.status = el("p", { class: "visually-hidden", role: "status" });
-    element.replaceChildren(this.board, this.lists, this.status);
+    const excuse = el("p", { class: "rule-excuse" }, "A number in this rule is too long for a browser to keep. Change the rule as JSON, below.");
+    element.replaceChildren(this.board, excuse, this.lists, this.status);
     this.values = new Map();
     this.board.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && event.target.matches("input")) event.preventDefault(); // Enter would save the segment
@@ -34,7 +35,9 @@ class Builder {
 
   read() {
     try {
-      const rule = JSON.parse(this.textarea.value);
+      const rule = parse(this.textarea.value);
+      this.element.classList.toggle("is-out-of-reach", !rule);
+      if (!rule) return; // only as JSON
       this.root = kindOf(rule) ? rule : { all: [rule] };
       this.textarea.classList.remove("is-invalid");
       this.draw();
@@ -56,8 +59,11 @@ class Builder {
 
   draw(focus) {
     const held = focus ?? place(document.activeElement, this.board);
+    const caret = document.activeElement?.selectionStart;
     this.board.replaceChildren(this.group(this.root, "", null));
-    if (held) this.board.querySelector(held)?.focus();
+    const control = held && this.board.querySelector(held);
+    control?.focus();
+    if (!focus && typeof caret === "number") control?.setSelectionRange?.(caret, caret);
   }
 
   redraw = (focus) => {
@@ -192,6 +198,17 @@ class Builder {
     );
     marked.at(-1)?.classList.add(isRefusal ? "is-refused" : "is-problem");
   }
+}
+
+/** The rule in a text; null if it holds a whole number that JavaScript would round. */
+function parse(text) {
+  let isExact = true;
+  const rule = JSON.parse(text, (key, value, context) => {
+    const isLong = Number.isInteger(value) && !Number.isSafeInteger(value);
+    if (isLong && /^-?\d+$/.test(context?.source ?? "") && BigInt(context.source) !== BigInt(value)) isExact = false;
+    return value;
+  });
+  return isExact ? rule : null;
 }
 
 /** How to find the focused control again after the board was drawn anew. */

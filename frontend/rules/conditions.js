@@ -28,14 +28,19 @@ function comparison(node, { label, names, kindsOf, suggestsOf, event = "", conte
   const kinds = kindsOf(node.name);
   const offered = vocabulary.operators.filter((operator) => !kinds.length || operator.kinds.some((kind) => kind === "any" || kinds.includes(kind)));
   const operator = vocabulary.operators.find(({ name }) => name === node.operator) ?? offered[0];
-  const named = input(`${label}'s name`, node.name, (text) => ((node.name = text), changed()), {
+  // Other kinds need other controls. They are drawn while the name is typed, not when its field is left: what is being
+  // entered next would vanish under the pointer.
+  const name = (text) => {
+    node.name = text;
+    const found = kindsOf(text);
+    if (found.join() === kinds.join()) return changed();
+    if (found.length) settle(node, vocabulary, found);
+    return redraw();
+  };
+  const named = input(`${label}'s name`, node.name, name, {
     list: datalist(label.toLowerCase() + event, names),
     placeholder: label.toLowerCase(),
     class: "form-control rule-name",
-    onChange: () => {
-      settle(node, vocabulary, kindsOf(node.name));
-      redraw();
-    },
   });
   const choose = (name) => {
     const before = operator.shape;
@@ -121,6 +126,12 @@ const WHEN = [["", "ever"], ["within", "in the last"], ["between", "between"], [
 
 function event(node, context) {
   const { vocabulary, changed, redraw, datalist } = context;
+  const propertiesOf = (name) => vocabulary.events.find((one) => one.name === name)?.properties;
+  const named = (text) => {
+    const others = propertiesOf(text) !== propertiesOf(node.name);
+    node.name = text;
+    return others && node.where ? redraw() : changed();
+  };
   const did = (chosen) => {
     if (chosen === "did") delete node.did;
     else node.did = false;
@@ -128,11 +139,10 @@ function event(node, context) {
   };
   return [
     select("Whether they did it", [["did", "did"], ["not", "did not do"]], node.did === false ? "not" : "did", did, { class: "form-select rule-did" }),
-    input("Event's name", node.name, (text) => ((node.name = text), changed()), {
+    input("Event's name", node.name, named, {
       list: datalist("events", vocabulary.events.map(({ name, label }) => [name, label])),
       placeholder: "event",
       class: "form-control rule-name",
-      onChange: redraw,
     }),
     ...often(node, context),
     ...happened(node, context),

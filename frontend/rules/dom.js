@@ -58,5 +58,24 @@ export function button(label, iconName, onClick, attributes = {}) {
   );
 }
 
+const waiting = [];
+let isPressed = false;
+
+/** Do it once no button of the mouse is down: what is being clicked must not move away under the pointer. */
+export function whenReleased(act) {
+  if (isPressed) waiting.push(act);
+  else act();
+}
+
+function flush() {
+  for (const act of waiting.splice(0)) act();
+}
+
+addEventListener("pointerdown", () => (isPressed = true), true);
+for (const end of ["pointerup", "pointercancel"]) {
+  addEventListener(end, () => ((isPressed = false), setTimeout(flush)), true);
+}
+addEventListener("submit", flush, true); // a form that was clicked to be sent takes what was typed last
+
 /** Words between controls. */
 export const words = (text) => el("span", { class: "rule-words" }, text);

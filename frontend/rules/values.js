@@ -1,5 +1,5 @@
 // The field or fields in which an operator's value is typed, by the operator's shape and the attribute's kinds.
-import { button, el, input, select, words } from "./dom.js";
+import { button, el, input, select, whenReleased, words } from "./dom.js";
 
 const UNITS = [["minutes", "minutes"], ["hours", "hours"], ["days", "days"], ["weeks", "weeks"]];
 const TYPES = [["text", "text"], ["number", "number"], ["boolean", "yes or no"]];
@@ -116,7 +116,7 @@ function chips(node, kinds, suggest, changed) {
       field.focus();
     }
   });
-  field.addEventListener("change", commit);
+  field.addEventListener("change", () => whenReleased(commit));
   suggest(field);
   box.append(field);
   draw();
