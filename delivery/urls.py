@@ -7,7 +7,11 @@ from delivery import inbox_views, provider_views, results_views, tracking_views
 urlpatterns: list[URLPattern | URLResolver] = [
     path("campaigns/<uuid:public_id>/progress/", results_views.campaign_progress, name="campaign_progress"),
     path("campaigns/<uuid:public_id>/people/", results_views.campaign_people, name="campaign_people"),
-    path("campaigns/<uuid:public_id>/results.csv", results_views.campaign_results_csv, name="campaign_results_csv"),
+    path(
+        "campaigns/<uuid:public_id>/results.csv",
+        results_views.campaign_results_csv,
+        name="campaign_results_csv",
+    ),
     path("inbox/", inbox_views.mail_list, name="inbox"),
     path("inbox/<uuid:public_id>/", inbox_views.mail_detail, name="inbox_message"),
     path("inbox/<uuid:public_id>/frame/", inbox_views.mail_frame, name="inbox_frame"),
