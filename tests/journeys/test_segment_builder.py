@@ -197,7 +197,7 @@ def test_every_rule_survives_the_builder(shop: Tenant, open_browser: Callable[..
     kept = page.evaluate(WITH_ONE_GROUP_MORE, [json.dumps(rule) for rule in rules])
     for rule, written in zip(rules, kept, strict=True):
         ((kind, members),) = rule.items()
-        more = [] if TOO_LONG in written else [{"any": []}]
+        more: list[Any] = [] if TOO_LONG in written else [{"any": []}]
         assert json.loads(written) == {kind: [*members, *more]}
     page.locator("#id_rule").fill(next(text for text in kept if TOO_LONG in text))
     expect(page.get_by_text("too long for a browser")).to_be_visible()
