@@ -11,254 +11,623 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenants', '0001_initial'),
+        ("tenants", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Import',
+            name="Import",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('file_name', models.CharField(max_length=200)),
-                ('file', models.FileField(upload_to='imports')),
-                ('mapping', models.JSONField(default=dict)),
-                ('is_dry_run', models.BooleanField(default=True)),
-                ('state', models.CharField(choices=[('mapping', 'Mapping'), ('waiting', 'Waiting'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed')], default='mapping', max_length=8)),
-                ('rows_total', models.IntegerField(default=0)),
-                ('rows_done', models.IntegerField(default=0)),
-                ('rows_refused', models.IntegerField(default=0)),
-                ('profiles_created', models.IntegerField(default=0)),
-                ('error', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("public_id", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("file_name", models.CharField(max_length=200)),
+                ("file", models.FileField(upload_to="imports")),
+                ("mapping", models.JSONField(default=dict)),
+                ("is_dry_run", models.BooleanField(default=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("mapping", "Mapping"),
+                            ("waiting", "Waiting"),
+                            ("running", "Running"),
+                            ("done", "Done"),
+                            ("failed", "Failed"),
+                        ],
+                        default="mapping",
+                        max_length=8,
+                    ),
+                ),
+                ("rows_total", models.IntegerField(default=0)),
+                ("rows_done", models.IntegerField(default=0)),
+                ("rows_refused", models.IntegerField(default=0)),
+                ("profiles_created", models.IntegerField(default=0)),
+                ("error", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Profile',
+            name="Profile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(db_default=django.contrib.postgres.functions.RandomUUID(), default=uuid.uuid4, editable=False, unique=True)),
-                ('external_id', models.TextField(blank=True, null=True)),
-                ('email', models.TextField(blank=True, null=True)),
-                ('phone', models.TextField(blank=True, null=True)),
-                ('first_name', models.TextField(blank=True, null=True)),
-                ('last_name', models.TextField(blank=True, null=True)),
-                ('language', models.TextField(blank=True, null=True)),
-                ('timezone', models.TextField(blank=True, null=True)),
-                ('country', models.TextField(blank=True, null=True)),
-                ('city', models.TextField(blank=True, null=True)),
-                ('latitude', models.FloatField(blank=True, null=True)),
-                ('longitude', models.FloatField(blank=True, null=True)),
-                ('attributes', models.JSONField(blank=True, db_default={}, default=dict)),
-                ('attributes_at', models.DateTimeField(blank=True, null=True)),
-                ('consent', models.JSONField(blank=True, db_default={}, default=dict)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('last_seen_at', models.DateTimeField(blank=True, null=True)),
-                ('erased_at', models.DateTimeField(blank=True, null=True)),
-                ('merged_into', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='audiences.profile')),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "public_id",
+                    models.UUIDField(
+                        db_default=django.contrib.postgres.functions.RandomUUID(),
+                        default=uuid.uuid4,
+                        editable=False,
+                        unique=True,
+                    ),
+                ),
+                ("external_id", models.TextField(blank=True, null=True)),
+                ("email", models.TextField(blank=True, null=True)),
+                ("phone", models.TextField(blank=True, null=True)),
+                ("first_name", models.TextField(blank=True, null=True)),
+                ("last_name", models.TextField(blank=True, null=True)),
+                ("language", models.TextField(blank=True, null=True)),
+                ("timezone", models.TextField(blank=True, null=True)),
+                ("country", models.TextField(blank=True, null=True)),
+                ("city", models.TextField(blank=True, null=True)),
+                ("latitude", models.FloatField(blank=True, null=True)),
+                ("longitude", models.FloatField(blank=True, null=True)),
+                ("attributes", models.JSONField(blank=True, db_default={}, default=dict)),
+                ("attributes_at", models.DateTimeField(blank=True, null=True)),
+                ("consent", models.JSONField(blank=True, db_default={}, default=dict)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("last_seen_at", models.DateTimeField(blank=True, null=True)),
+                ("erased_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "merged_into",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="audiences.profile",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Identity',
+            name="Identity",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('external_id', 'External Id'), ('anonymous_id', 'Anonymous Id'), ('email', 'Email'), ('phone', 'Phone'), ('device', 'Device')], max_length=12)),
-                ('value', models.TextField()),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
-                ('profile', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='identities', to='audiences.profile')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("external_id", "External Id"),
+                            ("anonymous_id", "Anonymous Id"),
+                            ("email", "Email"),
+                            ("phone", "Phone"),
+                            ("device", "Device"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("value", models.TextField()),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "profile",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="identities",
+                        to="audiences.profile",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='EventTotal',
+            name="EventTotal",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.TextField()),
-                ('count', models.BigIntegerField()),
-                ('first_at', models.DateTimeField()),
-                ('last_at', models.DateTimeField()),
-                ('last_properties', models.JSONField()),
-                ('tenant', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='tenants.tenant')),
-                ('profile', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='totals', to='audiences.profile')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.TextField()),
+                ("count", models.BigIntegerField()),
+                ("first_at", models.DateTimeField()),
+                ("last_at", models.DateTimeField()),
+                ("last_properties", models.JSONField()),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "profile",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="totals",
+                        to="audiences.profile",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.TextField()),
-                ('occurred_at', models.DateTimeField()),
-                ('received_at', models.DateTimeField()),
-                ('properties', models.JSONField(default=dict)),
-                ('is_internal', models.BooleanField(default=False)),
-                ('is_clamped', models.BooleanField(default=False)),
-                ('tenant', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='tenants.tenant')),
-                ('profile', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='audiences.profile')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.TextField()),
+                ("occurred_at", models.DateTimeField()),
+                ("received_at", models.DateTimeField()),
+                ("properties", models.JSONField(default=dict)),
+                ("is_internal", models.BooleanField(default=False)),
+                ("is_clamped", models.BooleanField(default=False)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "profile",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="events",
+                        to="audiences.profile",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ConsentChange',
+            name="ConsentChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('subject', models.TextField()),
-                ('standing', models.CharField(choices=[('subscribed', 'Subscribed'), ('opted_in', 'Opted In'), ('unsubscribed', 'Unsubscribed')], max_length=12)),
-                ('at', models.DateTimeField()),
-                ('origin', models.TextField()),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
-                ('profile', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='consent_changes', to='audiences.profile')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("subject", models.TextField()),
+                (
+                    "standing",
+                    models.CharField(
+                        choices=[
+                            ("subscribed", "Subscribed"),
+                            ("opted_in", "Opted In"),
+                            ("unsubscribed", "Unsubscribed"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                ("origin", models.TextField()),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
+                (
+                    "profile",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="consent_changes",
+                        to="audiences.profile",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Receipt',
+            name="Receipt",
             fields=[
-                ('pk', models.CompositePrimaryKey('tenant_id', 'digest', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('digest', models.UUIDField()),
-                ('received_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('tenant', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='tenants.tenant')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant_id", "digest", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("digest", models.UUIDField()),
+                ("received_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='RefusedCall',
+            name="RefusedCall",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('received_at', models.DateTimeField()),
-                ('index', models.IntegerField()),
-                ('path', models.TextField(blank=True)),
-                ('reason', models.TextField()),
-                ('call', models.TextField()),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("received_at", models.DateTimeField()),
+                ("index", models.IntegerField()),
+                ("path", models.TextField(blank=True)),
+                ("reason", models.TextField()),
+                ("call", models.TextField()),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='RefusedRow',
+            name="RefusedRow",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.IntegerField()),
-                ('reason', models.TextField()),
-                ('values', models.JSONField()),
-                ('import_file', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='refused_rows', to='audiences.import')),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.IntegerField()),
+                ("reason", models.TextField()),
+                ("values", models.JSONField()),
+                (
+                    "import_file",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="refused_rows",
+                        to="audiences.import",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Segment',
+            name="Segment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('name', models.CharField(max_length=120)),
-                ('description', models.TextField(blank=True)),
-                ('rule', models.JSONField()),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('archived_at', models.DateTimeField(blank=True, null=True)),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("public_id", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("name", models.CharField(max_length=120)),
+                ("description", models.TextField(blank=True)),
+                ("rule", models.JSONField()),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("archived_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Suppression',
+            name="Suppression",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(max_length=20)),
-                ('address', models.TextField()),
-                ('reason', models.CharField(choices=[('bounced', 'Bounced'), ('complained', 'Complained'), ('manual', 'Manual'), ('erased', 'Erased')], max_length=12)),
-                ('detail', models.TextField(blank=True)),
-                ('at', models.DateTimeField()),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("channel", models.CharField(max_length=20)),
+                ("address", models.TextField()),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("bounced", "Bounced"),
+                            ("complained", "Complained"),
+                            ("manual", "Manual"),
+                            ("erased", "Erased"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("detail", models.TextField(blank=True)),
+                ("at", models.DateTimeField()),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='AttributeDefinition',
+            name="AttributeDefinition",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.TextField()),
-                ('label', models.TextField(blank=True)),
-                ('provenance', models.CharField(choices=[('not_stated', 'Not stated'), ('volunteered', 'Volunteered'), ('purchase', 'From a purchase'), ('observed', 'Observed'), ('inferred', 'Inferred'), ('bought', 'Bought')], default='not_stated', max_length=12)),
-                ('sensitivity', models.CharField(choices=[('ordinary', 'Ordinary'), ('personal', 'Personal'), ('sensitive', 'Sensitive')], default='ordinary', max_length=10)),
-                ('first_seen_at', models.DateTimeField()),
-                ('kinds', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=10), default=list, size=None)),
-                ('has_index', models.BooleanField(default=False)),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.TextField()),
+                ("label", models.TextField(blank=True)),
+                (
+                    "provenance",
+                    models.CharField(
+                        choices=[
+                            ("not_stated", "Not stated"),
+                            ("volunteered", "Volunteered"),
+                            ("purchase", "From a purchase"),
+                            ("observed", "Observed"),
+                            ("inferred", "Inferred"),
+                            ("bought", "Bought"),
+                        ],
+                        default="not_stated",
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "sensitivity",
+                    models.CharField(
+                        choices=[
+                            ("ordinary", "Ordinary"),
+                            ("personal", "Personal"),
+                            ("sensitive", "Sensitive"),
+                        ],
+                        default="ordinary",
+                        max_length=10,
+                    ),
+                ),
+                ("first_seen_at", models.DateTimeField()),
+                (
+                    "kinds",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=10), default=list, size=None
+                    ),
+                ),
+                ("has_index", models.BooleanField(default=False)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'name'), name='attribute_defined_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "name"), name="attribute_defined_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='EventDefinition',
+            name="EventDefinition",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.TextField()),
-                ('label', models.TextField(blank=True)),
-                ('provenance', models.CharField(choices=[('not_stated', 'Not stated'), ('volunteered', 'Volunteered'), ('purchase', 'From a purchase'), ('observed', 'Observed'), ('inferred', 'Inferred'), ('bought', 'Bought')], default='not_stated', max_length=12)),
-                ('sensitivity', models.CharField(choices=[('ordinary', 'Ordinary'), ('personal', 'Personal'), ('sensitive', 'Sensitive')], default='ordinary', max_length=10)),
-                ('first_seen_at', models.DateTimeField()),
-                ('properties', models.JSONField(default=dict)),
-                ('is_internal', models.BooleanField(default=False)),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.TextField()),
+                ("label", models.TextField(blank=True)),
+                (
+                    "provenance",
+                    models.CharField(
+                        choices=[
+                            ("not_stated", "Not stated"),
+                            ("volunteered", "Volunteered"),
+                            ("purchase", "From a purchase"),
+                            ("observed", "Observed"),
+                            ("inferred", "Inferred"),
+                            ("bought", "Bought"),
+                        ],
+                        default="not_stated",
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "sensitivity",
+                    models.CharField(
+                        choices=[
+                            ("ordinary", "Ordinary"),
+                            ("personal", "Personal"),
+                            ("sensitive", "Sensitive"),
+                        ],
+                        default="ordinary",
+                        max_length=10,
+                    ),
+                ),
+                ("first_seen_at", models.DateTimeField()),
+                ("properties", models.JSONField(default=dict)),
+                ("is_internal", models.BooleanField(default=False)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'name'), name='event_defined_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "name"), name="event_defined_once")
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='profile',
-            index=models.Index(condition=models.Q(('erased_at__isnull', True), ('merged_into__isnull', True)), fields=['tenant', 'id'], name='profile_living'),
+            model_name="profile",
+            index=models.Index(
+                condition=models.Q(("erased_at__isnull", True), ("merged_into__isnull", True)),
+                fields=["tenant", "id"],
+                name="profile_living",
+            ),
         ),
         migrations.AddIndex(
-            model_name='profile',
-            index=models.Index(condition=models.Q(('email__isnull', False)), fields=['tenant', 'email'], name='profile_email'),
+            model_name="profile",
+            index=models.Index(
+                condition=models.Q(("email__isnull", False)), fields=["tenant", "email"], name="profile_email"
+            ),
         ),
         migrations.AddIndex(
-            model_name='profile',
-            index=models.Index(fields=['tenant', 'external_id'], name='profile_external_id'),
+            model_name="profile",
+            index=models.Index(fields=["tenant", "external_id"], name="profile_external_id"),
         ),
         migrations.AddIndex(
-            model_name='profile',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['attributes'], name='profile_attributes', opclasses=['jsonb_path_ops']),
+            model_name="profile",
+            index=django.contrib.postgres.indexes.GinIndex(
+                fields=["attributes"], name="profile_attributes", opclasses=["jsonb_path_ops"]
+            ),
         ),
         migrations.AddConstraint(
-            model_name='identity',
-            constraint=models.UniqueConstraint(fields=('tenant', 'kind', 'value'), include=('profile',), name='identity_finds_one'),
+            model_name="identity",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "kind", "value"), include=("profile",), name="identity_finds_one"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='eventtotal',
-            constraint=models.UniqueConstraint(fields=('tenant', 'profile', 'name'), name='event_total_once'),
+            model_name="eventtotal",
+            constraint=models.UniqueConstraint(fields=("tenant", "profile", "name"), name="event_total_once"),
         ),
         migrations.AddIndex(
-            model_name='event',
-            index=models.Index(fields=['tenant', 'profile', 'name', 'occurred_at'], name='event_of_profile'),
+            model_name="event",
+            index=models.Index(fields=["tenant", "profile", "name", "occurred_at"], name="event_of_profile"),
         ),
         migrations.AddIndex(
-            model_name='event',
-            index=models.Index(fields=['tenant', 'name', 'occurred_at'], include=('profile',), name='event_of_name'),
+            model_name="event",
+            index=models.Index(
+                fields=["tenant", "name", "occurred_at"], include=("profile",), name="event_of_name"
+            ),
         ),
         migrations.AddIndex(
-            model_name='receipt',
-            index=django.contrib.postgres.indexes.BrinIndex(fields=['received_at'], name='receipt_age'),
+            model_name="receipt",
+            index=django.contrib.postgres.indexes.BrinIndex(fields=["received_at"], name="receipt_age"),
         ),
         migrations.AddIndex(
-            model_name='refusedcall',
-            index=models.Index(fields=['tenant', '-received_at'], name='refused_newest'),
+            model_name="refusedcall",
+            index=models.Index(fields=["tenant", "-received_at"], name="refused_newest"),
         ),
         migrations.AddConstraint(
-            model_name='refusedrow',
-            constraint=models.UniqueConstraint(fields=('tenant', 'import_file', 'number'), name='refused_row_once'),
+            model_name="refusedrow",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "import_file", "number"), name="refused_row_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='segment',
-            constraint=models.UniqueConstraint(condition=models.Q(('archived_at__isnull', True)), fields=('tenant', 'name'), name='segment_name_once'),
+            model_name="segment",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("archived_at__isnull", True)),
+                fields=("tenant", "name"),
+                name="segment_name_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='suppression',
-            constraint=models.UniqueConstraint(fields=('tenant', 'channel', 'address'), name='suppression_once'),
+            model_name="suppression",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "channel", "address"), name="suppression_once"
+            ),
         ),
     ]

@@ -11,6 +11,8 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddIndex(
             model_name="eventtotal",
-            index=models.Index(fields=["tenant", "name", "profile"], include=("first_at",), name="event_total_of_name"),
+            index=models.Index(
+                fields=["tenant", "name", "profile"], include=("first_at",), name="event_total_of_name"
+            ),
         ),
     ]
