@@ -38,7 +38,9 @@ def _make(table: str, months: list[tuple[int, int]]) -> None:
             start = f"{year:04d}-{month:02d}-01 00:00:00+00"
             end = f"{year + month // 12:04d}-{month % 12 + 1:02d}-01 00:00:00+00"
             cursor.execute(f"CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
-            cursor.execute(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{start}') TO ('{end}')")
+            cursor.execute(
+                f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{start}') TO ('{end}')"
+            )
 
 
 def _name(table: str, year: int, month: int) -> str:

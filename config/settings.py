@@ -223,7 +223,9 @@ UNFOLD = {
     "ENVIRONMENT": "config.admin.environment",
     "SITE_ICON": lambda request: static("tact.svg"),
     "SIDEBAR": {"show_search": True},
-    "COLORS": {"primary": {str(shade): f"oklch({light}% {chroma} 274)" for shade, light, chroma in ADMIN_BLUES}},
+    "COLORS": {
+        "primary": {str(shade): f"oklch({light}% {chroma} 274)" for shade, light, chroma in ADMIN_BLUES}
+    },
 }
 
 # --- Delivery -------------------------------------------------------------------------------------

@@ -94,7 +94,10 @@ def api_keys(request: TenantRequest) -> HttpResponse:
         )
         form = KeyForm()
     live = ApiKey.objects.filter(tenant=request.tenant, revoked_at=None).select_related("created_by")
-    rows = [(key, [keys.SCOPES.get(name, name) for name in key.scopes]) for key in live.order_by("-created_at", "-id")]
+    rows = [
+        (key, [keys.SCOPES.get(name, name) for name in key.scopes])
+        for key in live.order_by("-created_at", "-id")
+    ]
     context = {"form": form, "made": made, "keys": rows, "now": now}
     return render(request, "tenants/keys.html", context, status=422 if form.errors else 200)
 
