@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.db.backends.signals import connection_created
 from django.test import Client
 from django_scopes import scope
 
@@ -15,8 +16,20 @@ from audiences.models import Event, Identity, Profile
 from tenants import clock
 from tenants.models import Membership, Tenant, User
 from tenants.roles import Role
+from tests.walk import recorder
 
 PASSWORD = "correct horse battery"
+
+
+connection_created.connect(recorder.attach)
+
+
+@pytest.fixture(autouse=True)
+def _statements_name_their_tenant() -> Iterator[None]:
+    """Whatever else a test is about: tests/walk/recorder.py says what is asked, and where exceptions are listed."""
+    before = len(recorder.offences)
+    yield
+    assert recorder.offences[before:] == []
 
 
 @pytest.fixture(autouse=True)
@@ -107,7 +120,12 @@ def make_event(tenant: Tenant) -> Callable[..., Event]:
         at = occurred_at or datetime.now(UTC)
         partitions.ensure_months("audiences_event", [at])
         event = Event(
-            tenant=profile.tenant, profile=profile, name=name, occurred_at=at, received_at=at, properties=properties
+            tenant=profile.tenant,
+            profile=profile,
+            name=name,
+            occurred_at=at,
+            received_at=at,
+            properties=properties,
         )
         event.save()
         return event

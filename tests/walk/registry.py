@@ -132,7 +132,9 @@ ROUTES: dict[str, Route] = {
     "live_newer": page(),
     "live_refused": page(),
     "settings_data": page(),
-    "data_describe": page(kind="attribute", name="same_attribute", provenance="bought", sensitivity="personal"),
+    "data_describe": page(
+        kind="attribute", name="same_attribute", provenance="bought", sensitivity="personal"
+    ),
     "import_list": page(),
     "import_upload": page(),
     "import_detail": thing(Import),
