@@ -18,14 +18,14 @@ from delivery.composing import Ready, Unmade
 from delivery.deciding import settle_decisions
 from delivery.handover import Handover, message
 from delivery.models import Delivery
-from delivery.recording import Result
+from delivery.recording import GROUP, Result
 from tenants import clock
 from tenants.models import Tenant
 
 log = logging.getLogger(__name__)
 
-SUSPECT_AFTER = 4  # attempts: from then on a row goes alone, so that what it does befalls nobody else
-GIVES_UP_AFTER = 6  # attempts, the last of them alone
+SUSPECT_AFTER = 4  # attempts: from then on rows go in small portions, so that what kills us takes few along
+GIVES_UP_AFTER = 6  # attempts of a row that fails even alone
 TROUBLED_RESTS_SECONDS = 5.0
 
 _troubled_until: dict[int, float] = {}  # tenants whose turn failed as a whole, in this process
@@ -95,9 +95,7 @@ def settle(
     Rows whose outcome could not be reached stay planned, for the next claim. Where something unforeseen fails, the
     rows go one by one, so that only the one that causes it is held up, and given up in the end.
     """
-    together = [row for row in chunk.rows if row.attempts < SUSPECT_AFTER]
-    alone = [[row] for row in chunk.rows if row.attempts >= SUSPECT_AFTER]
-    portions = [together, *alone]
+    portions = _portions(chunk.rows)
     while portions:
         rows = portions.pop(0)
         if not goes_on():
@@ -116,6 +114,12 @@ def settle(
             else:
                 _hold_up(rows[0], repr(exc), tenant=tenant, token=chunk.token, now=now)
     return len(chunk.rows)
+
+
+def _portions(rows: list[Due]) -> list[list[Due]]:
+    together = [row for row in rows if row.attempts < SUSPECT_AFTER]
+    suspect = [row for row in rows if row.attempts >= SUSPECT_AFTER]
+    return [together, *(suspect[at : at + GROUP] for at in range(0, len(suspect), GROUP))]
 
 
 def _hold_up(row: Due, why: str, *, tenant: Tenant, token: int, now: datetime) -> None:
