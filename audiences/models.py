@@ -98,6 +98,7 @@ class Identity(models.Model):
     objects = ScopedManager(tenant="tenant")
 
     class Meta:
+        verbose_name_plural = "identities"
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "kind", "value"], include=["profile"], name="identity_finds_one"

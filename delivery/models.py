@@ -85,6 +85,7 @@ class Delivery(models.Model):
     objects = ScopedManager(_manager_class=models.Manager.from_queryset(DeliveryQuerySet), tenant="tenant")
 
     class Meta:
+        verbose_name_plural = "deliveries"
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "campaign", "profile", "occasion", "slot", "occasion_at"],
@@ -130,6 +131,7 @@ class Entry(models.Model):
     objects = ScopedManager(tenant="tenant")
 
     class Meta:
+        verbose_name_plural = "entries"
         constraints = [models.UniqueConstraint(fields=["tenant", "campaign", "profile"], name="entry_once")]
 
     def __str__(self) -> str:

@@ -162,6 +162,9 @@ class ApiKey(models.Model):
 
     objects = ScopedManager(tenant="tenant")
 
+    class Meta:
+        verbose_name = "API key"
+
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
 
@@ -182,6 +185,7 @@ class AuditEntry(models.Model):
     objects = ScopedManager(tenant="tenant")
 
     class Meta:
+        verbose_name_plural = "audit entries"
         indexes = [models.Index(fields=["tenant", "-at"], name="audit_newest")]
 
     def __str__(self) -> str:

@@ -69,11 +69,7 @@ def test_a_thread_of_its_own_is_recorded_too(db: None):
     assert found == [True]
 
 
-def test_our_codes_statements_are_noticed_and_a_tests_own_are_not(
-    ours: World, monkeypatch: pytest.MonkeyPatch
-):
-    from tenants import clock
-
+def test_our_codes_statements_are_noticed_and_a_tests_own_are_not(ours: World):
     before = len(recorder.offences)
     with scopes_disabled():
         Segment.objects.count()
