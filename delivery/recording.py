@@ -109,8 +109,8 @@ def mark_intent(rows: Sequence[tuple[Due, str]], *, tenant: Tenant, token: int) 
 def record(results: Sequence[Result], *, tenant: Tenant, token: int, now: datetime) -> int:
     """Settle rows, with their traces in the same transaction; return how many were still ours to settle.
 
-    Profiles are locked before deliveries, as a merge locks them: taken the other way round the two would wait for
-    each other.
+    The month of ``now`` has to be there (ingest.ensure_months). Profiles are locked before deliveries, as a merge
+    locks them: taken the other way round the two would wait for each other.
     """
     if not results:
         return 0
