@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from collections import Counter
 from typing import Any
@@ -12,6 +13,8 @@ from django.test import Client
 from django.urls import reverse
 from django_scopes import scope
 
+from audiences.models import Segment
+from campaigns.models import Variant, Version
 from tenants import keys
 from tests.walk.conftest import THEIRS, browser_of
 from tests.walk.registry import NAMES_OF_THINGS, ROUTES, Route, route_of
@@ -35,6 +38,8 @@ def ids_of(world: World, column: str) -> dict[str, Any]:
     """A form that names the world's things in every way pages name things: by public id, or by database id."""
     ids = {name: str(getattr(world[model], column)) for name, model in NAMES_OF_THINGS.items()}
     plurals = {f"{name}s": [value] for name, value in ids.items()}
+    rule = {"on": "segment", "id": ids["segment"]}
+    ids["rule"] = json.dumps({"all": [rule]})
     return ids | plurals | {f"{name}_id": value for name, value in ids.items()} | {"id": ids["campaign"]}
 
 
@@ -127,6 +132,44 @@ def test_what_is_no_tenants_tells_of_none(name: str, route: Route, insider: Clie
     url, before = route.url(name, theirs), fingerprint(theirs.tenant)
     assert_silent(answers(insider, url, route, theirs))
     assert fingerprint(theirs.tenant) == before
+
+
+# Where a form refers to a segment: what posts it, and what then refers to it. Where ours is taken, theirs is not.
+REFERENCES = [
+    pytest.param(
+        "campaign_audience",
+        lambda segment: {"audience": segment, "control_percent": "10"},
+        lambda tenant: Version.objects.filter(tenant=tenant, segment__isnull=False, launched_at=None),
+        id="audience",
+    ),
+    pytest.param(
+        "campaign_variant_change",
+        lambda segment: {"variant-name": "A", "variant-weight": "50", "variant-segment": segment},
+        lambda tenant: Variant.objects.filter(
+            tenant=tenant, segment__isnull=False, version__launched_at=None
+        ),
+        id="variant",
+    ),
+    pytest.param(
+        "segment_new",
+        lambda segment: {"name": "Both", "rule": json.dumps({"all": [{"on": "segment", "id": segment}]})},
+        lambda tenant: Segment.objects.filter(tenant=tenant, name="Both"),
+        id="rule",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "form", "found"), REFERENCES)
+def test_what_refers_to_ones_own_segment_does_not_refer_to_anothers(
+    name: str, form: Any, found: Any, insider: Client, ours: World, theirs: World
+):
+    with scope(tenant=ours.tenant):
+        Version.objects.filter(launched_at=None).update(segment=None)
+        Variant.objects.filter(version__launched_at=None).update(segment=None, is_default=False)
+        insider.post(ROUTES[name].url(name, ours), form(str(theirs[Segment].public_id)))
+        assert not found(ours.tenant).exists()
+        insider.post(ROUTES[name].url(name, ours), form(str(ours[Segment].public_id)))
+        assert found(ours.tenant).exists()
 
 
 CALLS = [pytest.param(name, route, id=name) for name, route in WALKED.items() if route.kind == "call"]
