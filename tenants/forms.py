@@ -11,6 +11,9 @@ from babel import Locale
 from babel.numbers import get_currency_name, get_territory_currencies
 from django import forms
 from django.contrib.auth.password_validation import password_validators_help_texts, validate_password
+from django.forms.utils import flatatt
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from tenants import keys
 from tenants.models import ApiKey, Tenant, User
@@ -45,6 +48,19 @@ def currencies() -> Choices:
     """Currencies that some country pays with today."""
     codes = {code for place in Locale("en").territories for code in get_territory_currencies(str(place))}
     return [(code, f"{code}: {get_currency_name(code, locale='en')}") for code in sorted(codes)]
+
+
+class LongSelect(forms.Select):
+    """Hundreds of choices: Django would render a template for each, which takes longer than the rest of the page."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        options = format_html_join(
+            "",
+            '<option value="{}"{}>{}</option>',
+            ((key, mark_safe(" selected") if key == value else "", label) for key, label in self.choices),
+        )
+        held = self.build_attrs(self.attrs, {**(attrs or {}), "name": name})
+        return format_html("<select{}>{}</select>", flatatt(held), options)
 
 
 class InviteForm(forms.Form):
@@ -124,6 +140,7 @@ class SenderForm(forms.ModelForm):
                 choices=_with(self.initial.get(name), choices),
                 label=self.fields[name].label,
                 help_text=self.fields[name].help_text,
+                widget=LongSelect,
             )
 
     def clean_from_name(self) -> str:

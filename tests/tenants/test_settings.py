@@ -247,3 +247,16 @@ def test_sandboxes_are_not_without_end(owners: Client, owner: User):
 def test_signed_out_people_are_asked_to_sign_in(db: None):
     answer = Client().get(reverse("settings_team"))
     assert answer.headers["Location"].startswith(reverse("account_login"))
+
+
+def test_long_selects_show_what_is_chosen_and_cannot_be_markup(owners: Client, tenant: Tenant):
+    tenant.timezone = "Europe/Kyiv"
+    tenant.save()
+    page = owners.get(reverse("settings_sender")).content.decode()
+    assert re.search(r'<select[^>]*name="timezone"[^>]*class="[^"]*select', page) or re.search(
+        r'<select[^>]*class="[^"]*select[^>]*name="timezone"', page
+    )
+    assert '<option value="Europe/Kyiv" selected>Europe/Kyiv</option>' in page
+    assert "LongSelect" not in page
+    answer = owners.post(reverse("settings_sender"), SENDER | {"timezone": '"><script>alert(1)</script>'})
+    assert "<script>alert" not in answer.content.decode()
