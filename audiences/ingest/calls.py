@@ -53,8 +53,7 @@ class Call(msgspec.Struct, gc=False):
     is_clamped: bool
     may_start: bool
     event: str = ""  # empty for a call that is no event
-    properties: bytes = b"{}"
-    values: dict[str, Any] = {}  # properties, decoded
+    properties: dict[str, Any] = {}
     is_activity: bool = False
     stated: dict[str, Any] | None = None  # attributes it sets; None in it removes
     suggested: dict[str, Any] | None = None  # attributes it fills in where missing
@@ -81,8 +80,8 @@ class Wire(msgspec.Struct, gc=False):
     event: str | None = None
     name: str | None = None
     category: str | None = None
-    properties: Raw = Raw(b"null")
-    traits: Raw = Raw(b"null")
+    properties: dict[str, Any] | None = None
+    traits: dict[str, Any] | None = None
     context: Context | None = None
     timestamp: datetime | None = None
     originalTimestamp: datetime | None = None
@@ -90,8 +89,7 @@ class Wire(msgspec.Struct, gc=False):
     consent: dict[str, str] | None = None
 
 
-_decode_wire = msgspec.json.Decoder(Wire).decode
-_decode_object = msgspec.json.Decoder(dict[str, Any] | None).decode
+_decode = msgspec.json.Decoder(Wire).decode
 _encode = msgspec.json.Encoder().encode
 _MESSAGE = re.compile(r"(?P<reason>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)
 
@@ -124,7 +122,7 @@ class Reader:
     def _understand(self, index: int, raw: bytes) -> Call:
         if len(raw) > MAX_CALL:
             raise Refused("", f"is larger than {MAX_CALL // 1024} KB")
-        wire = _decoded(_decode_wire, raw, "")
+        wire = _decoded(raw)
         understand = _KINDS.get(wire.type)
         if understand is None:
             raise Refused("type", f"must be one of {', '.join(_KINDS)}" if wire.type else "is missing")
@@ -157,12 +155,11 @@ class Reader:
         return stated
 
 
-def _decoded(decode: Callable[[bytes], Any], raw: bytes, path: str) -> Any:
+def _decoded(raw: bytes) -> Wire:
     try:
-        return decode(raw)
+        return _decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        inner, reason = locate(error)
-        raise Refused(".".join(part for part in (path, inner) if part), reason) from None
+        raise Refused(*locate(error)) from None
 
 
 def locate(error: Exception) -> tuple[str, str]:
@@ -174,14 +171,11 @@ def locate(error: Exception) -> tuple[str, str]:
     return (match["path"] or "").replace("[...]", ""), match["reason"]
 
 
-def _object(raw: Raw, path: str) -> tuple[bytes, dict[str, Any]]:
-    """Return a strict JSON object as bytes and decoded, an absent one as empty."""
-    data = bytes(raw)
-    if data == b"null":
-        return b"{}", {}
-    values = _decoded(_decode_object, data, path)
-    strict.check(data, values, path)
-    return data, values
+def _checked(values: dict[str, Any] | None, path: str, call: Call) -> dict[str, Any]:
+    if not values:
+        return {}
+    strict.check(values, path, raw=call.raw)
+    return values
 
 
 def _call_id(wire: Wire, raw: bytes, *, has_time: bool) -> str:
@@ -243,8 +237,7 @@ def _identity(kind: str, value: str, path: str) -> str:
 
 # --- One function a kind of call -----------------------------------------------------------------
 def _identify(call: Call, wire: Wire) -> None:
-    _, traits = _object(wire.traits, "traits")
-    call.stated = _stated(traits, "traits")
+    call.stated = _stated(_checked(wire.traits, "traits", call), "traits")
     if email := call.stated.get("email"):
         call.who += ((EMAIL, email.lower()),)  # a later import that knows only the address means this person
 
@@ -253,7 +246,7 @@ def _track(call: Call, wire: Wire) -> None:
     if not wire.event or not wire.event.strip():
         raise Refused("event", "is missing")
     call.event = strict.text(wire.event, "event")
-    call.properties, call.values = _object(wire.properties, "properties")
+    call.properties = _checked(wire.properties, "properties", call)
     call.is_activity = True
 
 
@@ -267,11 +260,9 @@ def _screen(call: Call, wire: Wire) -> None:
 
 def _view(call: Call, wire: Wire, event: str) -> None:
     call.event = event
-    call.properties, call.values = _object(wire.properties, "properties")
     said = {"name": wire.name, "category": wire.category}
-    if added := {name: strict.text(value, name) for name, value in said.items() if value}:
-        call.values = call.values | added
-        call.properties = _encode(call.values)
+    added = {name: strict.text(value, name) for name, value in said.items() if value}
+    call.properties = _checked(wire.properties, "properties", call) | added
     call.is_activity = True
 
 
@@ -279,10 +270,9 @@ def _group(call: Call, wire: Wire) -> None:
     group = _id(wire.groupId, "groupId")
     if not group:
         raise Refused("groupId", "is missing")
-    _, traits = _object(wire.traits, "traits")
+    traits = _checked(wire.traits, "traits", call)
     call.event = "Group Joined"
-    call.values = {**traits, "group_id": group}
-    call.properties = _encode(call.values)
+    call.properties = {**traits, "group_id": group}
     call.stated = {f"group.{name}": value for name, value in traits.items()} | {"group.id": group}
 
 

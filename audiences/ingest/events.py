@@ -11,7 +11,7 @@ import msgspec
 from audiences import binary, partitions
 from audiences.signals import RecordedEvent
 
-# The properties travel once, as they came, and are parsed once.
+# The properties travel once and are parsed once.
 INSERT = """
 WITH given AS MATERIALIZED (
     SELECT nextval('audiences_event_id_seq') AS id, e.* FROM ROWS FROM (
@@ -24,8 +24,9 @@ WITH given AS MATERIALIZED (
     SELECT id, %s, profile_id, name, at, %s, properties, %s, is_clamped FROM given
 ), counted AS (
     INSERT INTO audiences_eventtotal AS t (tenant_id, profile_id, name, count, first_at, last_at, last_properties)
-    SELECT %s, profile_id, name, count(*), min(at), max(at), (array_agg(properties ORDER BY at DESC, id DESC))[1]
-    FROM given GROUP BY profile_id, name ORDER BY profile_id, name
+    SELECT %s, profile_id, name, count(*), min(at), max(at), (array_agg(properties))[count(*)]
+    FROM (SELECT * FROM given ORDER BY profile_id, name, at, id) e  -- sorted once, not for every group
+    GROUP BY profile_id, name ORDER BY profile_id, name
     ON CONFLICT (tenant_id, profile_id, name) DO UPDATE SET
         count = t.count + EXCLUDED.count,
         first_at = LEAST(t.first_at, EXCLUDED.first_at),
@@ -38,14 +39,13 @@ SELECT id FROM given ORDER BY id
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """An event about to be stored; ``raw`` are its properties as JSON."""
+    """An event about to be stored."""
 
     profile_id: int
     name: str
     at: datetime
     is_clamped: bool
     may_start: bool
-    raw: bytes
     properties: dict[str, Any]
 
 
@@ -63,7 +63,7 @@ def insert(tenant_id: int, rows: list[Row], *, now: datetime, is_internal: bool)
         [row.name for row in rows],
         [row.at for row in rows],
         [row.is_clamped for row in rows],
-        (b"[" + b",".join([row.raw for row in rows]) + b"]").decode(),
+        msgspec.json.encode([row.properties for row in rows]).decode(),
     ]
     ids = binary.run(INSERT, [*columns, tenant_id, now, is_internal, tenant_id])
     return [

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
 from django.db import transaction
 
 from audiences import definitions, tombstones
@@ -80,7 +79,6 @@ def _insert(tenant: Tenant, given: list[InternalEvent], now: datetime) -> list[R
             event.occurred_at,
             False,
             event.occurred_at >= oldest,
-            msgspec.json.encode(event.properties),
             event.properties,
         )
         for event in given

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from audiences import binary
 from audiences.ingest.calls import ANONYMOUS_ID, EXTERNAL_ID, Call, Key, Origin
 from audiences.ingest.strict import Refused
 
-# Locks are taken in id order whatever plan the update gets, since the first part runs to its end before it.
-LOCK = """
-WITH locked AS MATERIALIZED (
-    SELECT p.id, p.external_id, p.timezone, p.language, s.at
-    FROM unnest(%b::bigint[], %b::timestamptz[]) s(id, at) JOIN audiences_profile p ON p.id = s.id
-    WHERE p.tenant_id = %s AND p.merged_into_id IS NULL AND p.erased_at IS NULL
-    ORDER BY p.id FOR NO KEY UPDATE OF p
-), seen AS (
-    UPDATE audiences_profile p SET last_seen_at = l.at FROM locked l
-    WHERE p.tenant_id = %s AND p.id = l.id AND (p.last_seen_at IS NULL OR p.last_seen_at < l.at)
-)
-SELECT id, external_id, timezone, language FROM locked
+# An upsert that never inserts: an UPDATE would lock in whatever order its plan has, and its plan may read all people.
+# Should somebody have been deleted meanwhile, the row it makes says so and is rolled back.
+NOBODY = "00000000-0000-0000-0000-000000000000"
+LOCK = f"""
+INSERT INTO audiences_profile AS p (id, tenant_id, public_id, last_seen_at)
+SELECT s.id, %s, '{NOBODY}', s.at FROM unnest(%b::bigint[], %b::timestamptz[]) s(id, at) ORDER BY s.id
+ON CONFLICT (id) DO UPDATE SET last_seen_at = GREATEST(p.last_seen_at, EXCLUDED.last_seen_at)
+WHERE p.tenant_id = EXCLUDED.tenant_id AND p.merged_into_id IS NULL AND p.erased_at IS NULL
+RETURNING p.id, p.external_id, p.timezone, p.language, p.public_id = '{NOBODY}'
 """
 
 
@@ -29,8 +27,7 @@ class Moved(Exception):
     """Somebody else changed who is who while we looked; look again."""
 
 
-@dataclass(slots=True, eq=False)
-class Person:
+class Person(msgspec.Struct, eq=False, gc=False):
     """A profile as one batch sees it. Known: it has an external id."""
 
     id: int  # 0 until a new one is numbered
@@ -208,23 +205,25 @@ class People:
         ids -= {person.id for person in self.new}
         asked = list(ids)
         moments = [seen.get(id_) for id_ in asked]
-        rows = binary.run(LOCK, [asked, moments, self._tenant_id, self._tenant_id]) if asked else []
-        if len(rows) != len(ids):
+        rows = binary.run(LOCK, [self._tenant_id, asked, moments]) if asked else []
+        if len(rows) != len(ids) or any(is_deleted for *_, is_deleted in rows):
             raise Moved
         if any(self._assumed[id_] != external for id_, external, *_ in rows if id_ in self._assumed):
             raise Moved
-        self.locked = {id_: (timezone, language) for id_, _, timezone, language in rows}
+        self.locked = {id_: (timezone, language) for id_, _, timezone, language, _ in rows}
 
 
 def find(tenant_id: int, keys: Iterable[Key]) -> dict[Key, int]:
     """Return the profile ids behind identities, for those that have one."""
-    values: dict[str, list[str]] = {}
-    for kind, value in keys:
-        values.setdefault(kind, []).append(value)
+    by_kind: dict[str, list[Key]] = {}
+    for key in keys:
+        by_kind.setdefault(key[0], []).append(key)
+    # One look into the index for each, as LATERAL makes sure: a join may be planned to read all identities.
     sql = """SELECT k.place, i.profile_id FROM unnest(%b::text[]) WITH ORDINALITY k(value, place)
-             JOIN audiences_identity i ON i.tenant_id = %s AND i.kind = %s AND i.value = k.value"""
+             CROSS JOIN LATERAL (SELECT profile_id FROM audiences_identity
+                                 WHERE tenant_id = %s AND kind = %s AND value = k.value LIMIT 1) i"""
     found: dict[Key, int] = {}
-    for kind, asked in values.items():
-        rows = binary.run(sql, [asked, tenant_id, kind])
-        found |= {(kind, asked[place - 1]): id_ for place, id_ in rows}
+    for kind, asked in by_kind.items():
+        rows = binary.run(sql, [[value for _, value in asked], tenant_id, kind])
+        found |= {asked[place - 1]: id_ for place, id_ in rows}
     return found

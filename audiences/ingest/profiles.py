@@ -17,6 +17,20 @@ from audiences.signals import AttributeChange
 COLUMNS = tuple(attributes.STANDARD)  # external_id, email, ...
 TYPES = {"latitude": "float8", "longitude": "float8"}
 _NAMES = ", ".join(COLUMNS)
+_FIELDS = f"id, created_at, attributes_at, last_seen_at, attributes, consent, {_NAMES}"
+# New people and known ones alike; it looks each up in the index, where an UPDATE may be planned to read all people.
+WRITE = f"""
+INSERT INTO audiences_profile AS p (tenant_id, {_FIELDS})
+SELECT %s, s.id, s.created_at, s.attributes_at, s.last_seen_at, s.attributes::jsonb, s.consent::jsonb,
+    {", ".join(f"s.{name}" for name in COLUMNS)}
+FROM unnest(%b::bigint[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::text[], %b::text[],
+    {", ".join(f"%b::{TYPES.get(name, 'text')}[]" for name in COLUMNS)}) s({_FIELDS})
+ON CONFLICT (id) DO UPDATE SET
+    created_at = EXCLUDED.created_at, attributes_at = EXCLUDED.attributes_at, last_seen_at = EXCLUDED.last_seen_at,
+    attributes = EXCLUDED.attributes, consent = EXCLUDED.consent,
+    {", ".join(f"{name} = EXCLUDED.{name}" for name in COLUMNS)}
+WHERE p.tenant_id = EXCLUDED.tenant_id
+"""
 _json = msgspec.json.Encoder().encode
 
 
@@ -59,9 +73,7 @@ class Profiles:
             self._absorb(records.pop(loser.id), records[winner.final().id])
         for call in sorted(telling, key=lambda call: call.at):
             self._apply(call, records[call.person.final().id])
-        new = {person.id for person in self._people.new}
-        self._insert([record for record in records.values() if record.id in new])
-        self._update([record for record in records.values() if record.id not in new])
+        self._write(list(records.values()))
         consent.note(self._tenant_id, self._consents)
 
     def _tells(self, call: Call) -> bool:
@@ -129,23 +141,10 @@ class Profiles:
         record.consent = standings
 
     # --- Writing ---------------------------------------------------------------------------------
-    def _insert(self, records: list[Record]) -> None:
-        sql = f"""INSERT INTO audiences_profile (tenant_id, id, created_at, attributes_at, last_seen_at,
-                      attributes, consent, {_NAMES})
-                  SELECT %s, s.id, s.created_at, s.attributes_at, s.last_seen_at,
-                      s.attributes::jsonb, s.consent::jsonb, {", ".join(f"s.{name}" for name in COLUMNS)}
-                  FROM {_GIVEN}"""
-        if records:
-            binary.run(sql, [self._tenant_id, *_given(records)])
-
-    def _update(self, records: list[Record]) -> None:
-        sql = f"""UPDATE audiences_profile p SET created_at = s.created_at, attributes_at = s.attributes_at,
-                      last_seen_at = s.last_seen_at, attributes = s.attributes::jsonb, consent = s.consent::jsonb,
-                      {", ".join(f"{name} = s.{name}" for name in COLUMNS)}
-                  FROM {_GIVEN} WHERE p.tenant_id = %s AND p.id = s.id"""
+    def _write(self, records: list[Record]) -> None:
         if records:
             self._forget_addresses(records)
-            binary.run(sql, [*_given(records), self._tenant_id])
+            binary.run(WRITE, [self._tenant_id, *_given(records)])
 
     def _forget_addresses(self, records: list[Record]) -> None:
         """An address that a person has left no longer finds them."""
@@ -167,11 +166,6 @@ def _first_met(calls: list[Call]) -> dict[Person, datetime]:
         person = call.person.final()
         first[person] = min(first.get(person, call.at), call.at)
     return first
-
-
-_GIVEN = f"""unnest(%b::bigint[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::text[], %b::text[],
-    {", ".join(f"%b::{TYPES.get(name, 'text')}[]" for name in COLUMNS)})
-    s(id, created_at, attributes_at, last_seen_at, attributes, consent, {_NAMES})"""
 
 
 def _given(records: list[Record]) -> list[list[Any]]:

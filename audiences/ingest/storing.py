@@ -138,7 +138,7 @@ class _Batch:
         return [call for call in calls if call.index not in gone] if gone else calls
 
     def _define(self, calls: list[Call], changes: list[AttributeChange]) -> None:
-        told = ((call.event, call.values) for call in calls if call.event)
+        told = ((call.event, call.properties) for call in calls if call.event)
         definitions.note_events(self._tenant.pk, told, is_internal=False, now=self._now)
         set_to = ((change.attribute, change.new) for change in changes)
         definitions.note_attributes(self._tenant.pk, set_to, now=self._now)
@@ -161,7 +161,6 @@ def _rows(calls: list[Call]) -> list[events.Row]:
             call.is_clamped,
             call.may_start,
             call.properties,
-            call.values,
         )
         for call in calls
         if call.event
