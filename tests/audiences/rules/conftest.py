@@ -13,11 +13,11 @@ from tests.audiences.rules import world
 
 
 @pytest.fixture
-def people(tenant: Tenant, other_tenant: Tenant) -> dict[str, Profile]:
+def people(tenant: Tenant, other_tenant: Tenant, months: None) -> dict[str, Profile]:
     return world.populate(tenant, other_tenant)
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def months(django_db_setup: None, django_db_blocker: Any) -> None:
     """Make the months' partitions once: in each test, they would be most of its time."""
     with django_db_blocker.unblock():

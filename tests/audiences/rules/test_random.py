@@ -28,7 +28,9 @@ VALIDATOR = jsonschema.Draft202012Validator(schema.json_schema())
     people=st.lists(strategies.people, min_size=1, max_size=5),
     rules=st.lists(strategies.rules, min_size=5, max_size=8),
 )
-def test_evaluators_agree(tenant: Tenant, people: list[dict[str, Any]], rules: list[Any]) -> None:
+def test_evaluators_agree(
+    tenant: Tenant, months: None, people: list[dict[str, Any]], rules: list[Any]
+) -> None:
     with transaction.atomic():
         stored = _store(tenant, people)
         for rule in rules:
