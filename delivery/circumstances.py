@@ -106,7 +106,9 @@ def gather(rows: list[Due], *, tenant: Tenant, channel: str, now: datetime) -> l
             address=_address(seen),
             standing=seen.consent.get(channel, "") if seen else "",
             is_suppressed=_address(seen) in suppressed,
-            may_send_marketing=tenant.may_send_marketing,
+            has_sender=tenant.may_send_marketing if brief.is_marketing else bool(tenant.from_email),
+            topic=brief.campaign.topic,
+            topic_standing=seen.consent.get(f"topic:{brief.campaign.topic}", "") if seen else "",
         )
         known.append(Known(row, brief, person, paths, circumstances))
     return known

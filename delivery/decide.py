@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from campaigns.arms import Choice
 
+NEVER_STATED = "never stated"
+
 Verdict = Literal["send", "hold_out", "skip"]
 
 
@@ -27,7 +29,9 @@ class Circumstances:
     address: str | None
     standing: str  # on the channel; empty if never stated
     is_suppressed: bool
-    may_send_marketing: bool  # the brand has said who it is and where it lives
+    has_sender: bool  # the brand has said who it is and, for marketing, where it lives
+    topic: str = ""  # the campaign's
+    topic_standing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +100,11 @@ def _address(known: Circumstances, now: datetime) -> Gate:
 
 
 def _consent(known: Circumstances, now: datetime) -> Gate:
-    refused = known.is_marketing and known.standing == "unsubscribed"
-    return Gate("consent", not refused, known.standing or "never stated", "unsubscribed")
+    saw = {known.channel: known.standing or NEVER_STATED}
+    if known.topic:
+        saw[f"topic:{known.topic}"] = known.topic_standing or NEVER_STATED
+    refused = known.is_marketing and "unsubscribed" in saw.values()
+    return Gate("consent", not refused, saw, "unsubscribed")
 
 
 def _suppression(known: Circumstances, now: datetime) -> Gate:
@@ -105,8 +112,7 @@ def _suppression(known: Circumstances, now: datetime) -> Gate:
 
 
 def _sender(known: Circumstances, now: datetime) -> Gate:
-    passed = known.may_send_marketing or not known.is_marketing
-    return Gate("sender", passed, known.may_send_marketing, "no_sender_identity")
+    return Gate("sender", known.has_sender, known.has_sender, "no_sender_identity")
 
 
 GATES: tuple[Callable[[Circumstances, datetime], Gate], ...] = (
@@ -134,6 +140,7 @@ REASONS = {
     "suppressed": "The address is suppressed",
     "no_sender_identity": "The brand has no sender address or postal address",
     "render": "The message could not be rendered for them",
+    "error": "Something failed on our side each time it was tried",
     "refused": "Refused by the recipient's server",
     "no_answer": "Handed over, but no answer came",
     "stopped": "The campaign was stopped",

@@ -34,7 +34,9 @@ WITH may AS MATERIALIZED (
     JOIN campaigns_campaign c ON c.tenant_id = %s AND c.id = d.campaign_id
     WHERE d.lease_token = %s AND c.state = 'live'
       AND p.merged_into_id IS NULL AND p.erased_at IS NULL AND lower(p.email) = lower(r.address)
-      AND (c.message_class = 'transactional' OR p.consent ->> d.channel IS DISTINCT FROM 'unsubscribed')
+      AND (c.message_class = 'transactional'
+           OR p.consent ->> d.channel IS DISTINCT FROM 'unsubscribed'
+              AND p.consent ->> ('topic:' || c.topic) IS DISTINCT FROM 'unsubscribed')
       AND NOT EXISTS (SELECT 1 FROM audiences_suppression s
                       WHERE s.tenant_id = %s AND s.channel = d.channel AND s.address = lower(r.address))
     ORDER BY p.id

@@ -12,9 +12,10 @@ from django.utils import timezone
 from audiences import consent, suppression
 from audiences.models import Event, Profile, Suppression
 from campaigns import lifecycle
-from delivery import claim, deciding, pipeline, recording, sweep
+from campaigns.models import Campaign
+from delivery import recording, sweep
 from delivery.models import Delivery, Entry
-from tenants import clock
+from tests.delivery.steps import claimed, planned
 
 NAMED = "<p>Dear {{ profile.first_name }}, your city is {{ profile.city }}.</p>"
 
@@ -129,8 +130,7 @@ def test_the_control_group_passes_the_gates_and_gets_nothing(make_profile, make_
 def test_who_left_the_audience_after_planning_is_skipped(make_profile, make_campaign, postbox, run, tenant):
     profile = make_profile(city="Paris")
     make_campaign(rule={"all": [{"on": "attribute", "name": "city", "operator": "is", "value": "Paris"}]})
-    pipeline.plan.open_due(tenant=tenant, now=clock.now(tenant))
-    pipeline.plan.advance(tenant=tenant, now=clock.now(tenant))
+    planned(tenant)
     Profile.objects.filter(pk=profile.pk).update(city="Rome")
     run()
     assert reasons() == {"left_audience": 1}
@@ -139,8 +139,7 @@ def test_who_left_the_audience_after_planning_is_skipped(make_profile, make_camp
 def test_what_would_come_too_late_is_skipped(make_profile, make_campaign, postbox, run, tenant, later):
     make_profile()
     make_campaign(lateness_hours=2)
-    pipeline.plan.open_due(tenant=tenant, now=clock.now(tenant))
-    pipeline.plan.advance(tenant=tenant, now=clock.now(tenant))
+    planned(tenant)
     later(timedelta(hours=3))
     run()
     assert reasons() == {"too_late": 1}
@@ -214,8 +213,7 @@ def test_paused_means_nothing_leaves_and_resumed_means_it_goes_on(
 def test_stopped_cancels_what_is_owed(make_profile, make_campaign, postbox, run, owner, tenant, now):
     make_profile()
     campaign = make_campaign()
-    pipeline.plan.open_due(tenant=tenant, now=clock.now(tenant))
-    pipeline.plan.advance(tenant=tenant, now=clock.now(tenant))
+    planned(tenant)
     lifecycle.stop(campaign=campaign, actor=owner)
     assert sweep.stopped() == 1
     assert sweep.stopped() == 0
@@ -224,26 +222,19 @@ def test_stopped_cancels_what_is_owed(make_profile, make_campaign, postbox, run,
     assert campaign.closed_at
 
 
-def claimed(tenant):
-    now = clock.now(tenant)
-    pipeline.plan.open_due(tenant=tenant, now=now)
-    pipeline.plan.advance(tenant=tenant, now=now)
-    chunk = claim.claim(tenant=tenant, channel="email", now=clock.now(tenant))
-    return chunk, deciding.settle_decisions(chunk, tenant=tenant, channel="email", now=clock.now(tenant))
-
-
-@pytest.mark.parametrize("what", ["unsubscribe", "pause", "suppress", "new address"])
+@pytest.mark.parametrize("what", ["unsubscribe", "leave the topic", "pause", "suppress", "new address"])
 def test_after_it_is_acknowledged_no_row_passes_intent(
     what, make_profile, make_campaign, postbox, tenant, owner, now
 ):
     profile = make_profile(email="ada@example.test")
     campaign = make_campaign()
+    Campaign.objects.update(topic="news")
     chunk, known = claimed(tenant)
-    if what == "unsubscribe":
+    if what in ("unsubscribe", "leave the topic"):
         consent.change(
             tenant=tenant,
             profile_id=profile.pk,
-            subject="email",
+            subject="email" if what == "unsubscribe" else "topic:news",
             standing="unsubscribed",
             origin="test",
             now=now,
