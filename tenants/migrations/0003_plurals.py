@@ -4,18 +4,17 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('tenants', '0002_public_ids_and_lasting_audit'),
+        ("tenants", "0002_public_ids_and_lasting_audit"),
     ]
 
     operations = [
         migrations.AlterModelOptions(
-            name='apikey',
-            options={'verbose_name': 'API key'},
+            name="apikey",
+            options={"verbose_name": "API key"},
         ),
         migrations.AlterModelOptions(
-            name='auditentry',
-            options={'verbose_name_plural': 'audit entries'},
+            name="auditentry",
+            options={"verbose_name_plural": "audit entries"},
         ),
     ]
