@@ -139,6 +139,7 @@ export function time(label, value, onValue) {
   const isDate = !value || /^\d{4}-\d\d-\d\d$/.test(value);
   return input(label, value, (text) => onValue(text === "" ? undefined : text), {
     type: isDate ? "date" : "text",
+    title: isDate ? "The whole day, in UTC" : null,
     class: `form-control ${isDate ? "rule-date" : ""}`,
   });
 }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
-from audiences.rules import schema
+from audiences.rules import operators, schema
 from audiences.rules.tree import InvalidRule
 from tests.audiences.rules.cases import CASES
 from tests.audiences.rules.world import attribute, bucket, consent, event, property_, segment
@@ -148,3 +151,12 @@ BEYOND_SCHEMA = ("column", "a time by", "the wrong way", "times the", "no time",
 )
 def test_the_json_schema_refuses_what_has_another_shape(rule: Any) -> None:
     assert not VALIDATOR.is_valid(rule)
+
+
+def test_the_examples_in_the_documentation_are_rules() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "rules.md").read_text()
+    examples = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    assert len(examples) >= 5
+    for example in examples:
+        schema.check(json.loads(example))
+    assert all(f"`{name}`" in page for name in operators.NAMES)
