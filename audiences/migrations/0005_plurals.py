@@ -4,14 +4,13 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('audiences', '0004_total_of_name'),
+        ("audiences", "0004_total_of_name"),
     ]
 
     operations = [
         migrations.AlterModelOptions(
-            name='identity',
-            options={'verbose_name_plural': 'identities'},
+            name="identity",
+            options={"verbose_name_plural": "identities"},
         ),
     ]

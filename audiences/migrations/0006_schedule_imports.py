@@ -3,7 +3,12 @@
 from django.db import migrations
 
 SCHEDULES = {
-    "tact imports": {"func": "audiences.tasks.resume_imports", "schedule_type": "I", "minutes": 1, "repeats": -1},
+    "tact imports": {
+        "func": "audiences.tasks.resume_imports",
+        "schedule_type": "I",
+        "minutes": 1,
+        "repeats": -1,
+    },
     "tact prune": {"func": "audiences.tasks.prune", "schedule_type": "D", "repeats": -1},
 }
 

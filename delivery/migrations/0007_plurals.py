@@ -4,18 +4,17 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('delivery', '0006_due_by_campaign'),
+        ("delivery", "0006_due_by_campaign"),
     ]
 
     operations = [
         migrations.AlterModelOptions(
-            name='delivery',
-            options={'verbose_name_plural': 'deliveries'},
+            name="delivery",
+            options={"verbose_name_plural": "deliveries"},
         ),
         migrations.AlterModelOptions(
-            name='entry',
-            options={'verbose_name_plural': 'entries'},
+            name="entry",
+            options={"verbose_name_plural": "entries"},
         ),
     ]

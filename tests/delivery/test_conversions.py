@@ -21,6 +21,7 @@ def order(tenant, later):
     """Tell of an order so long after the exposure; it arrives then, or as much later as told."""
 
     def tell(row: Delivery, after: timedelta, *, arrives_later: timedelta = timedelta(0), **call):
+        assert row.exposed_at is not None
         at = row.exposed_at + after
         wait = at + arrives_later - clock.now(tenant)
         now = later(wait) if wait > timedelta(0) else clock.now(tenant)

@@ -8,7 +8,6 @@ import signal
 import time
 from collections import Counter
 
-
 from delivery.recording import GROUP
 from tests.faults.house import LEASE_SECONDS, WORKERS, House, kill, survivors, wait_for
 
