@@ -32,7 +32,7 @@ class Message:
     version: int
     arm: str
     channel: str
-    sent_at: datetime | None
+    sent_at: datetime | None  # or handed over without an answer; None while that is not yet recorded
 
     def properties(self, **more: Any) -> dict[str, Any]:
         """Return the properties each of its events carries, and ``more``."""
@@ -48,7 +48,7 @@ class Message:
 
 FIND = """
 SELECT d.id, d.occasion_at, d.profile_id, d.campaign_id, c.public_id::text, c.name, v.number, d.arm, d.channel,
-       d.sent_at
+       coalesce(d.sent_at, d.exposed_at)
 FROM delivery_delivery d
 JOIN campaigns_campaign c ON c.tenant_id = d.tenant_id AND c.id = d.campaign_id
 JOIN campaigns_version v ON v.tenant_id = d.tenant_id AND v.id = d.version_id

@@ -61,12 +61,14 @@ def opened(*, tenant: Tenant, mark: tokens.Mark, by_machine: bool, now: datetime
     _record(tenant=tenant, mark=mark, what="opened", by_machine=by_machine, now=now)
 
 
-def clicked(*, tenant: Tenant, mark: tokens.Mark, by_machine: bool, now: datetime) -> str | None:
-    """Record a click and return where it leads; None if the link may lead nowhere (not http or https)."""
-    if urlsplit(mark.url).scheme not in ("http", "https"):
-        return None
+def clicked(*, tenant: Tenant, mark: tokens.Mark, by_machine: bool, now: datetime) -> None:
+    """Record a click on the link that ``mark`` holds; clicks on it within half a minute are one."""
     _record(tenant=tenant, mark=mark, what="clicked", by_machine=by_machine, now=now, url=mark.url)
-    return mark.url
+
+
+def leads_anywhere(url: str) -> bool:
+    """Whether a link may be followed: to http and https, and nowhere else."""
+    return urlsplit(url).scheme in ("http", "https")
 
 
 def unsubscribed(*, tenant: Tenant, mark: tokens.Mark, origin: str, now: datetime) -> None:
@@ -105,22 +107,18 @@ def _record(
     message = _find(tenant, mark)
     if message is None:
         return
-    too_fast = message.sent_at is not None and now - message.sent_at < MACHINE_WITHIN
+    too_fast = message.sent_at is None or now - message.sent_at < MACHINE_WITHIN
+    who = "person"
     if by_machine or too_fast:
+        who = "machine"
         properties["machine"] = "yes"
     slot = int(now.timestamp() // SEEN_AGAIN_AFTER.total_seconds())
-    _trace(
-        tenant,
-        message,
-        what,
-        f"{what} {message.delivery_id} {slot} {properties.get('url', '')}",
-        now,
-        **properties,
-    )
+    call_id = f"{what} {message.delivery_id} {slot} {who} {properties.get('url', '')}"
+    _trace(tenant, message, what, call_id, now, **properties)
 
 
 FIRST = """
-UPDATE delivery_delivery SET {column} = coalesce({column}, %s) WHERE tenant_id = %s AND id = %s AND occasion_at = %s
+UPDATE delivery_delivery SET {column} = %s WHERE tenant_id = %s AND id = %s AND occasion_at = %s AND {column} IS NULL
 """
 
 

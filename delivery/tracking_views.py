@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import logging
 
+from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -14,6 +16,8 @@ from django_scopes import scope
 from delivery import tokens, tracking
 from tenants import clock
 from tenants.models import Tenant
+
+log = logging.getLogger(__name__)
 
 PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 
@@ -34,14 +38,17 @@ def open_pixel(request: HttpRequest, token: str) -> HttpResponse:
 @require_safe
 @never_cache
 def follow_link(request: HttpRequest, token: str) -> HttpResponse:
+    """Lead on to where the link points, also when the click cannot be recorded: whoever clicked wants to get there."""
     mark, tenant = _read(token, "c")
-    with scope(tenant=tenant):
-        url = tracking.clicked(
-            tenant=tenant, mark=mark, by_machine=request.method == "HEAD", now=clock.now(tenant)
-        )
-    if url is None:
+    if not tracking.leads_anywhere(mark.url):
         raise Http404
-    return HttpResponseRedirect(url)
+    try:
+        with scope(tenant=tenant):
+            by_machine = request.method == "HEAD"
+            tracking.clicked(tenant=tenant, mark=mark, by_machine=by_machine, now=clock.now(tenant))
+    except DatabaseError:
+        log.exception("A click was not recorded.")
+    return HttpResponseRedirect(mark.url)
 
 
 @csrf_exempt  # RFC 8058: mail programs post without a cookie or a page of ours
