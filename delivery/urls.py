@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("inbox/<uuid:public_id>/", inbox_views.mail_detail, name="inbox_message"),
     path("inbox/<uuid:public_id>/frame/", inbox_views.mail_frame, name="inbox_frame"),
     path("settings/mail-server/", provider_views.mail_server, name="settings_mail_server"),
+    path("settings/mail-server/try/", provider_views.try_mail_server, name="mail_server_try"),
     path("settings/mail-server/remove/", provider_views.remove_mail_server, name="mail_server_remove"),
     path("t/o/<str:token>.gif", tracking_views.open_pixel, name="open_pixel"),
     path("t/c/<str:token>", tracking_views.follow_link, name="follow_link"),

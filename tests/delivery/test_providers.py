@@ -1,5 +1,7 @@
 """Mail servers: a sandbox's is ours, others' passwords are kept encrypted, each for one tenant."""
 
+from pathlib import Path
+
 import pytest
 from django.urls import reverse
 from django_scopes import scope
@@ -8,6 +10,7 @@ from delivery import providers
 from delivery.models import Provider
 from tenants.models import AuditEntry, Tenant, User
 from tenants.roles import Role
+from tests.sandbox import running
 
 GIVEN = {"host": "smtp.brand.test", "port": 587, "tls": "starttls", "username": "post", "password": "s3cret!"}
 
@@ -128,3 +131,17 @@ def test_the_rail_leads_to_the_mail_server_of_live_tenants_only(client_of, live:
     link = reverse("settings_mail_server")
     assert link in client_of(Role.OWNER, of=live).get(reverse("home")).content.decode()
     assert link not in client_of(Role.OWNER).get(reverse("home")).content.decode()
+
+
+def test_a_trial_goes_through_the_server_that_was_set_up(client_of, live: Tenant, tmp_path: Path):
+    owners, page = client_of(Role.OWNER, of=live), reverse("mail_server_try")
+    assert "No mail server is set up" in owners.post(page, follow=True).content.decode()
+    live.from_email = "hello@live.test"
+    live.save()
+    with running(tmp_path) as server:
+        name = live.public_id.hex  # what this server takes
+        given = {"host": "127.0.0.1", "port": server.port, "tls": "none", "username": name, "password": name}
+        assert owners.post(reverse("settings_mail_server"), given).status_code == 302
+        assert "A test is on its way" in owners.post(page, follow=True).content.decode()
+        assert server.recipients() == [f"owner-{live.pk}@example.test"]
+    assert "Not sent." in owners.post(page, follow=True).content.decode()  # the server is gone

@@ -143,6 +143,7 @@ ROUTES: dict[str, Route] = {
     "import_discard": thing(Import),
     # delivery
     "settings_mail_server": page(),
+    "mail_server_try": page(),
     "mail_server_remove": page(),
     "inbox": page(),
     "inbox_message": thing_at(lambda world: {"public_id": world.mail}),
