@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,9 +22,16 @@ from tenants.models import Tenant
 KEPT_CONNECTIONS = 32
 RESTS_SECONDS = 20  # a server that took nothing is left alone, so that other tenants do not wait for it
 
-# This process's connections, the one used last at the end; each worker is one thread.
-_kept: dict[Server, Connection] = {}
-_rests_until: dict[Server, float] = {}
+
+class _OfThread(threading.local):
+    """A thread's connections, the one used last at the end, and when servers that took nothing may be tried again."""
+
+    def __init__(self) -> None:
+        self.kept: dict[Server, Connection] = {}
+        self.rests_until: dict[Server, float] = {}
+
+
+_ours = _OfThread()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,7 @@ class Mailer:
     @property
     def is_resting(self) -> bool:
         """Whether the server could not be spoken to a moment ago."""
-        return time.monotonic() < _rests_until.get(self.server, 0.0)
+        return time.monotonic() < _ours.rests_until.get(self.server, 0.0)
 
     def compose(self, words: Mapping[str, str], letter: Letter) -> Message:
         """Return the mail as it leaves: tracked links and pixel, one-click unsubscribe, a Message-ID of its own.
@@ -85,23 +93,23 @@ class Mailer:
         """
         for outcome in _connection(self.server).send(mails, until=until):
             if isinstance(outcome, NotSent):
-                _rests_until[self.server] = time.monotonic() + RESTS_SECONDS
+                _ours.rests_until[self.server] = time.monotonic() + RESTS_SECONDS
             yield outcome
 
 
 def _connection(server: Server) -> Connection:
-    connection = _kept.pop(server, None) or Connection(server)
-    while len(_kept) >= KEPT_CONNECTIONS:
-        _kept.pop(next(iter(_kept))).close()
-    _kept[server] = connection
+    connection = _ours.kept.pop(server, None) or Connection(server)
+    while len(_ours.kept) >= KEPT_CONNECTIONS:
+        _ours.kept.pop(next(iter(_ours.kept))).close()
+    _ours.kept[server] = connection
     return connection
 
 
 def close_all() -> None:
-    """Say goodbye on every kept connection, and forget which servers rest."""
-    while _kept:
-        _kept.popitem()[1].close()
-    _rests_until.clear()
+    """Say goodbye on every connection this thread kept, and forget which servers rest."""
+    while _ours.kept:
+        _ours.kept.popitem()[1].close()
+    _ours.rests_until.clear()
 
 
 @lru_cache(maxsize=64)
