@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
+import msgspec
 from django.db import connection
 
 from audiences.rules import event_sql, places, schema, values
@@ -35,10 +37,16 @@ class NotLoaded(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """One event: when, and with which properties."""
+    """One event: when, and with which properties, if any loaded rule asks for them."""
 
     at: datetime
-    properties: dict[str, Any]
+    held: dict[str, Any] | None
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        if self.held is None:
+            raise NotLoaded("The properties of these events were not loaded: pass the rule to facts.load.")
+        return self.held
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,7 @@ class Total:
     count: int
     first_at: datetime
     last_at: datetime
-    last_properties: dict[str, Any]
+    last_properties: dict[str, Any] | None  # None: no rule asks for them
 
 
 @dataclass(slots=True)
@@ -83,11 +91,9 @@ class Facts:
         total = self.total(name)
         if total is None:
             return None
-        return (
-            Happened(total.first_at, {})
-            if which == "first"
-            else Happened(total.last_at, total.last_properties)
-        )
+        if which == "first":
+            return Happened(total.first_at, None)
+        return Happened(total.last_at, total.last_properties)
 
 
 def _loaded(known: dict[str, Any], name: str) -> Any:
@@ -113,11 +119,11 @@ def load(*, tenant_id: int, ids: Sequence[int], rules: Iterable[Any] = (), now: 
     wanted = _wanted(rules, now)
     found = _profiles(tenant_id, list(ids))
     if found:
-        _add_totals(found, tenant_id, wanted.totals)
+        _add_totals(found, tenant_id, wanted)
         for name in wanted.firsts:
             _add_first(found, tenant_id, name)
-        for name, since in wanted.events.items():
-            _add_events(found, tenant_id, name, since, now)
+        for name in wanted.events:
+            _add_events(found, tenant_id, name, wanted, now)
     return found
 
 
@@ -136,11 +142,37 @@ def _rows(query: Fragment) -> list[tuple[Any, ...]]:
 
 
 def _json(text: str) -> dict[str, Any]:
-    """Django leaves jsonb as text on its connections."""
-    return json.loads(text)
+    """Read what Django leaves as text on its connections."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:  # a number that only a Decimal can hold
+        return json.loads(text, parse_int=Decimal, parse_float=Decimal)
 
 
-_COLUMNS = Fragment(", ".join(f"p.{name}" for name in places.COLUMNS))
+def _micros(moment: str) -> str:
+    """Return SQL for a time as a whole number, which is read ten times as fast as a timestamp's text."""
+    return f"(extract(epoch FROM {moment}) * 1000000)::bigint"
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _moment(micros: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+_COLUMNS = Fragment(
+    ", ".join(
+        _micros(f"p.{name}") if type_ == "time" else f"p.{name}" for name, type_ in places.COLUMNS.items()
+    )
+)
+
+
+def _columns(row: list[Any]) -> dict[str, Any]:
+    return {
+        name: _moment(value) if type_ == "time" and value is not None else value
+        for (name, type_), value in zip(places.COLUMNS.items(), row, strict=True)
+    }
 
 
 def _profiles(tenant_id: int, ids: list[int]) -> dict[int, Facts]:
@@ -154,27 +186,30 @@ def _profiles(tenant_id: int, ids: list[int]) -> dict[int, Facts]:
         )
     )
     return {
-        id_: Facts(
-            id_, public_id, dict(zip(places.COLUMNS, columns, strict=True)), _json(custom), _json(consent)
-        )
+        id_: Facts(id_, public_id, _columns(columns), _json(custom), _json(consent))
         for id_, public_id, custom, consent, *columns in rows
     }
 
 
-def _add_totals(found: dict[int, Facts], tenant_id: int, names: set[str]) -> None:
+def _add_totals(found: dict[int, Facts], tenant_id: int, wanted: Wanted) -> None:
     for facts in found.values():
-        facts.totals = dict.fromkeys(names)
-    if names:
-        for id_, name, count, first_at, last_at, properties in _rows(
-            sql(
-                "SELECT profile_id, name, count, first_at, last_at, last_properties FROM audiences_eventtotal"
-                " WHERE tenant_id = {} AND profile_id = ANY({}::bigint[]) AND name = ANY({}::text[])",
-                tenant_id,
-                list(found),
-                list(names),
-            )
-        ):
-            found[id_].totals[name] = Total(count, first_at, last_at, _json(properties))
+        facts.totals = dict.fromkeys(wanted.totals)
+    if not wanted.totals:
+        return
+    rows = _rows(
+        sql(
+            f"SELECT profile_id, name, count, {_micros('first_at')}, {_micros('last_at')},"
+            " CASE WHEN name = ANY({}::text[]) THEN last_properties END FROM audiences_eventtotal"
+            " WHERE tenant_id = {} AND profile_id = ANY({}::bigint[]) AND name = ANY({}::text[])",
+            list(wanted.properties),
+            tenant_id,
+            list(found),
+            list(wanted.totals),
+        )
+    )
+    for id_, name, count, first, last, properties in rows:
+        known = None if properties is None else _json(properties)
+        found[id_].totals[name] = Total(count, _moment(first), _moment(last), known)
 
 
 def _add_first(found: dict[int, Facts], tenant_id: int, name: str) -> None:
@@ -185,25 +220,24 @@ def _add_first(found: dict[int, Facts], tenant_id: int, name: str) -> None:
         found[id_].firsts[name] = Happened(at, _json(properties))
 
 
-def _add_events(
-    found: dict[int, Facts], tenant_id: int, name: str, since: datetime | None, now: datetime
-) -> None:
+def _add_events(found: dict[int, Facts], tenant_id: int, name: str, wanted: Wanted, now: datetime) -> None:
     for facts in found.values():
         facts.happened[name] = []
-    low = sql(" AND e.occurred_at >= {}", since) if since else Fragment("")
+    since = wanted.events[name]
+    properties = "e.properties" if name in wanted.properties else "NULL"
     rows = _rows(
         sql(
-            "SELECT n.profile_id, n.occurred_at, n.properties FROM unnest({}::bigint[]) AS ids(id) CROSS JOIN LATERAL"
-            " (SELECT e.profile_id, e.occurred_at, e.properties FROM audiences_event e WHERE e.tenant_id = {}"
-            " AND e.profile_id = ids.id AND e.name = {} AND e.occurred_at <= {}{}"
-            " ORDER BY e.occurred_at DESC LIMIT {}) n",
+            "SELECT n.profile_id, n.micros, n.properties FROM unnest({}::bigint[]) AS ids(id) CROSS JOIN LATERAL"
+            f" (SELECT e.profile_id, {_micros('e.occurred_at')} AS micros, {properties} AS properties"
+            " FROM audiences_event e WHERE e.tenant_id = {} AND e.profile_id = ids.id AND e.name = {}"
+            " AND e.occurred_at <= {}{} ORDER BY e.occurred_at DESC LIMIT {}) n",
             list(found),
             tenant_id,
             name,
             now,
-            low,
+            sql(" AND e.occurred_at >= {}", since) if since else Fragment(""),
             NEWEST,
         )
     )
-    for id_, at, properties in rows:
-        found[id_].happened[name].append(Happened(at, _json(properties)))
+    for id_, micros, text in rows:
+        found[id_].happened[name].append(Happened(_moment(micros), None if text is None else _json(text)))

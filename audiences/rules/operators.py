@@ -175,7 +175,7 @@ class Order(Operator):
         return self.test(values.exact(seen), values.exact(value))
 
     def sql(self, place: Place, value: Any, now: datetime) -> Fragment:
-        return sql(f"{{}} {self.sign} {{}}", place.typed("number"), place.number(value))
+        return place.compares(self.sign, value)
 
     def words(self, value: Any, is_opposite: bool) -> str:
         return f"is {'not ' if is_opposite else ''}{self.phrase} {quoted(value)}"
@@ -195,7 +195,7 @@ class NumberRange(Operator):
         return values.exact(value[0]) <= values.exact(seen) <= values.exact(value[1])
 
     def sql(self, place: Place, value: Any, now: datetime) -> Fragment:
-        return sql("{} BETWEEN {} AND {}", place.typed("number"), *map(place.number, value))
+        return place.lies_between(value[0], value[1])
 
     def words(self, value: Any, is_opposite: bool) -> str:
         return f"is {'not ' if is_opposite else ''}between {quoted(value[0])} and {quoted(value[1])}"

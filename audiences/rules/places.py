@@ -16,9 +16,10 @@ class Place(Protocol):
     def typed(self, type_: str) -> Fragment:
         """Return the value if it is of ``type_``: any, text, number, time or array."""
 
-    def number(self, value: int | float) -> Fragment:
-        """Return a number to compare ``typed("number")`` with."""
+    def compares(self, sign: str, value: int | float) -> Fragment:
+        """Return whether it is a number for which ``sign`` (<, <=, > or >=) holds."""
 
+    def lies_between(self, low: int | float, high: int | float) -> Fragment: ...
     def within(self, span: times.Span) -> Fragment:
         """Return a condition on the time there."""
 
@@ -39,14 +40,17 @@ class Column:
     def typed(self, type_: str) -> Fragment:
         return self.name if type_ in ("any", self.type_) else Fragment("NULL")
 
-    def number(self, value: int | float) -> Fragment:
-        return sql("{}::float8", float(value))
+    def compares(self, sign: str, value: int | float) -> Fragment:
+        return sql(f"{{}} {sign} {{}}", self.typed("number"), _float(value))
+
+    def lies_between(self, low: int | float, high: int | float) -> Fragment:
+        return sql("{} BETWEEN {} AND {}", self.typed("number"), _float(low), _float(high))
 
     def within(self, span: times.Span) -> Fragment:
         return span.sql(self.name)
 
     def _value(self, value: values.Scalar) -> Fragment:
-        return self.number(value) if values.is_number(value) else sql("{}", value)  # type: ignore[arg-type]
+        return _float(value) if values.is_number(value) else sql("{}", value)  # type: ignore[arg-type]
 
     def equals(self, value: values.Scalar) -> Fragment:
         return sql("{} = {}", self.name, self._value(value))
@@ -71,12 +75,20 @@ class Column:
         raise TypeError("A column is no array")
 
 
+def _float(value: Any) -> Fragment:
+    return sql("{}::float8", float(value))
+
+
 MANY = 20  # options from which one hashed comparison beats as many look-ups in the GIN index
 
 
 @dataclass(frozen=True)
 class Json:
-    """A path inside a jsonb document. Equality is written as containment, which the GIN index serves."""
+    """A path inside a jsonb document. Equality is written as containment, which the GIN index serves.
+
+    Ranges of numbers use jsonb's own order, which an index on the value itself serves. It goes by type first: null,
+    text, numbers, false, true, arrays, objects; only an empty array comes before all.
+    """
 
     document: Fragment
     path: tuple[str, ...]
@@ -89,7 +101,7 @@ class Json:
 
     def typed(self, type_: str) -> Fragment:
         if type_ == "number":
-            return number_sql(self.document, self.path)
+            return sql("CASE WHEN jsonb_typeof({}) = 'number' THEN {} END", self._value(), self._value())
         if type_ == "time":
             return times.instant_sql(self._text())
         if type_ == "text":
@@ -98,8 +110,12 @@ class Json:
             return sql("CASE WHEN jsonb_typeof({}) = 'array' THEN {} END", self._value(), self._value())
         return sql("NULLIF({}, 'null'::jsonb)", self._value())
 
-    def number(self, value: int | float) -> Fragment:
-        return sql("{}::numeric", values.exact(value))
+    def compares(self, sign: str, value: int | float) -> Fragment:
+        is_number = "({}) < 'false'::jsonb" if sign.startswith(">") else "jsonb_typeof({}) = 'number'"
+        return sql(f"(({{}}) {sign} {{}} AND {is_number})", self._value(), _number(value), self._value())
+
+    def lies_between(self, low: int | float, high: int | float) -> Fragment:
+        return sql("({}) BETWEEN {} AND {}", self._value(), _number(low), _number(high))
 
     def within(self, span: times.Span) -> Fragment:
         return span.sql_in_text(self._text())
@@ -127,10 +143,8 @@ class Json:
         return self.contains([element])
 
 
-def number_sql(document: Fragment, path: tuple[str, ...]) -> Fragment:
-    """Return the number at ``path``, NULL for anything else: the one way to write it, so that an index on it serves."""
-    value = sql("({}" + " -> {}" * len(path) + ")", document, *path)
-    return sql("CASE WHEN jsonb_typeof({}) = 'number' THEN {}::numeric END", value, value)
+def _number(value: int | float) -> Fragment:
+    return sql("{}::jsonb", str(values.exact(value)))
 
 
 def json_text(value: Any) -> str:

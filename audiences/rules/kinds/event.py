@@ -126,6 +126,8 @@ class Event(Condition, frozen=True, tag="event", kw_only=True):
     # --- memory --------------------------------------------------------------------------------------------------
 
     def wants(self, wanted: Wanted, now: datetime) -> None:
+        if self.where:
+            wanted.properties.add(self.name)
         if self._from_totals():
             wanted.totals.add(self.name)
         elif self.which == "first":

@@ -102,6 +102,19 @@ def test_facts_that_were_not_loaded_are_not_guessed(tenant: Tenant, people: Peop
             memory.matches(rule, known, now=NOW)
 
 
+def test_properties_that_were_not_loaded_are_not_guessed(tenant: Tenant, people: People) -> None:
+    ada = people["ada"].pk
+    rules = [event("Order Completed", within={"days": 60}), event("Order Completed")]
+    known = facts.load(tenant_id=tenant.pk, ids=[ada], rules=rules, now=NOW)[ada]
+    where = [property_("total", "exists")]
+    for rule in (
+        event("Order Completed", within={"days": 60}, where=where),
+        event("Order Completed", which="last", where=where),
+    ):
+        with pytest.raises(facts.NotLoaded):
+            memory.matches(rule, known, now=NOW)
+
+
 def test_what_retention_dropped_still_counts(tenant: Tenant, people: People) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
