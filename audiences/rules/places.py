@@ -50,7 +50,7 @@ class Column:
         return span.sql(self.name)
 
     def _value(self, value: values.Scalar) -> Fragment:
-        return _float(value) if values.is_number(value) else sql("{}", value)  # type: ignore[arg-type]
+        return _float(value) if values.is_number(value) else sql("{}", value)
 
     def equals(self, value: values.Scalar) -> Fragment:
         return sql("{} = {}", self.name, self._value(value))
