@@ -72,6 +72,7 @@ def body(response: HttpResponse) -> str:
     return response.content.decode(errors="replace")
 
 
+@pytest.mark.django_db  # its module's worlds need the test's database; alone it would be given none
 def test_every_address_is_registered():
     missing = sorted(name for name in KNOWN if route_of(name) is None)
     assert not missing, f"Add a line for each to tests/walk/registry.py: {missing}"
