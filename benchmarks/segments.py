@@ -18,10 +18,7 @@ from benchmarks.harness import Bound, Options, Result, interleave
 
 TIMES = 5  # each statement in a round; its median counts
 LIVING = "p.tenant_id = %(tenant)s AND p.merged_into_id IS NULL AND p.erased_at IS NULL"
-AGE_INDEX = """
-CREATE INDEX bench_age ON audiences_profile
-(tenant_id, (CASE WHEN jsonb_typeof(attributes -> 'age') = 'number' THEN (attributes -> 'age')::numeric END))
-"""
+AGE_INDEX = "CREATE INDEX bench_age ON audiences_profile (tenant_id, (attributes -> 'age'))"
 
 
 @dataclass(frozen=True)
@@ -60,11 +57,12 @@ def events(name: str, days: int, what: str = "e.profile_id") -> str:
 
 
 CART, ORDER = ("Product Added", 7), ("Order Completed", 7)
+# Attributes are what anybody sends, so these hold for texts among the numbers too, as a plain cast would not.
 AGE = "CASE WHEN jsonb_typeof(p.attributes -> 'age') = 'number' THEN (p.attributes -> 'age')::numeric END"
 AGE_BETWEEN = (
     people(f"{AGE} BETWEEN 25 AND 34"),
-    people("(p.attributes ->> 'age')::int BETWEEN 25 AND 34"),  # trusts that all are whole numbers
-    people("p.attributes -> 'age' BETWEEN '25' AND '34'"),  # jsonb has an order of its own, by type first
+    people("p.attributes -> 'age' BETWEEN '25' AND '34'"),
+    people("p.attributes @? 'strict $.age ? (@ >= 25 && @ <= 34)'"),
 )
 
 KINDS = (
