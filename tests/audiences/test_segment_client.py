@@ -11,6 +11,7 @@ import pytest
 import requests
 from django.db import connection
 from pytest_django.live_server_helper import LiveServer
+from segment.analytics import request
 from segment.analytics.client import Client as SegmentClient
 
 from audiences.models import Event, EventTotal, Identity, Profile
@@ -37,6 +38,12 @@ def segment(live_server: LiveServer, tenant: Tenant) -> Iterator[Callable[..., S
     yield make
     for client in made:
         client.join()
+
+
+@pytest.fixture(autouse=True)
+def hangs_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else its line stays open, and with it a thread of the server and that thread's database connection."""
+    monkeypatch.setitem(request._session.headers, "Connection", "close")
 
 
 def contents() -> str:
@@ -99,9 +106,10 @@ def test_a_batch_that_the_client_sends_twice_changes_nothing(
     assert not client.failures
     assert EventTotal.objects.count() == Profile.objects.living().count() == 20
     before = contents()
-    for args, kwargs in sent:
-        answer = post(requests.Session(), *args, **kwargs)
-        assert (answer.status_code, answer.json()["accepted"]) == (200, 0)
+    with requests.Session() as session:
+        for args, kwargs in sent:
+            answer = post(session, *args, **kwargs)
+            assert (answer.status_code, answer.json()["accepted"]) == (200, 0)
     assert contents() == before
 
 
