@@ -43,16 +43,20 @@ WHERE d.tenant_id = %s AND d.id = due.id AND d.occasion_at = due.occasion_at
 RETURNING d.id, d.occasion_at, d.profile_id, d.campaign_id, d.occasion, d.due_at, d.attempts
 """
 
-# Said so that no plan turns to the index of planned rows, which is long while much is due: rows are found by their ids.
+# Rows are found by their ids: said so that no plan turns to the index of planned rows, which is long while much is
+# due. For the same reason statements carry the token beside the ids (OFFSET 0 keeps it there): a plan that expects one
+# row of a token looks through the whole table for it.
 IS_PLANNED = "starts_with(d.state, 'planned')"
+IS_OPEN = f"({IS_PLANNED} OR starts_with(d.state, 'sending'))"
 
 # Whoever holds a row at this moment, a merge or a stop, changes it; then its lease simply runs out.
 RELEASE = f"""
 WITH held AS (
     SELECT d.id, d.occasion_at
-    FROM unnest(%b::bigint[], %b::timestamptz[]) AS r(id, occasion_at)
+    FROM (SELECT given.*, %s::bigint AS token
+          FROM unnest(%b::bigint[], %b::timestamptz[]) AS given(id, occasion_at) OFFSET 0) r
     JOIN delivery_delivery d ON d.tenant_id = %s AND d.id = r.id AND d.occasion_at = r.occasion_at
-    WHERE d.lease_token = %s AND ({IS_PLANNED} OR %s AND d.state = 'sending')
+    WHERE d.lease_token = r.token AND ({IS_PLANNED} OR %s AND {IS_OPEN})
     FOR UPDATE OF d SKIP LOCKED
 )
 UPDATE delivery_delivery d
@@ -139,4 +143,4 @@ def release(
     if rows:
         ids, moments = [row.id for row in rows], [row.occasion_at for row in rows]
         how = [float(after_seconds), 0 if was_tried else 1]
-        binary.run(RELEASE, [ids, moments, tenant.pk, token, was_intended, *how, tenant.pk])
+        binary.run(RELEASE, [token, ids, moments, tenant.pk, was_intended, *how, tenant.pk])

@@ -27,11 +27,11 @@ SET state = r.state, version_id = r.version_id, content_id = r.content_id, arm =
     reserved_at = CASE WHEN r.state = 'planned' THEN coalesce(d.reserved_at, r.now) ELSE d.reserved_at END,
     exposed_at = CASE WHEN r.state = 'held_out' THEN r.now END,
     settled_at = CASE WHEN r.state <> 'planned' THEN r.now END
-FROM (SELECT given.*, %s::timestamptz AS now
+FROM (SELECT given.*, %s::timestamptz AS now, %s::bigint AS token
       FROM unnest(%b::bigint[], %b::timestamptz[], %b::text[], %b::bigint[], %b::bigint[], %b::text[], %b::text[],
                   %b::text[])
-           AS given(id, occasion_at, state, version_id, content_id, arm, reason, decision)) r
-WHERE d.tenant_id = %s AND d.id = r.id AND d.occasion_at = r.occasion_at AND d.lease_token = %s AND {IS_PLANNED}
+           AS given(id, occasion_at, state, version_id, content_id, arm, reason, decision) OFFSET 0) r
+WHERE d.tenant_id = %s AND d.id = r.id AND d.occasion_at = r.occasion_at AND d.lease_token = r.token AND {IS_PLANNED}
 RETURNING d.id
 """
 
@@ -78,7 +78,7 @@ def _store(
         [decision.reason for _, decision in decided],
         [msgspec.json.encode(decision.as_json()).decode() for _, decision in decided],
     ]
-    return {id_ for (id_,) in binary.run(STORE, [now, *columns, tenant.pk, token])}
+    return {id_ for (id_,) in binary.run(STORE, [now, token, *columns, tenant.pk])}
 
 
 def _enter(pairs: Sequence[tuple[Known, Decision]], *, tenant: Tenant, now: datetime) -> None:

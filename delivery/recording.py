@@ -13,7 +13,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 from audiences import binary, ingest, tombstones
 from delivery import claim, traces
-from delivery.claim import IS_PLANNED, Due
+from delivery.claim import IS_OPEN, IS_PLANNED, Due
 from delivery.models import Delivery
 from tenants.models import Tenant
 
@@ -24,21 +24,24 @@ LONGEST_PAUSE_SECONDS = 5.0
 # The profile and the campaign are locked against change, so that an unsubscribe or a pause is either seen here or
 # waits for this statement: once it has been acknowledged, no row passes. Profiles in id order, like everyone.
 INTENT = f"""
-WITH may AS MATERIALIZED (
-    SELECT d.id, d.occasion_at, r.address
-    FROM unnest(%b::bigint[], %b::timestamptz[], %b::text[]) AS r(id, occasion_at, address)
-    CROSS JOIN LATERAL (SELECT d.id, d.occasion_at, d.profile_id, d.campaign_id, d.channel, d.lease_token
-                        FROM delivery_delivery d
-                        WHERE d.tenant_id = %s AND d.id = r.id AND d.occasion_at = r.occasion_at OFFSET 0) d
-    JOIN audiences_profile p ON p.tenant_id = %s AND p.id = d.profile_id
-    JOIN campaigns_campaign c ON c.tenant_id = %s AND c.id = d.campaign_id
-    WHERE d.lease_token = %s AND c.state = 'live'
-      AND p.merged_into_id IS NULL AND p.erased_at IS NULL AND lower(p.email) = lower(r.address)
+WITH asked AS MATERIALIZED (
+    SELECT d.id, d.occasion_at, d.profile_id, d.campaign_id, d.channel, r.address
+    FROM (SELECT given.*, %s::bigint AS token
+          FROM unnest(%b::bigint[], %b::timestamptz[], %b::text[]) AS given(id, occasion_at, address) OFFSET 0) r
+    JOIN delivery_delivery d ON d.tenant_id = %s AND d.id = r.id AND d.occasion_at = r.occasion_at
+    WHERE d.lease_token = r.token AND {IS_PLANNED}
+), may AS MATERIALIZED (
+    SELECT a.id, a.occasion_at, a.address
+    FROM asked a
+    JOIN audiences_profile p ON p.tenant_id = %s AND p.id = a.profile_id
+    JOIN campaigns_campaign c ON c.tenant_id = %s AND c.id = a.campaign_id AND c.id = ANY(%b::bigint[])
+    WHERE c.state = 'live'
+      AND p.merged_into_id IS NULL AND p.erased_at IS NULL AND lower(p.email) = lower(a.address)
       AND (c.message_class = 'transactional'
-           OR p.consent ->> d.channel IS DISTINCT FROM 'unsubscribed'
+           OR p.consent ->> a.channel IS DISTINCT FROM 'unsubscribed'
               AND p.consent ->> ('topic:' || c.topic) IS DISTINCT FROM 'unsubscribed')
       AND NOT EXISTS (SELECT 1 FROM audiences_suppression s
-                      WHERE s.tenant_id = %s AND s.channel = d.channel AND s.address = lower(r.address))
+                      WHERE s.tenant_id = %s AND s.channel = a.channel AND s.address = lower(a.address))
     ORDER BY p.id
     FOR SHARE OF p, c
 )
@@ -50,16 +53,16 @@ WHERE d.tenant_id = %s AND d.id = may.id AND d.occasion_at = may.occasion_at
 RETURNING d.id
 """
 
-RECORD = """
+RECORD = f"""
 WITH settled AS (
     UPDATE delivery_delivery d
     SET state = r.state, reason = r.reason, reply = r.reply, provider_id = r.provider_id, lease_until = NULL,
         sent_at = CASE WHEN r.state = 'sent' THEN r.now END, settled_at = r.now, exposed_at = r.now
-    FROM (SELECT given.*, %s::timestamptz AS now
+    FROM (SELECT given.*, %s::timestamptz AS now, %s::bigint AS token
           FROM unnest(%b::bigint[], %b::timestamptz[], %b::text[], %b::text[], %b::text[], %b::text[])
-               AS given(id, occasion_at, state, reason, reply, provider_id)) r
+               AS given(id, occasion_at, state, reason, reply, provider_id) OFFSET 0) r
     WHERE d.tenant_id = %s AND d.id = r.id AND d.occasion_at = r.occasion_at
-      AND d.lease_token = %s AND d.state IN ('planned', 'sending')
+      AND d.lease_token = r.token AND {IS_OPEN}
     RETURNING d.id, d.profile_id, d.campaign_id, d.exposed_at
 ), entered AS (
     UPDATE delivery_entry e
@@ -97,13 +100,11 @@ def mark_intent(rows: Sequence[tuple[Due, str]], *, tenant: Tenant, token: int) 
         raise ValueError(f"At most {GROUP} rows may be in doubt at once.")
     if not rows:
         return set()
-    given = [
-        [row.id for row, _ in rows],
-        [row.occasion_at for row, _ in rows],
-        [address for _, address in rows],
-    ]
     pk = tenant.pk
-    marked = binary.run(INTENT, [*given, pk, pk, pk, token, pk, settings.HAND_OVER_SECONDS, pk, token])
+    ids, moments = [row.id for row, _ in rows], [row.occasion_at for row, _ in rows]
+    asked = [token, ids, moments, [address for _, address in rows], pk]
+    campaigns = list({row.campaign_id for row, _ in rows})
+    marked = binary.run(INTENT, [*asked, pk, pk, campaigns, pk, settings.HAND_OVER_SECONDS, pk, token])
     return {id_ for (id_,) in marked}
 
 
@@ -180,7 +181,7 @@ def _settle(results: Sequence[Result], *, tenant: Tenant, token: int, now: datet
         [result.reply[:500] for result in results],
         [result.provider_id[:200] for result in results],
     ]
-    return {id_ for (id_,) in binary.run(RECORD, [now, *columns, tenant.pk, token, tenant.pk])}
+    return {id_ for (id_,) in binary.run(RECORD, [now, token, *columns, tenant.pk, tenant.pk])}
 
 
 NAMES = {Delivery.State.SENT: "sent", Delivery.State.FAILED: "bounced"}

@@ -27,15 +27,19 @@ class Paths:
 
     def __init__(self, *, tenant_id: int, delivery_id: int, occasion_at: datetime) -> None:
         self._of = (tenant_id, delivery_id, occasion_at)
+        self.base = settings.BASE_URL
+        self._unsubscribe = ""
 
     def unsubscribe(self) -> str:
-        return f"{settings.BASE_URL}/u/{tokens.write(tokens.Mark('u', *self._of))}"
+        if not self._unsubscribe:  # asked for by the words, the headers and the footer
+            self._unsubscribe = f"{self.base}/u/{tokens.write(tokens.Mark('u', *self._of))}"
+        return self._unsubscribe
 
     def pixel(self) -> str:
-        return f"{settings.BASE_URL}/t/o/{tokens.write(tokens.Mark('o', *self._of))}.gif"
+        return f"{self.base}/t/o/{tokens.write(tokens.Mark('o', *self._of))}.gif"
 
     def click(self, url: str) -> str:
-        return f"{settings.BASE_URL}/t/c/{tokens.write(tokens.Mark('c', *self._of, url))}"
+        return f"{self.base}/t/c/{tokens.write(tokens.Mark('c', *self._of, url))}"
 
 
 def add_to(body: str, paths: Paths) -> str:
@@ -46,7 +50,7 @@ def add_to(body: str, paths: Paths) -> str:
 
     def through_us(link: re.Match[str]) -> str:
         url = html.unescape(link[3])
-        if url.startswith(settings.BASE_URL):
+        if url.startswith(paths.base):
             return link[0]
         return f'{link[1]}"{paths.click(url)}"'
 

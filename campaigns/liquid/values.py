@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 Key = str | int
@@ -98,4 +99,9 @@ def parsed(path: str) -> list[Key]:
 
 def unmet(needs: list[str], data: dict[str, Any]) -> list[str]:
     """Return those of the needs that a person's data does not meet. An empty list or object does not meet one."""
-    return [need for need in needs if is_hole(resolve(parsed(need), data))]
+    return [need for need in needs if is_hole(resolve(_keys(need), data))]
+
+
+@lru_cache(maxsize=4096)  # the same few needs are asked of every person
+def _keys(path: str) -> tuple[Key, ...]:
+    return tuple(parsed(path))
