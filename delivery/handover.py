@@ -50,20 +50,18 @@ class Handover:
 
     def _record_and_mark(self, answered: Answered, group: list[Ready]) -> tuple[list[Ready], float]:
         """Return those of the group that may go, and until when (time.monotonic)."""
-        now = clock.now(self._tenant)
-        self._make_month(now)
         results = [result for known, outcome in answered if (result := _result(known, outcome))]
         rows = [(ready.known.row, ready.known.circumstances.address or "") for ready in group]
+        tenant, token = self._tenant, self._token
 
         def write() -> tuple[set[int], float]:
             until = time.monotonic() + settings.HAND_OVER_SECONDS  # read before the lease begins
-            return recording.record_and_mark(
-                results, rows, tenant=self._tenant, token=self._token, now=now
-            ), until
+            now = self._now()
+            return recording.record_and_mark(results, rows, tenant=tenant, token=token, now=now), until
 
         may, until = recording.insist(write, for_seconds=settings.HAND_OVER_SECONDS / 2)
         self._free(answered)
-        _suppress_dead(answered, tenant=self._tenant, now=now)
+        self._suppress_dead(answered)
         # Those who may not go are decided again, with the reason they now have.
         self._release([ready for ready in group if ready.mail.id not in may])
         return [ready for ready in group if ready.mail.id in may], until
@@ -87,11 +85,25 @@ class Handover:
     def _release(self, ready: Sequence[Ready]) -> None:
         claim.release([one.known.row for one in ready], tenant=self._tenant, token=self._token)
 
-    def _make_month(self, now: datetime) -> None:
-        """Before any lock is taken; a sandbox's clock may have been moved meanwhile."""
-        if (now.year, now.month) not in self._months:
+    def _suppress_dead(self, answered: Answered) -> None:
+        for known, outcome in answered:
+            if isinstance(outcome, Refused) and outcome.is_address_dead:
+                suppression.add(
+                    tenant=self._tenant,
+                    channel=known.circumstances.channel,
+                    address=known.circumstances.address or "",
+                    reason="bounced",
+                    detail=outcome.reply,
+                    now=self._now(),
+                )
+
+    def _now(self) -> datetime:
+        """The tenant's time, whose month is there for the traces; a sandbox's clock may be moved at any moment."""
+        now = clock.now(self._tenant)
+        if (now.year, now.month) not in self._months:  # made before any lock is taken
             ingest.ensure_months([now])
             self._months.add((now.year, now.month))
+        return now
 
 
 def message(known: Known) -> traces.Message:
@@ -131,16 +143,3 @@ def _result(known: Known, outcome: Outcome) -> Result | None:
 
 def _may_be_tried_again(outcome: Outcome) -> bool:
     return isinstance(outcome, NotSent) or (isinstance(outcome, Refused) and not outcome.permanent)
-
-
-def _suppress_dead(answered: Answered, *, tenant: Tenant, now: datetime) -> None:
-    for known, outcome in answered:
-        if isinstance(outcome, Refused) and outcome.is_address_dead:
-            suppression.add(
-                tenant=tenant,
-                channel=known.circumstances.channel,
-                address=known.circumstances.address or "",
-                reason="bounced",
-                detail=outcome.reply,
-                now=now,
-            )

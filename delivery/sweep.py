@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
+from django_scopes import scope
+
+from audiences import tombstones
+from delivery import conversions
+from tenants.models import Tenant
 
 # Rows that somebody holds at this moment are passed by: two who wait for each other's rows would wait for ever, and
 # the next look is a second away. tenant_id is in no condition here on purpose: this runs for every tenant and shows
@@ -28,7 +33,7 @@ WITH late AS (
     FROM settled s
     WHERE e.tenant_id = s.tenant_id AND e.campaign_id = s.campaign_id AND e.profile_id = s.profile_id
 )
-SELECT count(*) FROM settled
+SELECT tenant_id, profile_id FROM settled
 """
 
 
@@ -40,8 +45,22 @@ def doubtful() -> int:
     """
     with connection.cursor() as cursor:
         cursor.execute(DOUBTFUL, [settings.HAND_OVER_SECONDS])
-        (settled,) = cursor.fetchone()
-    return int(settled)
+        settled = cursor.fetchall()
+    people: dict[int, list[int]] = {}
+    for tenant_id, profile_id in settled:
+        people.setdefault(tenant_id, []).append(profile_id)
+    for tenant_id, ids in people.items():
+        _credit_anew(tenant_id, ids)
+    return len(settled)
+
+
+@transaction.atomic
+def _credit_anew(tenant_id: int, profile_ids: list[int]) -> None:
+    """What people did since they were handed their message was counted when nobody knew of the exposure."""
+    tenant = Tenant.objects.get(pk=tenant_id)
+    with scope(tenant=tenant):
+        living = tombstones.lock_living(tenant_id, profile_ids)
+        conversions.recount(tenant=tenant, profile_ids=sorted(living.values()))
 
 
 STOPPED = "SELECT id, tenant_id FROM campaigns_campaign WHERE state = 'stopped' AND closed_at IS NULL"

@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 
 from audiences import ingest
-from delivery import conversions
+from delivery import conversions, recording, sweep
 from delivery.models import Conversion, Delivery
 from tenants import clock
+from tests.delivery.steps import claimed
 
 GOAL = {"goal": "Orders", "conversion_event": "Order Completed", "conversion_hours": 48}
 HOUR = timedelta(hours=1)
@@ -190,3 +192,20 @@ def test_our_own_messages_convert_nobody(make_profile, make_campaign, postbox, r
     make_campaign(goal="Sends", conversion_event="Email Sent")
     run()
     assert not Conversion.objects.exists()
+
+
+def test_what_was_bought_before_a_lost_answer_was_given_up_counts_too(
+    make_profile, make_campaign, postbox, tenant
+):
+    profile = make_profile(email="ada@example.test")
+    make_campaign(**GOAL)
+    chunk, (known,) = claimed(tenant)
+    recording.mark_intent([(known.row, "ada@example.test")], tenant=tenant, token=chunk.token)
+    call = {"type": "track", "userId": profile.external_id, "event": "Order Completed"}
+    ingest.store(tenant=tenant, calls=[call], now=clock.now(tenant))
+    assert not Conversion.objects.exists()
+    with connection.cursor() as cursor:  # handed over a while ago
+        cursor.execute("UPDATE delivery_delivery SET lease_until = clock_timestamp() - interval '1 second'")
+    assert sweep.doubtful() == 1
+    assert Delivery.objects.get().state == "unknown"
+    assert Conversion.objects.get().delivery_id == known.row.id

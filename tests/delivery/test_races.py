@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection
 from django_scopes import scope
@@ -25,6 +26,8 @@ from tests.delivery.steps import claimed, planned
 from tests.sandbox import Running, running
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+CUT = "SELECT pg_terminate_backend(%s)"
 
 
 @pytest.fixture
@@ -191,3 +194,26 @@ def test_merges_and_calls_in_mid_send_wait_for_nobody_and_lose_nobody(
     of_living = Counter(Delivery.objects.filter(profile_id__in=living).values_list("profile_id", flat=True))
     assert of_living == dict.fromkeys(living, 1)
     assert set(Entry.objects.values_list("profile_id", flat=True)) == living
+
+
+def test_a_database_that_goes_away_before_the_answers_are_recorded_costs_none_of_them(
+    make_profile, make_campaign, mails, tenant
+):
+    for _ in range(60):
+        make_profile()
+    make_campaign()
+    parameters = connection.get_connection_params() | {"autocommit": True}
+    parameters.pop("cursor_factory", None)
+    parameters.pop("context", None)
+    cuts = []
+
+    def goes_on() -> bool:
+        if len(mails.journal()) >= 10 + 20 * len(cuts) and len(cuts) < 2:
+            with psycopg.connect(**parameters) as other:
+                cuts.append(other.execute(CUT, [connection.connection.info.backend_pid]).fetchone())
+        return True
+
+    pipeline.once_round(goes_on)
+    assert cuts == [(True,), (True,)]
+    assert states() == {"sent": 60}
+    nobody_twice(mails)
