@@ -49,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _measure(options: Options) -> list[Result]:
     from benchmarks import data
 
+    modules = [import_module(f"benchmarks.{name}") for name in options.only]
     started = time.perf_counter()
     world = None
     if set(options.only) - NEED_NO_DATA:
@@ -56,9 +57,9 @@ def _measure(options: Options) -> list[Result]:
         world = data.load(options)
     print(f"Data ready after {time.perf_counter() - started:.0f} s.", flush=True)
     results: list[Result] = []
-    for name in options.only:
+    for name, module in zip(options.only, modules, strict=True):
         started = time.perf_counter()
-        found = import_module(f"benchmarks.{name}").run(world, options)
+        found = module.run(world, options)
         results += found
         print(
             f"{name}: {time.perf_counter() - started:.0f} s",

@@ -21,7 +21,7 @@ class Options:
     events: int = 1_000_000
     rounds: int = 5
     ingested: int = 50_000  # events a round
-    requests: int = 400  # of 100 events, a round
+    requests: int = 200  # of 100 events, a round
     mails: int = 4_000  # a round
     clients: int = 2  # processes that send requests, two connections each
     drains: int = 2  # processes that send mail, on either side

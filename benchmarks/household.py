@@ -32,12 +32,12 @@ class Household:
 
     def memory(self) -> dict[str, list[float]]:
         """Return the proportional set sizes, in MB, of the processes of each part, the part's first one first."""
-        return {name: [_pss(pid) for pid in _family(pid)] for name, pid in self._parts().items()}
+        return {name: [_pss(pid) for pid in programs.family(pid)] for name, pid in self._parts().items()}
 
     def _parts(self) -> dict[str, int]:
         names = {"sandbox_smtp": "smtp", "cluster": "cluster", "granian": "web"}
         found: dict[str, int] = {}
-        for pid in _children(self.pid):
+        for pid in programs.children(self.pid):
             words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
             found |= {part: pid for word, part in names.items() if word in words}
         return found
@@ -79,15 +79,6 @@ def _wait_until_gone(file: Path) -> None:
     deadline = time.monotonic() + 30
     while file.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
-
-
-def _children(pid: int) -> list[int]:
-    tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for task in tasks for child in task.read_text().split()]
-
-
-def _family(pid: int) -> list[int]:
-    return [pid, *(one for child in _children(pid) for one in _family(child))]
 
 
 def _pss(pid: int) -> float:

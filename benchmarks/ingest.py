@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 import uuid
@@ -15,6 +16,7 @@ from audiences import ingest
 from benchmarks import data
 from benchmarks.data import World
 from benchmarks.harness import Bound, Options, Result, interleave
+from benchmarks.processor import Meter
 from tenants import clock
 
 BATCH = 1_000
@@ -29,11 +31,17 @@ FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'au
 def run(world: World, options: Options) -> list[Result]:
     _make_limit()
     chance = random.Random(options.seed + 1)
-    rounds = [_Round(world, options, number, chance) for number in range(-1, options.rounds)]
+    meter = Meter(lambda: [os.getpid()])
+    rounds = [_Round(world, options, number, chance, meter) for number in range(-1, options.rounds)]
     ours, limit = interleave(
         options.rounds, lambda number: rounds[number + 1].store(), lambda number: rounds[number + 1].copy()
     )
-    notes = {"batch": BATCH, "events a round": options.ingested, "rows before": world.events}
+    notes = {
+        "CPU microseconds an event": meter.microseconds(),
+        "batch": BATCH,
+        "events a round": options.ingested,
+        "rows before": world.events,
+    }
     return [
         Result(
             "ingest.store, 1,000 a batch", "events/s", Bound(">=", 0.3), ours, limit, "bare COPY", notes=notes
@@ -44,11 +52,14 @@ def run(world: World, options: Options) -> list[Result]:
 class _Round:
     """The events of one round, as calls and as rows, prepared before the clock starts."""
 
-    def __init__(self, world: World, options: Options, number: int, chance: random.Random) -> None:
+    def __init__(
+        self, world: World, options: Options, number: int, chance: random.Random, meter: Meter
+    ) -> None:
         self._world = world
         self._size = options.ingested
         self._first_id = world.events + 1 + (number + 1) * options.ingested
         self._seed = chance.random()
+        self._meter = meter
 
     def _drawn(self) -> Iterator[tuple[int, str, datetime, str]]:
         chance, end = random.Random(self._seed), datetime.now(UTC)
@@ -60,12 +71,14 @@ class _Round:
         """Return the events a second, from their JSON to the last commit."""
         calls = [call(*drawn) for drawn in self._drawn()]
         before = data.count("audiences_event")
+        self._meter.start()
         started = time.perf_counter()
         with scope(tenant=self._world.tenant):
             for place in range(0, len(calls), BATCH):
                 now = clock.now(self._world.tenant)
                 ingest.store(tenant=self._world.tenant, calls=calls[place : place + BATCH], now=now)
         taken = time.perf_counter() - started
+        self._meter.stop(self._size)
         assert data.count("audiences_event") == before + self._size
         return self._size / taken
 

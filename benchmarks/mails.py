@@ -12,6 +12,7 @@ from django_scopes import scope
 from benchmarks import campaigns, data, programs, resident, sinks
 from benchmarks.data import World
 from benchmarks.harness import Bound, Options, Result, interleave
+from benchmarks.processor import Meter
 from benchmarks.resident import Resident
 from benchmarks.sinks import Sink
 from campaigns.models import Campaign, Content
@@ -41,12 +42,18 @@ def _measure(layout: str, world: World, options: Options) -> Result:
         peer = stack.enter_context(
             resident.started("benchmarks.peers.sender", cpus=cpus, environment=_peers_environment(sink))
         )
+        meter = Meter(lambda: [drain.pid for drain in drains])
         rates = interleave(
             options.rounds,
-            lambda number: _sent(drains, sink, world),
+            lambda number: _sent(drains, sink, world, meter),
             lambda number: _sent_by_peer(peer, sink, world, options),
         )
-    notes = {"mails a round": world.panel_size, "sink": sink.name, "processes": options.drains}
+    notes = {
+        "CPU microseconds a mail": meter.microseconds(),
+        "mails a round": world.panel_size,
+        "sink": sink.name,
+        "processes": options.drains,
+    }
     name = f"mails, {'processes free' if layout == 'free' else 'client and sink on one core'}"
     return Result(name, "mails/s", Bound(">=", 2), *rates, beside="django-post-office", notes=notes)
 
@@ -67,16 +74,18 @@ def _peers_environment(sink: Sink) -> dict[str, str]:
     }
 
 
-def _sent(drains: list[Resident], sink: Sink, world: World) -> float:
+def _sent(drains: list[Resident], sink: Sink, world: World, meter: Meter) -> float:
     """Return the mails a second, from due rows to the last recorded outcome."""
     campaign, size = _due(world), world.panel_size
     before = sink.taken()
+    meter.start()
     started = time.perf_counter()
     for drain in drains:
         drain.ask("drain")
     for drain in drains:
         drain.answer()
     taken = time.perf_counter() - started
+    meter.stop(size)
     sent = Delivery.objects.filter(campaign=campaign, state=Delivery.State.SENT).count()
     recorded = data.count(
         "audiences_event", f"name = 'Email Sent' AND properties ->> 'campaign' = '{campaign.public_id}'"

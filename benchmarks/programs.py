@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from config import folders
@@ -50,6 +51,17 @@ def _end(process: subprocess.Popen[Any], grace_seconds: float) -> None:
     except ProcessLookupError:
         pass
     process.wait()
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started; none where the system does not tell."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
+
+
+def family(pid: int) -> list[int]:
+    """Return a process and all that came of it."""
+    return [pid, *(one for child in children(pid) for one in family(child))]
 
 
 def migrate() -> None:

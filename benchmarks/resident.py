@@ -22,6 +22,10 @@ class Resident:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def ask(self, *words: str | int) -> None:
         """Tell it to begin, without waiting for the answer."""
         assert self._process.stdin

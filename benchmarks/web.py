@@ -25,6 +25,7 @@ from django.db import connection
 from benchmarks import data, ingest, programs
 from benchmarks.data import World
 from benchmarks.harness import Bound, Options, Result, interleave
+from benchmarks.processor import Meter
 from config import house
 
 CALLS = 100  # a request
@@ -47,10 +48,14 @@ _forked = multiprocessing.get_context("fork")
 class Side:
     """An address under load, and the table that must grow by what it answered."""
 
+    server: int  # its process
     port: int
     path: str
     table: str
     waits: list[float] = field(default_factory=list)  # of single requests, in seconds
+
+    def __post_init__(self) -> None:
+        self.meter = Meter(lambda: [self.server])
 
 
 def run(world: World, options: Options) -> list[Result]:
@@ -60,15 +65,22 @@ def run(world: World, options: Options) -> list[Result]:
         ours = stack.enter_context(_served("config.wsgi:application"))
         theirs = stack.enter_context(_served("benchmarks.peers.wsgi:application"))
         return [
-            _measure(world, options, chance, ours, Side(theirs, "/alone", "peer_event"), "DRF, events alone"),
-            _measure(world, options, chance, ours, Side(theirs, "/people", "peer_event"), "DRF, people too"),
+            _measure(
+                world, options, chance, ours, Side(*theirs, "/alone", "peer_event"), "DRF, events alone"
+            ),
+            _measure(world, options, chance, ours, Side(*theirs, "/people", "peer_event"), "DRF, people too"),
         ]
 
 
 def _measure(
-    world: World, options: Options, chance: random.Random, port: int, peer: Side, beside: str
+    world: World,
+    options: Options,
+    chance: random.Random,
+    server: tuple[int, int],
+    peer: Side,
+    beside: str,
 ) -> Result:
-    ours = Side(port, "/v1/batch", "audiences_event")
+    ours = Side(*server, "/v1/batch", "audiences_event")
     numbers = range(-1, options.rounds)
     bodies = {number: [body(world.people, chance) for _ in range(options.requests)] for number in numbers}
     rates = interleave(
@@ -77,6 +89,10 @@ def _measure(
         lambda number: _loaded(peer, world, options, bodies[number]),
     )
     notes = {
+        "CPU microseconds an event": {
+            "ours": ours.meter.microseconds(),
+            "peer": peer.meter.microseconds(),
+        },
         "milliseconds a request, median and 99 %": {"ours": _waits(ours), "peer": _waits(peer)},
         "requests a round": options.requests,
         "connections": options.clients * CONNECTIONS,
@@ -108,15 +124,15 @@ def body(people: int, chance: random.Random) -> bytes:
 
 
 @contextmanager
-def _served(application: str) -> Iterator[int]:
-    """Serve an application as ``manage.py up`` serves ours, on a free port."""
+def _served(application: str) -> Iterator[tuple[int, int]]:
+    """Serve an application as ``manage.py up`` serves ours; yield the process and its port."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = int(probe.getsockname()[1])
     command = [*house._web(house.House(port=port, web_workers=2))[:-1], application]
     quiet = {"PYTHONWARNINGS": "ignore::UserWarning"}  # about static files, of which none are served here
     with programs.running(command, environment=quiet) as process:
         _wait_for(port, process)
-        yield port
+        yield process.pid, port
 
 
 def _wait_for(port: int, process: subprocess.Popen[Any]) -> None:
@@ -142,9 +158,11 @@ def _loaded(side: Side, world: World, options: Options, bodies: list[bytes]) -> 
     for client in clients:
         client.start()
     start.wait(60)
+    side.meter.start()
     started = time.perf_counter()
     waits = [wait for _ in clients for wait in answers.get(timeout=600)]
     taken = time.perf_counter() - started
+    side.meter.stop(len(bodies) * CALLS)
     for client in clients:
         client.join()
     sent = len(bodies) * CALLS
