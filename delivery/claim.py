@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
 from audiences import binary
 from tenants.models import Tenant
@@ -26,44 +28,50 @@ WHERE c.tenant_id = %s AND c.state = 'live'
 ORDER BY c.priority, first.due_at, c.id
 """
 
-CLAIM = f"""
-WITH due AS (
-    SELECT d.id, d.occasion_at
-    FROM delivery_delivery d
-    WHERE d.tenant_id = %s AND d.campaign_id = %s AND d.channel = %s AND d.state = 'planned' AND d.due_at <= %s
-      AND {FREE}
-    ORDER BY d.due_at
-    LIMIT %s
-    FOR UPDATE OF d SKIP LOCKED
-)
-UPDATE delivery_delivery d
-SET lease_until = clock_timestamp() + make_interval(secs => %s), lease_token = %s, attempts = d.attempts + 1
-FROM due
-WHERE d.tenant_id = %s AND d.id = due.id AND d.occasion_at = due.occasion_at
-RETURNING d.id, d.occasion_at, d.profile_id, d.campaign_id, d.occasion, d.due_at, d.attempts
+DUE = f"""
+SELECT d.id, d.occasion_at, d.profile_id, d.campaign_id, d.occasion, d.due_at, d.attempts + 1
+FROM delivery_delivery d
+WHERE d.tenant_id = %s AND d.campaign_id = %s AND d.channel = %s AND d.state = 'planned' AND d.due_at <= %s AND {FREE}
+ORDER BY d.due_at
+LIMIT %s
+FOR UPDATE OF d SKIP LOCKED
 """
 
-# Rows are found by their ids: said so that no plan turns to the index of planned rows, which is long while much is
-# due. For the same reason statements carry the token beside the ids (OFFSET 0 keeps it there): a plan that expects one
-# row of a token looks through the whole table for it.
+# Said so that no plan turns to the index of what is due, which is long while much is.
 IS_PLANNED = "starts_with(d.state, 'planned')"
 IS_OPEN = f"({IS_PLANNED} OR starts_with(d.state, 'sending'))"
+MEANT = "d.tenant_id = r.tenant_id AND d.id = r.id AND d.occasion_at = r.occasion_at"
+
+
+def given(**columns: str) -> str:
+    """Return the source ``r`` of a statement about some rows: ids, moments, further columns (name=type).
+
+    Parameters: tenant, token, then each column as a list. Tenant and token stand beside the ids, where OFFSET 0 keeps
+    them: as conditions on the table they make a plan that expects one such row, and looks through all for it.
+    """
+    types = "".join(f", %b::{kind}[]" for kind in columns.values())
+    return f"""(SELECT given.*, %s::bigint AS tenant_id, %s::bigint AS token
+     FROM unnest(%b::bigint[], %b::timestamptz[]{types}) AS given({", ".join(["id", "occasion_at", *columns])})
+     OFFSET 0) r"""
+
+
+LEASE = f"""
+UPDATE delivery_delivery d
+SET lease_until = clock_timestamp() + make_interval(secs => %s), lease_token = r.token, attempts = d.attempts + 1
+FROM {given()} WHERE {MEANT}
+"""
 
 # Whoever holds a row at this moment, a merge or a stop, changes it; then its lease simply runs out.
 RELEASE = f"""
-WITH held AS (
-    SELECT d.id, d.occasion_at
-    FROM (SELECT given.*, %s::bigint AS token
-          FROM unnest(%b::bigint[], %b::timestamptz[]) AS given(id, occasion_at) OFFSET 0) r
-    JOIN delivery_delivery d ON d.tenant_id = %s AND d.id = r.id AND d.occasion_at = r.occasion_at
+WITH held AS MATERIALIZED (
+    SELECT r.* FROM {given()} JOIN delivery_delivery d ON {MEANT}
     WHERE d.lease_token = r.token AND ({IS_PLANNED} OR %s AND {IS_OPEN})
     FOR UPDATE OF d SKIP LOCKED
 )
 UPDATE delivery_delivery d
 SET state = 'planned', lease_until = clock_timestamp() + make_interval(secs => %s),
     attempts = greatest(d.attempts - %s, 0)
-FROM held
-WHERE d.tenant_id = %s AND d.id = held.id AND d.occasion_at = held.occasion_at
+FROM held r WHERE {MEANT}
 """
 
 # A tenant whose mail nobody carries has no work until somebody does.
@@ -120,11 +128,23 @@ def claim(*, tenant: Tenant, channel: str, now: datetime, size: int = CHUNK) -> 
     for (campaign_id,) in binary.run(WITH_DUE, [tenant.pk, channel, now, tenant.pk]):
         if len(rows) >= size:
             break
-        which = [tenant.pk, campaign_id, channel, now, size - len(rows)]
-        rows += (Due(*row) for row in binary.run(CLAIM, [*which, settings.LEASE_SECONDS, token, tenant.pk]))
+        rows += _lease([tenant.pk, campaign_id, channel, now, size - len(rows)], tenant=tenant, token=token)
     first = {row.profile_id: row for row in reversed(rows)}
     release([row for row in rows if first[row.profile_id] is not row], tenant=tenant, token=token)
     return Chunk(token=token, rows=list(reversed(first.values())))
+
+
+@transaction.atomic
+def _lease(which: list[Any], *, tenant: Tenant, token: int) -> list[Due]:
+    rows = [Due(*row) for row in binary.run(DUE, which)]
+    binary.run(LEASE, [settings.LEASE_SECONDS, tenant.pk, token, *keys(rows)])
+    return rows
+
+
+def keys(rows: Iterable[Due]) -> tuple[list[int], list[datetime]]:
+    """Return the ids and moments that find some rows."""
+    given = list(rows)
+    return [row.id for row in given], [row.occasion_at for row in given]
 
 
 def release(
@@ -141,6 +161,5 @@ def release(
     ``was_intended`` says that intent was marked and that nobody can have got the message: else such a row stays.
     """
     if rows:
-        ids, moments = [row.id for row in rows], [row.occasion_at for row in rows]
-        how = [float(after_seconds), 0 if was_tried else 1]
-        binary.run(RELEASE, [token, ids, moments, tenant.pk, was_intended, *how, tenant.pk])
+        how = [was_intended, float(after_seconds), 0 if was_tried else 1]
+        binary.run(RELEASE, [tenant.pk, token, *keys(rows), *how])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from django.db import transaction
@@ -12,7 +13,7 @@ from django.db import transaction
 from audiences import binary
 from delivery import claim
 from delivery.circumstances import Known, gather
-from delivery.claim import IS_PLANNED, Chunk
+from delivery.claim import IS_PLANNED, MEANT, Chunk
 from delivery.decide import Decision, decide
 from delivery.models import Delivery
 from tenants.models import Tenant
@@ -22,16 +23,14 @@ STATES = {"send": Delivery.State.PLANNED, "hold_out": Delivery.State.HELD_OUT, "
 # A row that reserved once keeps its reservation: a crash after this statement never reserves again.
 STORE = f"""
 UPDATE delivery_delivery d
-SET state = r.state, version_id = r.version_id, content_id = r.content_id, arm = r.arm, reason = r.reason,
-    decision = r.decision::jsonb, decided_at = r.now,
-    reserved_at = CASE WHEN r.state = 'planned' THEN coalesce(d.reserved_at, r.now) ELSE d.reserved_at END,
-    exposed_at = CASE WHEN r.state = 'held_out' THEN r.now END,
-    settled_at = CASE WHEN r.state <> 'planned' THEN r.now END
-FROM (SELECT given.*, %s::timestamptz AS now, %s::bigint AS token
-      FROM unnest(%b::bigint[], %b::timestamptz[], %b::text[], %b::bigint[], %b::bigint[], %b::text[], %b::text[],
-                  %b::text[])
-           AS given(id, occasion_at, state, version_id, content_id, arm, reason, decision) OFFSET 0) r
-WHERE d.tenant_id = %s AND d.id = r.id AND d.occasion_at = r.occasion_at AND d.lease_token = r.token AND {IS_PLANNED}
+SET state = r.state, version_id = r.version, content_id = r.content, arm = r.arm, reason = r.reason,
+    decision = r.decision::jsonb, decided_at = t.now,
+    reserved_at = CASE WHEN r.state = 'planned' THEN coalesce(d.reserved_at, t.now) ELSE d.reserved_at END,
+    exposed_at = CASE WHEN r.state = 'held_out' THEN t.now END,
+    settled_at = CASE WHEN r.state <> 'planned' THEN t.now END
+FROM {claim.given(state="text", version="bigint", content="bigint", arm="text", reason="text", decision="text")},
+     (SELECT %s::timestamptz AS now) t
+WHERE {MEANT} AND d.lease_token = r.token AND {IS_PLANNED}
 RETURNING d.id
 """
 
@@ -68,9 +67,8 @@ def settle_decisions(chunk: Chunk, *, tenant: Tenant, channel: str, now: datetim
 def _store(
     decided: Sequence[tuple[Known, Decision]], *, tenant: Tenant, channel: str, token: int, now: datetime
 ) -> set[int]:
-    columns = [
-        [one.row.id for one, _ in decided],
-        [one.row.occasion_at for one, _ in decided],
+    columns: list[Any] = [
+        *claim.keys(one.row for one, _ in decided),
         [str(STATES[decision.verdict]) for _, decision in decided],
         [one.brief.version.pk for one, _ in decided],
         [one.content_id(channel) for one, _ in decided],
@@ -78,7 +76,7 @@ def _store(
         [decision.reason for _, decision in decided],
         [msgspec.json.encode(decision.as_json()).decode() for _, decision in decided],
     ]
-    return {id_ for (id_,) in binary.run(STORE, [now, token, *columns, tenant.pk])}
+    return {id_ for (id_,) in binary.run(STORE, [tenant.pk, token, *columns, now])}
 
 
 def _enter(pairs: Sequence[tuple[Known, Decision]], *, tenant: Tenant, now: datetime) -> None:

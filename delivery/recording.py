@@ -13,7 +13,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 from audiences import binary, ingest, tombstones
 from delivery import claim, traces
-from delivery.claim import IS_OPEN, IS_PLANNED, Due
+from delivery.claim import IS_OPEN, IS_PLANNED, MEANT, Due
 from delivery.models import Delivery
 from tenants.models import Tenant
 
@@ -25,31 +25,28 @@ LONGEST_PAUSE_SECONDS = 5.0
 # waits for this statement: once it has been acknowledged, no row passes. Profiles in id order, like everyone.
 INTENT = f"""
 WITH asked AS MATERIALIZED (
-    SELECT d.id, d.occasion_at, d.profile_id, d.campaign_id, d.channel, r.address
-    FROM (SELECT given.*, %s::bigint AS token
-          FROM unnest(%b::bigint[], %b::timestamptz[], %b::text[]) AS given(id, occasion_at, address) OFFSET 0) r
-    JOIN delivery_delivery d ON d.tenant_id = %s AND d.id = r.id AND d.occasion_at = r.occasion_at
+    SELECT r.*, d.profile_id, d.campaign_id, d.channel
+    FROM {claim.given(address="text")} JOIN delivery_delivery d ON {MEANT}
     WHERE d.lease_token = r.token AND {IS_PLANNED}
 ), may AS MATERIALIZED (
-    SELECT a.id, a.occasion_at, a.address
+    SELECT a.tenant_id, a.token, a.id, a.occasion_at, a.address
     FROM asked a
-    JOIN audiences_profile p ON p.tenant_id = %s AND p.id = a.profile_id
-    JOIN campaigns_campaign c ON c.tenant_id = %s AND c.id = a.campaign_id AND c.id = ANY(%b::bigint[])
-    WHERE c.state = 'live'
+    JOIN audiences_profile p ON p.tenant_id = a.tenant_id AND p.id = a.profile_id
+    JOIN campaigns_campaign c ON c.tenant_id = a.tenant_id AND c.id = a.campaign_id
+    WHERE c.state = 'live' AND c.id = ANY(%b::bigint[])
       AND p.merged_into_id IS NULL AND p.erased_at IS NULL AND lower(p.email) = lower(a.address)
       AND (c.message_class = 'transactional'
            OR p.consent ->> a.channel IS DISTINCT FROM 'unsubscribed'
               AND p.consent ->> ('topic:' || c.topic) IS DISTINCT FROM 'unsubscribed')
       AND NOT EXISTS (SELECT 1 FROM audiences_suppression s
-                      WHERE s.tenant_id = %s AND s.channel = a.channel AND s.address = lower(a.address))
+                      WHERE s.tenant_id = a.tenant_id AND s.channel = a.channel AND s.address = lower(a.address))
     ORDER BY p.id
     FOR SHARE OF p, c
 )
 UPDATE delivery_delivery d
-SET state = 'sending', address = may.address, lease_until = clock_timestamp() + make_interval(secs => %s)
-FROM may
-WHERE d.tenant_id = %s AND d.id = may.id AND d.occasion_at = may.occasion_at
-  AND d.lease_token = %s AND {IS_PLANNED}
+SET state = 'sending', address = r.address, lease_until = clock_timestamp() + make_interval(secs => %s)
+FROM may r
+WHERE {MEANT} AND d.lease_token = r.token AND {IS_PLANNED}
 RETURNING d.id
 """
 
@@ -57,18 +54,16 @@ RECORD = f"""
 WITH settled AS (
     UPDATE delivery_delivery d
     SET state = r.state, reason = r.reason, reply = r.reply, provider_id = r.provider_id, lease_until = NULL,
-        sent_at = CASE WHEN r.state = 'sent' THEN r.now END, settled_at = r.now, exposed_at = r.now
-    FROM (SELECT given.*, %s::timestamptz AS now, %s::bigint AS token
-          FROM unnest(%b::bigint[], %b::timestamptz[], %b::text[], %b::text[], %b::text[], %b::text[])
-               AS given(id, occasion_at, state, reason, reply, provider_id) OFFSET 0) r
-    WHERE d.tenant_id = %s AND d.id = r.id AND d.occasion_at = r.occasion_at
-      AND d.lease_token = r.token AND {IS_OPEN}
-    RETURNING d.id, d.profile_id, d.campaign_id, d.exposed_at
+        sent_at = CASE WHEN r.state = 'sent' THEN t.now END, settled_at = t.now, exposed_at = t.now
+    FROM {claim.given(state="text", reason="text", reply="text", provider_id="text")},
+         (SELECT %s::timestamptz AS now) t
+    WHERE {MEANT} AND d.lease_token = r.token AND {IS_OPEN}
+    RETURNING d.tenant_id, d.id, d.profile_id, d.campaign_id, d.exposed_at
 ), entered AS (
     UPDATE delivery_entry e
     SET first_at = coalesce(e.first_at, s.exposed_at), last_at = s.exposed_at, count = e.count + 1
     FROM settled s
-    WHERE e.tenant_id = %s AND e.campaign_id = s.campaign_id AND e.profile_id = s.profile_id
+    WHERE e.tenant_id = s.tenant_id AND e.campaign_id = s.campaign_id AND e.profile_id = s.profile_id
 )
 SELECT id FROM settled
 """
@@ -100,11 +95,9 @@ def mark_intent(rows: Sequence[tuple[Due, str]], *, tenant: Tenant, token: int) 
         raise ValueError(f"At most {GROUP} rows may be in doubt at once.")
     if not rows:
         return set()
-    pk = tenant.pk
-    ids, moments = [row.id for row, _ in rows], [row.occasion_at for row, _ in rows]
-    asked = [token, ids, moments, [address for _, address in rows], pk]
+    asked = [*claim.keys(row for row, _ in rows), [address for _, address in rows]]
     campaigns = list({row.campaign_id for row, _ in rows})
-    marked = binary.run(INTENT, [*asked, pk, pk, campaigns, pk, settings.HAND_OVER_SECONDS, pk, token])
+    marked = binary.run(INTENT, [tenant.pk, token, *asked, campaigns, settings.HAND_OVER_SECONDS])
     return {id_ for (id_,) in marked}
 
 
@@ -174,14 +167,13 @@ def give_up(row: Due, why: str, *, tenant: Tenant, token: int, now: datetime) ->
 
 def _settle(results: Sequence[Result], *, tenant: Tenant, token: int, now: datetime) -> set[int]:
     columns = [
-        [result.row.id for result in results],
-        [result.row.occasion_at for result in results],
+        *claim.keys(result.row for result in results),
         [str(result.state) for result in results],
         [result.reason for result in results],
         [result.reply[:500] for result in results],
         [result.provider_id[:200] for result in results],
     ]
-    return {id_ for (id_,) in binary.run(RECORD, [now, token, *columns, tenant.pk, tenant.pk])}
+    return {id_ for (id_,) in binary.run(RECORD, [tenant.pk, token, *columns, now])}
 
 
 NAMES = {Delivery.State.SENT: "sent", Delivery.State.FAILED: "bounced"}
