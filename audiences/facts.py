@@ -15,6 +15,7 @@ from django.db import connection
 
 from audiences.rules import event_sql, places, schema, values
 from audiences.rules.fragments import Fragment, sql
+from audiences.rules.scope import Scope
 from audiences.rules.wanted import Wanted
 
 NEWEST = 1_000  # events of one name that are loaded for a profile, newest first: rules count to 500
@@ -56,7 +57,9 @@ class Total:
     count: int
     first_at: datetime
     last_at: datetime
-    last_properties: dict[str, Any] | None  # None: no rule asks for them
+
+    def edge(self, which: Literal["first", "last"] | None) -> Happened:
+        return Happened(self.first_at if which == "first" else self.last_at, None)
 
 
 @dataclass(slots=True)
@@ -70,6 +73,7 @@ class Facts:
     consent: dict[str, str] = field(default_factory=dict)
     totals: dict[str, Total | None] = field(default_factory=dict)
     firsts: dict[str, Happened | None] = field(default_factory=dict)
+    lasts: dict[str, Happened | None] = field(default_factory=dict)
     happened: dict[str, list[Happened]] = field(default_factory=dict)  # newest first
 
     def attribute(self, name: str) -> Any:
@@ -86,14 +90,9 @@ class Facts:
         """Return the first event ever, None also if retention dropped it."""
         return _loaded(self.firsts, name)
 
-    def edge(self, name: str, which: Literal["first", "last"] | None) -> Happened | None:
-        """Return the first event ever without properties, or the last with them, as the totals know them."""
-        total = self.total(name)
-        if total is None:
-            return None
-        if which == "first":
-            return Happened(total.first_at, None)
-        return Happened(total.last_at, total.last_properties)
+    def last(self, name: str) -> Happened | None:
+        """Return the last event ever."""
+        return _loaded(self.lasts, name)
 
 
 def _loaded(known: dict[str, Any], name: str) -> Any:
@@ -114,14 +113,18 @@ def load(*, tenant_id: int, ids: Sequence[int], rules: Iterable[Any] = (), now: 
 
     ``rules`` are JSON or parsed, segments in them resolved. Of events it loads only names and times that a rule uses,
     none later than ``now``, and of one name at most the newest thousand a profile. One statement for the profiles, and
-    one for all totals and each event name that a rule asks for.
+    one for each event name and way in which a rule asks for it.
     """
     wanted = _wanted(rules, now)
     found = _profiles(tenant_id, list(ids))
     if found:
-        _add_totals(found, tenant_id, wanted)
+        scope = Scope(tenant_id, now, ids=list(found))
+        for name in wanted.totals:
+            _add_total(found, name, scope)
         for name in wanted.firsts:
-            _add_first(found, tenant_id, name)
+            _add_first(found, name, scope)
+        for name in wanted.lasts:
+            _add_last(found, name, scope)
         for name in wanted.events:
             _add_events(found, tenant_id, name, wanted, now)
     return found
@@ -191,33 +194,30 @@ def _profiles(tenant_id: int, ids: list[int]) -> dict[int, Facts]:
     }
 
 
-def _add_totals(found: dict[int, Facts], tenant_id: int, wanted: Wanted) -> None:
+def _add_total(found: dict[int, Facts], name: str, scope: Scope) -> None:
     for facts in found.values():
-        facts.totals = dict.fromkeys(wanted.totals)
-    if not wanted.totals:
-        return
-    rows = _rows(
-        sql(
-            f"SELECT profile_id, name, count, {_micros('first_at')}, {_micros('last_at')},"
-            " CASE WHEN name = ANY({}::text[]) THEN last_properties END FROM audiences_eventtotal"
-            " WHERE tenant_id = {} AND profile_id = ANY({}::bigint[]) AND name = ANY({}::text[])",
-            list(wanted.properties),
-            tenant_id,
-            list(found),
-            list(wanted.totals),
-        )
+        facts.totals[name] = None
+    totals = sql(
+        f"SELECT u.profile_id, sum(u.count), {_micros('min(u.first_at)')}, {_micros('max(u.last_at)')} FROM ({{}}) u"
+        " GROUP BY u.profile_id",
+        event_sql.ever(name, scope),
     )
-    for id_, name, count, first, last, properties in rows:
-        known = None if properties is None else _json(properties)
-        found[id_].totals[name] = Total(count, _moment(first), _moment(last), known)
+    for id_, count, first, last in _rows(totals):
+        found[id_].totals[name] = Total(count, _moment(first), _moment(last))
 
 
-def _add_first(found: dict[int, Facts], tenant_id: int, name: str) -> None:
+def _add_first(found: dict[int, Facts], name: str, scope: Scope) -> None:
     for facts in found.values():
         facts.firsts[name] = None
-    among = sql(" AND e.profile_id = ANY({}::bigint[])", list(found))
-    for id_, at, properties in _rows(sql(event_sql.FIRSTS, tenant_id, name, among)):
+    for id_, at, properties in _rows(event_sql.firsts(name, scope)):
         found[id_].firsts[name] = Happened(at, _json(properties))
+
+
+def _add_last(found: dict[int, Facts], name: str, scope: Scope) -> None:
+    for facts in found.values():
+        facts.lasts[name] = None
+    for id_, at, properties in _rows(event_sql.lasts(name, scope)):
+        found[id_].lasts[name] = Happened(at, _json(properties))
 
 
 def _add_events(found: dict[int, Facts], tenant_id: int, name: str, wanted: Wanted, now: datetime) -> None:

@@ -138,7 +138,7 @@ class Event(models.Model):
 
 
 class EventTotal(models.Model):
-    """What retention must not lose of a profile's events of one name."""
+    """What stays of a profile's events of one name when retention drops them; those not yet dropped are not in it."""
 
     tenant = models.ForeignKey(
         "tenants.Tenant", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"

@@ -26,6 +26,18 @@ def ensure_months(table: str, moments: Iterable[datetime]) -> None:
             _make(table, missing)
 
 
+def months_before(table: str, moment: datetime) -> list[str]:
+    """Return the names of ``table``'s partitions that end before ``moment``, oldest first."""
+    moment = moment.astimezone(UTC)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+            " WHERE i.inhparent = %s::regclass AND c.relname < %s ORDER BY 1",
+            [table, _name(table, moment.year, moment.month)],
+        )
+        return [name for (name,) in cursor.fetchall()]
+
+
 @transaction.atomic
 def _make(table: str, months: list[tuple[int, int]]) -> None:
     with connection.cursor() as cursor:

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
 from django_scopes import scopes_disabled
 
 from tenants import audit
@@ -24,6 +23,13 @@ SCOPES = {
 }
 WRITE_SCOPES = ["ingest"]  # a write key is public: whoever reads a web page has it
 USE_NOTED_EVERY = timedelta(minutes=1)
+
+# Plain SQL: every request of a client's asks, and putting a query together costs more than running it.
+ALIVE = """
+SELECT * FROM tenants_apikey
+WHERE key_hash = %s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > %s)
+"""
+OWNER = "SELECT * FROM tenants_tenant WHERE id = %s"
 
 
 class Unheard(Exception):
@@ -73,11 +79,11 @@ def find(key: str, *, now: datetime) -> ApiKey | None:
     if not key or len(key) > 200:
         return None
     with scopes_disabled():  # the key itself says which tenant
-        alive = ApiKey.objects.filter(
-            Q(expires_at__isnull=True) | Q(expires_at__gt=now), revoked_at__isnull=True
-        )
-        row = alive.select_related("tenant").filter(key_hash=digest(key)).first()
-        if row and (row.last_used_at is None or now - row.last_used_at > USE_NOTED_EVERY):
+        row = next(iter(ApiKey.objects.raw(ALIVE, [digest(key), now])), None)
+        if row is None:
+            return None
+        row.tenant = Tenant.objects.raw(OWNER, [row.tenant_id])[0]
+        if row.last_used_at is None or now - row.last_used_at > USE_NOTED_EVERY:
             ApiKey.objects.filter(pk=row.pk).update(last_used_at=now)
     return row
 

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Raw
@@ -89,7 +89,20 @@ class Wire(msgspec.Struct, gc=False):
     consent: dict[str, str] | None = None
 
 
+_Name = Annotated[str, msgspec.Meta(max_length=strict.MAX_NAME)]
+_Whole = Annotated[int, msgspec.Meta(ge=strict.INT64[0], le=strict.INT64[-1])]
+_Flat = Annotated[dict[_Name, str | _Whole | float | bool | None], msgspec.Meta(max_length=strict.MAX_KEYS)]
+
+
+class PlainWire(Wire, gc=False):
+    """A call as most are: what it carries is one flat object without anything odd, and needs no walk."""
+
+    properties: _Flat | None = None
+    traits: _Flat | None = None
+
+
 _decode = msgspec.json.Decoder(Wire).decode
+_decode_plain = msgspec.json.Decoder(PlainWire).decode
 _encode = msgspec.json.Encoder().encode
 _MESSAGE = re.compile(r"(?P<reason>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)
 
@@ -156,6 +169,11 @@ class Reader:
 
 
 def _decoded(raw: bytes) -> Wire:
+    if b"\\u0000" not in raw:
+        try:
+            return _decode_plain(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass  # whatever is wrong or merely odd, the other one tells
     try:
         return _decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -171,10 +189,11 @@ def locate(error: Exception) -> tuple[str, str]:
     return (match["path"] or "").replace("[...]", ""), match["reason"]
 
 
-def _checked(values: dict[str, Any] | None, path: str, call: Call) -> dict[str, Any]:
-    if not values:
-        return {}
-    strict.check(values, path, raw=call.raw)
+def _checked(wire: Wire, path: str) -> dict[str, Any]:
+    """Return a call's properties or traits, or raise Refused."""
+    values: dict[str, Any] = getattr(wire, path) or {}
+    if not isinstance(wire, PlainWire):
+        strict.check(values, path)
     return values
 
 
@@ -237,7 +256,7 @@ def _identity(kind: str, value: str, path: str) -> str:
 
 # --- One function a kind of call -----------------------------------------------------------------
 def _identify(call: Call, wire: Wire) -> None:
-    call.stated = _stated(_checked(wire.traits, "traits", call), "traits")
+    call.stated = _stated(_checked(wire, "traits"), "traits")
     if email := call.stated.get("email"):
         call.who += ((EMAIL, email.lower()),)  # a later import that knows only the address means this person
 
@@ -246,7 +265,7 @@ def _track(call: Call, wire: Wire) -> None:
     if not wire.event or not wire.event.strip():
         raise Refused("event", "is missing")
     call.event = strict.text(wire.event, "event")
-    call.properties = _checked(wire.properties, "properties", call)
+    call.properties = _checked(wire, "properties")
     call.is_activity = True
 
 
@@ -262,7 +281,7 @@ def _view(call: Call, wire: Wire, event: str) -> None:
     call.event = event
     said = {"name": wire.name, "category": wire.category}
     added = {name: strict.text(value, name) for name, value in said.items() if value}
-    call.properties = _checked(wire.properties, "properties", call) | added
+    call.properties = _checked(wire, "properties") | added
     call.is_activity = True
 
 
@@ -270,7 +289,7 @@ def _group(call: Call, wire: Wire) -> None:
     group = _id(wire.groupId, "groupId")
     if not group:
         raise Refused("groupId", "is missing")
-    traits = _checked(wire.traits, "traits", call)
+    traits = _checked(wire, "traits")
     call.event = "Group Joined"
     call.properties = {**traits, "group_id": group}
     call.stated = {f"group.{name}": value for name, value in traits.items()} | {"group.id": group}

@@ -1,4 +1,4 @@
-"""Writing events and what is counted of them, by one statement for a whole batch."""
+"""Writing events, by one statement for a whole batch."""
 
 from __future__ import annotations
 
@@ -11,30 +11,16 @@ import msgspec
 from audiences import binary, partitions
 from audiences.signals import RecordedEvent
 
-# The properties travel once and are parsed once.
+# The properties travel once and are parsed once. Ids rise in the order given.
 INSERT = """
-WITH given AS MATERIALIZED (
-    SELECT nextval('audiences_event_id_seq') AS id, e.* FROM ROWS FROM (
-        unnest(%b::bigint[]), unnest(%b::text[]), unnest(%b::timestamptz[]), unnest(%b::boolean[]),
-        jsonb_array_elements(%s::jsonb)
-    ) e(profile_id, name, at, is_clamped, properties)
-), stored AS (
-    INSERT INTO audiences_event
-        (id, tenant_id, profile_id, name, occurred_at, received_at, properties, is_internal, is_clamped)
-    SELECT id, %s, profile_id, name, at, %s, properties, %s, is_clamped FROM given
-), counted AS (
-    INSERT INTO audiences_eventtotal AS t (tenant_id, profile_id, name, count, first_at, last_at, last_properties)
-    SELECT %s, profile_id, name, count(*), min(at), max(at), (array_agg(properties))[count(*)]
-    FROM (SELECT * FROM given ORDER BY profile_id, name, at, id) e  -- sorted once, not for every group
-    GROUP BY profile_id, name ORDER BY profile_id, name
-    ON CONFLICT (tenant_id, profile_id, name) DO UPDATE SET
-        count = t.count + EXCLUDED.count,
-        first_at = LEAST(t.first_at, EXCLUDED.first_at),
-        last_at = GREATEST(t.last_at, EXCLUDED.last_at),
-        last_properties =
-            CASE WHEN EXCLUDED.last_at >= t.last_at THEN EXCLUDED.last_properties ELSE t.last_properties END
-)
-SELECT id FROM given ORDER BY id
+INSERT INTO audiences_event
+    (id, tenant_id, profile_id, name, occurred_at, received_at, properties, is_internal, is_clamped)
+SELECT nextval('audiences_event_id_seq'), %s, profile_id, name, at, %s, properties, %s, is_clamped
+FROM ROWS FROM (
+    unnest(%b::bigint[]), unnest(%b::text[]), unnest(%b::timestamptz[]), unnest(%b::boolean[]),
+    jsonb_array_elements(%s::jsonb)
+) e(profile_id, name, at, is_clamped, properties)
+RETURNING id
 """
 
 
@@ -55,7 +41,7 @@ def ensure_months(moments: Iterable[datetime]) -> None:
 
 
 def insert(tenant_id: int, rows: list[Row], *, now: datetime, is_internal: bool) -> list[RecordedEvent]:
-    """Store events of locked profiles, whose months exist, count them, and return them as recorded."""
+    """Store events of locked profiles, whose months exist, and return them as recorded."""
     if not rows:
         return []
     columns = [
@@ -65,7 +51,7 @@ def insert(tenant_id: int, rows: list[Row], *, now: datetime, is_internal: bool)
         [row.is_clamped for row in rows],
         msgspec.json.encode([row.properties for row in rows]).decode(),
     ]
-    ids = binary.run(INSERT, [*columns, tenant_id, now, is_internal, tenant_id])
+    ids = sorted(binary.run(INSERT, [tenant_id, now, is_internal, *columns]))
     return [
         RecordedEvent(id_, row.profile_id, row.name, row.at, row.properties, is_internal, row.may_start)
         for (id_,), row in zip(ids, rows, strict=True)

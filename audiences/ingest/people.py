@@ -71,9 +71,8 @@ class People:
     def claim(self, seen: dict[Person, datetime]) -> None:
         """Write new identities, lock everybody in id order, and note when those stored before were last seen.
 
-        Raises Moved if what was decided no longer holds.
-
-        Run it in a savepoint: rolling that back lets go of the locks, so that a second look takes them in order again.
+        Raises Moved if what was decided no longer holds; rolling back lets go of the locks, so that another attempt
+        takes them in order again.
         """
         self._number()
         self._write_identities()

@@ -58,21 +58,28 @@ def store(
         trigger_age=timedelta(hours=tenant.trigger_age_hours),
         retention=timedelta(days=tenant.retention_days),
     )
-    understood, refused = Reader(clock=clock, origin=origin, sent_at=sent_at, context=context).read(calls)
+    reader = Reader(clock=clock, origin=origin, sent_at=sent_at, context=context)
+    understood, refused = reader.read(calls)
     events.ensure_months([call.at for call in understood if call.event])
-    with transaction.atomic():
-        batch = _Batch(tenant, origin, now)
-        batch.store(understood)
-        refused += batch.refused
-        if origin is not Origin.IMPORT:
-            _keep(tenant.pk, refused, now)
-    refusals = sorted((refusal for refusal, _ in refused), key=lambda refusal: refusal.index)
-    return Stored(
-        batch.accepted, len(understood) - batch.accepted - len(batch.refused), refusals, batch.created
-    )
+    for _ in range(ATTEMPTS):
+        try:
+            with transaction.atomic():
+                batch = _Batch(tenant, origin, now)
+                batch.store(understood)
+                refused_in_all = refused + batch.refused
+                if origin is not Origin.IMPORT:
+                    _keep(tenant.pk, refused_in_all, now)
+        except Moved:
+            continue
+        refusals = sorted((refusal for refusal, _ in refused_in_all), key=lambda refusal: refusal.index)
+        duplicates = len(understood) - batch.accepted - len(batch.refused)
+        return Stored(batch.accepted, duplicates, refusals, batch.created)
+    raise TooMuchAtOnce("Others keep merging the same people; send the batch again.")
 
 
 class _Batch:
+    """One attempt at storing calls; raises Moved if others changed who is who meanwhile."""
+
     def __init__(self, tenant: Tenant, origin: Origin, now: datetime) -> None:
         self._tenant, self._origin, self._now = tenant, origin, now
         self.refused: list[tuple[Refusal, bytes]] = []
@@ -106,22 +113,14 @@ class _Batch:
         return [call for call in understood if call.digest in fresh and first[call.digest] is call]
 
     def _people(self, calls: list[Call]) -> tuple[People, dict[Person, datetime]]:
-        for _ in range(ATTEMPTS):
-            people = People(tenant_id=self._tenant.pk, origin=self._origin)
-            denied = people.resolve(calls)
-            try:
-                seen = self._seen(calls)
-                with transaction.atomic():
-                    people.claim(seen)
-            except Moved:
-                continue
-            self.refused = [
-                (Refusal(call.index, error.path, error.reason), call.raw) for call, error in denied
-            ]
-            if denied:
-                receipts.give_back(self._tenant.pk, [call.digest for call, _ in denied])
-            return people, seen
-        raise TooMuchAtOnce("Others keep merging the same people; send the batch again.")
+        people = People(tenant_id=self._tenant.pk, origin=self._origin)
+        denied = people.resolve(calls)
+        seen = self._seen(calls)
+        people.claim(seen)
+        self.refused = [(Refusal(call.index, error.path, error.reason), call.raw) for call, error in denied]
+        if denied:
+            receipts.give_back(self._tenant.pk, [call.digest for call, _ in denied])
+        return people, seen
 
     def _seen(self, calls: list[Call]) -> dict[Person, datetime]:
         """Return when each person was last active by these calls; what a file says is no activity."""

@@ -19,14 +19,12 @@ class Refused(Exception):
         self.path, self.reason = path, reason
 
 
-def check(values: dict[str, Any], path: str, *, raw: bytes) -> None:
-    """Raise Refused if ``values`` (decoded from ``raw``) are too deep or too many, or hold what cannot be stored.
+def check(values: dict[str, Any], path: str) -> None:
+    """Raise Refused if decoded ``values`` are too deep or too many, or hold what cannot be stored.
 
-    Broken JSON, NaN, infinities and lone surrogates never get here: the decoder refuses them. Most calls are one
-    flat object without anything odd, and are known to be so without a walk.
+    Broken JSON, NaN, infinities and lone surrogates never get here: the decoder refuses them.
     """
-    if b"\\u0000" in raw or not _is_plain(values):
-        _Walk().visit(values, path, 1)
+    _Walk().visit(values, path, 1)
 
 
 def text(value: str, path: str) -> str:
@@ -36,21 +34,6 @@ def text(value: str, path: str) -> str:
     if len(value) > MAX_NAME:
         raise Refused(path, f"is longer than {MAX_NAME} characters")
     return value
-
-
-def _is_plain(values: dict[str, Any]) -> bool:
-    kinds = set(map(type, values.values()))
-    if (
-        dict in kinds
-        or list in kinds
-        or len(values) > MAX_KEYS
-        or max(map(len, values), default=0) > MAX_NAME
-    ):
-        return False
-    if int not in kinds:
-        return True
-    whole = [value for value in values.values() if type(value) is int]
-    return min(whole) in INT64 and max(whole) in INT64
 
 
 class _Walk:

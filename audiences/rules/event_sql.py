@@ -1,4 +1,7 @@
-"""Sets of profiles by what they did, one row each: over events by name and time, or over their totals."""
+"""Sets of profiles by what they did, one row each, over events by name and time.
+
+What happened "ever" also counts what retention dropped, of which totals are kept.
+"""
 
 from __future__ import annotations
 
@@ -39,51 +42,91 @@ def done(event: Event, scope: Scope) -> Fragment:
     )
 
 
-def from_totals(event: Event, scope: Scope, least: int, most: int | None) -> Fragment:
-    """Return those who ever did it so often."""
-    bounds = [sql("t.count >= {}", least)] if least > 1 else []
-    bounds += [sql("t.count <= {}", most)] if most is not None else []
+def ever(name: str, scope: Scope) -> Fragment:
+    """Return one row for each event, and one for all that retention dropped: profile_id, count, first_at, last_at."""
     return sql(
-        "SELECT t.profile_id FROM audiences_eventtotal t"
-        " WHERE t.tenant_id = {} AND t.name = {} AND t.first_at <= {}{}" + " AND {}" * len(bounds),
+        "SELECT e.profile_id, 1 AS count, e.occurred_at AS first_at, e.occurred_at AS last_at FROM audiences_event e"
+        " WHERE e.tenant_id = {} AND e.name = {} AND e.occurred_at <= {}{}"
+        " UNION ALL SELECT t.profile_id, t.count::int, t.first_at, t.last_at FROM audiences_eventtotal t"
+        " WHERE t.tenant_id = {} AND t.name = {}{}",
         scope.tenant_id,
-        event.name,
+        name,
         scope.now,
+        scope.only("e.profile_id"),
+        scope.tenant_id,
+        name,
         scope.only("t.profile_id"),
-        *bounds,
+    )
+
+
+def counted_ever(event: Event, scope: Scope, least: int, most: int | None) -> Fragment:
+    """Return those who ever did it so often."""
+    return sql(
+        "SELECT u.profile_id FROM ({}) u GROUP BY u.profile_id HAVING sum(u.count) {}",
+        ever(event.name, scope),
+        sql(">= {}", least) if most is None else sql("BETWEEN {} AND {}", least, most),
     )
 
 
 def picked(event: Event, scope: Scope) -> Fragment:
     """Return those whose first or last event of the name fits."""
-    if event.which == "first" and event.where:
-        return _first_fits(event, scope)
-    at = identifier(f"t.{event.which}_at")
+    if event.where:
+        edges = firsts(event.name, scope) if event.which == "first" else lasts(event.name, scope)
+        return sql(
+            "SELECT f.profile_id FROM ({}) f WHERE {}{}",
+            edges,
+            event.span(scope.now).sql(identifier("f.occurred_at")),
+            _where(event, scope, "f.properties"),
+        )
+    edge = "min(u.first_at)" if event.which == "first" else "max(u.last_at)"
     return sql(
-        "SELECT t.profile_id FROM audiences_eventtotal t WHERE t.tenant_id = {} AND t.name = {} AND {}{}{}",
+        "SELECT u.profile_id FROM ({}) u GROUP BY u.profile_id HAVING {}",
+        ever(event.name, scope),
+        event.span(scope.now).sql(Fragment(edge)),
+    )
+
+
+def firsts(name: str, scope: Scope) -> Fragment:
+    """Return everybody's first event of a name: profile_id, occurred_at, properties; nobody whose first was dropped."""
+    return sql(
+        "SELECT DISTINCT ON (e.profile_id) e.profile_id, e.occurred_at, e.properties FROM ({}) e"
+        " WHERE NOT EXISTS (SELECT 1 FROM audiences_eventtotal t WHERE t.tenant_id = {} AND t.name = {}"
+        " AND t.profile_id = e.profile_id) ORDER BY e.profile_id, e.id",
+        _at_the_edge("min", name, scope),
         scope.tenant_id,
-        event.name,
-        event.span(scope.now).sql(at),
-        _where(event, scope, "t.last_properties"),
+        name,
+    )
+
+
+def lasts(name: str, scope: Scope) -> Fragment:
+    """Return everybody's last event of a name, also if it was dropped: profile_id, occurred_at, properties."""
+    return sql(
+        "SELECT DISTINCT ON (e.profile_id) e.profile_id, e.occurred_at, e.properties FROM"
+        " ({} UNION ALL SELECT t.profile_id, 0, t.last_at, t.last_properties FROM audiences_eventtotal t"
+        " WHERE t.tenant_id = {} AND t.name = {}{}) e ORDER BY e.profile_id, e.occurred_at DESC, e.id DESC",
+        _at_the_edge("max", name, scope),
+        scope.tenant_id,
+        name,
         scope.only("t.profile_id"),
     )
 
 
-FIRSTS = (
-    "SELECT DISTINCT ON (e.profile_id) e.profile_id, e.occurred_at, e.properties FROM audiences_event e"
-    " JOIN audiences_eventtotal t ON t.tenant_id = e.tenant_id AND t.profile_id = e.profile_id AND t.name = e.name"
-    " AND t.first_at = e.occurred_at WHERE e.tenant_id = {} AND e.name = {}{} ORDER BY e.profile_id, e.id"
-)
-
-
-def _first_fits(event: Event, scope: Scope) -> Fragment:
-    """Totals know when the first was; its properties are with the event, as long as retention kept it."""
-    firsts = sql(FIRSTS, scope.tenant_id, event.name, scope.only("e.profile_id"))
+def _at_the_edge(edge: str, name: str, scope: Scope) -> Fragment:
+    """Return the stored events at everybody's first or last moment; the moments come out of the index alone."""
+    moments = sql(
+        f"SELECT e.profile_id, {edge}(e.occurred_at) AS at FROM audiences_event e"
+        " WHERE e.tenant_id = {} AND e.name = {} AND e.occurred_at <= {}{} GROUP BY e.profile_id",
+        scope.tenant_id,
+        name,
+        scope.now,
+        scope.only("e.profile_id"),
+    )
     return sql(
-        "SELECT f.profile_id FROM ({}) f WHERE {}{}",
-        firsts,
-        event.span(scope.now).sql(identifier("f.occurred_at")),
-        _where(event, scope, "f.properties"),
+        "SELECT e.profile_id, e.id, e.occurred_at, e.properties FROM audiences_event e JOIN ({}) m"
+        " ON m.profile_id = e.profile_id AND m.at = e.occurred_at WHERE e.tenant_id = {} AND e.name = {}",
+        moments,
+        scope.tenant_id,
+        name,
     )
 
 

@@ -8,13 +8,14 @@ from datetime import datetime
 
 @dataclass
 class Wanted:
-    """Totals and first events by name, and the time from which events of a name count (None: all of them).
+    """Totals, first and last events by name, and the time from which events of a name count (None: all of them).
 
     Properties are wanted of the names in ``properties`` only: most rules ask just when something happened.
     """
 
     totals: set[str] = field(default_factory=set)
     firsts: set[str] = field(default_factory=set)
+    lasts: set[str] = field(default_factory=set)
     events: dict[str, datetime | None] = field(default_factory=dict)
     properties: set[str] = field(default_factory=set)
 

@@ -13,7 +13,6 @@ from audiences.models import (
     AttributeDefinition,
     Event,
     EventDefinition,
-    EventTotal,
     Identity,
     Profile,
     Receipt,
@@ -63,7 +62,7 @@ def test_the_same_call_id_counts_once_within_a_batch_and_across_batches(store: S
     assert (first.accepted, first.duplicates) == (2, 1)
     second = store(track("u9", messageId="m1"), track(messageId="m3"))
     assert (second.accepted, second.duplicates) == (1, 1)
-    assert Event.objects.count() == EventTotal.objects.get().count == 3
+    assert Event.objects.count() == 3
     assert Profile.objects.count() == 1
 
 
@@ -255,24 +254,6 @@ def test_what_is_older_than_the_tenants_limit_is_stored_and_starts_nothing(
 
 
 # --- What is written of an event -----------------------------------------------------------------
-def test_totals_count_every_name_and_keep_the_latest_properties(store: Store, found: Found) -> None:
-    def at(minutes: int) -> str:
-        return (NOW - timedelta(minutes=minutes)).isoformat()
-
-    store(
-        track(properties={"n": 2}, timestamp=at(20)),
-        track(properties={"n": 1}, timestamp=at(30)),
-        track(event="Other", timestamp=at(5)),
-        track("u2", timestamp=at(5)),
-        now=NOW,
-    )
-    store(track(properties={"n": 0}, timestamp=at(40)), track(properties={"n": 3}, timestamp=at(10)), now=NOW)
-    total = EventTotal.objects.get(profile=found("external_id", "u1"), name="Order Completed")
-    assert (total.count, total.last_properties) == (4, {"n": 3})
-    assert (total.first_at, total.last_at) == (NOW - timedelta(minutes=40), NOW - timedelta(minutes=10))
-    assert EventTotal.objects.count() == 3
-
-
 def test_only_a_persons_own_activity_is_their_last_seen(store: Store, found: Found, tenant: Tenant) -> None:
     def seen() -> datetime | None:
         return found("external_id", "u1").last_seen_at
@@ -339,7 +320,6 @@ def test_internal_events_are_stored_once_and_marked(
     assert [ingest.record_internal(tenant=tenant, events=[sent, sent], now=NOW) for _ in range(2)] == [1, 0]
     event = Event.objects.get()
     assert (event.name, event.is_internal, event.properties) == ("Email Sent", True, {"campaign": "c1"})
-    assert EventTotal.objects.get().count == 1
     assert EventDefinition.objects.get().is_internal
     assert [event.is_internal for event in heard.events] == [True]
 

@@ -23,6 +23,7 @@ APPS = ("tenants", "audiences", "campaigns", "delivery", "config")
 ACROSS: dict[str, str] = {
     "tenants/keys.py:find": "the key says which tenant",
     "tenants/invitations.py:find": "the token says which tenant",
+    "audiences/ingest/storing.py:prune": "old receipts and refused calls go, whose ever they are",
     "audiences/tasks.py:resume_imports": "takes up every tenant's imports, each in its own scope",
     "delivery/sweep.py:stopped": "ends what every tenant's stopped campaigns still owe; each row brings its tenant",
 }

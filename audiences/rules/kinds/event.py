@@ -94,11 +94,9 @@ class Event(Condition, frozen=True, tag="event", kw_only=True):
         least = self.at_least if self.at_least is not None else 0 if self.at_most is not None else 1
         return least, self.at_most
 
-    def _from_totals(self) -> bool:
-        """Whether totals, which retention never drops, can tell: neither time nor properties, or the last event."""
-        if self.which == "last":
-            return True
-        return not self.where and (self.which == "first" or not self._has_time())
+    def _is_ever(self) -> bool:
+        """Whether the count takes in what retention dropped: it asks neither for a time nor for properties."""
+        return not self.which and not self.where and not self._has_time()
 
     # --- SQL -----------------------------------------------------------------------------------------------------
 
@@ -116,9 +114,9 @@ class Event(Condition, frozen=True, tag="event", kw_only=True):
         least, most = self._range()
         if least == 0 and most is not None:
             least, most, wants = most + 1, None, not wants
-        if (least, most) == (1, None) and scope.is_narrowed and scope.is_conjunct and not self._from_totals():
+        if (least, most) == (1, None) and scope.is_narrowed and scope.is_conjunct and not self._is_ever():
             return sql("{}" if wants else "NOT {}", event_sql.done(self, scope))
-        counted = event_sql.from_totals if self._from_totals() else event_sql.counted
+        counted = event_sql.counted_ever if self._is_ever() else event_sql.counted
         return sql(
             "{} IS NOT NULL" if wants else "{} IS NULL", scope.joined(counted(self, scope, least, most))
         )
@@ -128,10 +126,10 @@ class Event(Condition, frozen=True, tag="event", kw_only=True):
     def wants(self, wanted: Wanted, now: datetime) -> None:
         if self.where:
             wanted.properties.add(self.name)
-        if self._from_totals():
+        if self.which and self.where:
+            (wanted.firsts if self.which == "first" else wanted.lasts).add(self.name)
+        elif self.which or self._is_ever():
             wanted.totals.add(self.name)
-        elif self.which == "first":
-            wanted.firsts.add(self.name)
         else:
             wanted.events_since(self.name, self.span(now).low)
 
@@ -143,9 +141,9 @@ class Event(Condition, frozen=True, tag="event", kw_only=True):
         return (least <= count and (most is None or count <= most)) == self.did
 
     def _count(self, facts: Facts, now: datetime) -> int:
-        if self._from_totals():
+        if self._is_ever():
             total = facts.total(self.name)
-            return total.count if total and total.first_at <= now else 0
+            return total.count if total else 0
         return len(self._matching(facts, now))
 
     def _matching(self, facts: Facts, now: datetime) -> list[Happened]:
@@ -158,9 +156,11 @@ class Event(Condition, frozen=True, tag="event", kw_only=True):
         return event if event and self._fits(event, self.span(now), now) else None
 
     def _edge(self, facts: Facts) -> Happened | None:
-        if self.which == "first" and self.where:
-            return facts.first(self.name)
-        return facts.edge(self.name, self.which)
+        """Return the first or last event ever; its properties are known only if they are asked for."""
+        if self.where:
+            return facts.first(self.name) if self.which == "first" else facts.last(self.name)
+        total = facts.total(self.name)
+        return total.edge(self.which) if total else None
 
     def _fits(self, event: Happened, span: times.Span, now: datetime) -> bool:
         return span.covers(event.at) and all(rule.holds(event.properties, now) for rule in self.where)
@@ -205,13 +205,13 @@ class Event(Condition, frozen=True, tag="event", kw_only=True):
         count = self._count(subject, now)
         if not count:
             return "never" if not self._has_time() else "not in that time"
-        total = subject.total(self.name) if self._from_totals() else None
+        total = subject.total(self.name) if self._is_ever() else None
         last_at = total.last_at if total else self._matching(subject, now)[0].at
         return f"{phrases.often(count)}, last on {phrases.moment(last_at)}"
 
     def _picked_seen(self, facts: Facts, now: datetime) -> str:
         event = self._edge(facts)
-        if event is None or event.at > now:
+        if event is None:
             return "never"
         return f"{self.which} on {phrases.moment(event.at)}{self._properties_seen(event, now)}"
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.db import connection
 
-from audiences import facts
+from audiences import facts, partitions, retention
 from audiences.models import Profile
 from audiences.rules import explain, memory, schema, sql, words
 from audiences.rules.tree import Unresolved
@@ -116,10 +117,8 @@ def test_properties_that_were_not_loaded_are_not_guessed(tenant: Tenant, people:
 
 
 def test_what_retention_dropped_still_counts(tenant: Tenant, people: People) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM audiences_event WHERE tenant_id = %s AND occurred_at < '2026-05-01'", [tenant.pk]
-        )
+    for month in partitions.months_before("audiences_event", datetime(2026, 5, 1, tzinfo=UTC)):
+        retention.fold(month)
     rule = event("Order Completed", at_least=4)
     assert found_by_sql(rule, tenant, people) == found_in_memory(rule, tenant, people) == {"ada"}
     first = event("Order Completed", which="first", where=[property_("total", "exists")])

@@ -136,21 +136,11 @@ DONE: dict[str, list[tuple[str, datetime, dict[str, Any]]]] = {
 }
 EVERYONE = frozenset(PEOPLE)
 
-TOTALS = """
-INSERT INTO audiences_eventtotal (tenant_id, profile_id, name, count, first_at, last_at, last_properties)
-SELECT tenant_id, profile_id, name, count(*), min(occurred_at), max(occurred_at),
-       (array_agg(properties ORDER BY occurred_at DESC, id DESC))[1]
-FROM audiences_event WHERE tenant_id = %s GROUP BY tenant_id, profile_id, name
-"""
-
 
 def store_events(tenant: Tenant, events: list[Event]) -> None:
-    """Store events with their totals, as ingestion would."""
+    """Store events as ingestion would."""
     partitions.ensure_months("audiences_event", [event.occurred_at for event in events])
     Event.objects.bulk_create(events)
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM audiences_eventtotal WHERE tenant_id = %s", [tenant.pk])
-        cursor.execute(TOTALS, [tenant.pk])
 
 
 def populate(tenant: Tenant, other_tenant: Tenant) -> dict[str, Profile]:
