@@ -37,12 +37,6 @@ PROFILE = (
 )
 EVENT = "id tenant_id profile_id name occurred_at received_at properties is_internal is_clamped"
 
-TOTALS = """
-INSERT INTO audiences_eventtotal (tenant_id, profile_id, name, count, first_at, last_at, last_properties)
-SELECT tenant_id, profile_id, name, count(*), min(occurred_at), max(occurred_at),
-       (array_agg(properties ORDER BY occurred_at DESC))[1]
-FROM audiences_event GROUP BY tenant_id, profile_id, name
-"""
 RECEIPTS = """
 INSERT INTO audiences_receipt (tenant_id, digest) SELECT %s, gen_random_uuid() FROM generate_series(1, %s)
 """
@@ -94,13 +88,11 @@ def _write(world: World, chance: random.Random) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT setval('audiences_profile_id_seq', %s)", [world.people])
         cursor.execute("SELECT setval('audiences_event_id_seq', %s)", [world.events])
-        cursor.execute(TOTALS)
         cursor.execute(RECEIPTS, [world.tenant.pk, world.events])
     vacuum(
         "audiences_profile",
         "audiences_identity",
         "audiences_event",
-        "audiences_eventtotal",
         "audiences_receipt",
     )
 

@@ -56,6 +56,13 @@ def events(name: str, days: int, what: str = "e.profile_id") -> str:
     )
 
 
+# Also what retention has dropped, of which only totals are left.
+EVER = (
+    "SELECT u.profile_id FROM (SELECT e.profile_id, 1 AS count FROM audiences_event e WHERE e.tenant_id = %(tenant)s"
+    " AND e.name = 'Order Completed' AND e.occurred_at <= %(now)s UNION ALL"
+    " SELECT t.profile_id, t.count::int FROM audiences_eventtotal t WHERE t.tenant_id = %(tenant)s"
+    " AND t.name = 'Order Completed') u GROUP BY u.profile_id HAVING sum(u.count) >= 3"
+)
 CART, ORDER = ("Product Added", 7), ("Order Completed", 7)
 # Attributes are what anybody sends, so these hold for texts among the numbers too, as a plain cast would not.
 AGE = "CASE WHEN jsonb_typeof(p.attributes -> 'age') = 'number' THEN (p.attributes -> 'age')::numeric END"
@@ -85,6 +92,11 @@ KINDS = (
             living_of(events("Order Completed", 30) + " GROUP BY e.profile_id HAVING count(*) >= 2"),
             people(f"p.id IN ({events('Order Completed', 30)} GROUP BY e.profile_id HAVING count(*) >= 2)"),
         ),
+    ),
+    Kind(
+        "an event thrice ever",
+        {"on": "event", "name": "Order Completed", "at_least": 3},
+        (living_of(EVER),),
     ),
     Kind(
         "cart and no order in 7 days",

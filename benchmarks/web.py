@@ -36,9 +36,6 @@ HISTORY = (
        FROM audiences_event""",
     """INSERT INTO peer_person (tenant_id, user_id, attributes, last_seen_at)
        SELECT tenant_id, 'u' || id, attributes, last_seen_at FROM audiences_profile""",
-    """INSERT INTO peer_total (tenant_id, user_id, name, count, first_at, last_at, last_properties)
-       SELECT tenant_id, 'u' || profile_id, name, count, first_at, last_at, last_properties
-       FROM audiences_eventtotal""",
 )
 
 _forked = multiprocessing.get_context("fork")

@@ -40,22 +40,3 @@ class PeerPerson(models.Model):
         app_label = "peers"
         db_table = "peer_person"
         constraints = [models.UniqueConstraint(fields=["tenant_id", "user_id"], name="peer_person_once")]
-
-
-class PeerTotal(models.Model):
-    tenant_id = models.BigIntegerField()
-    user_id = models.TextField()
-    name = models.TextField(db_collation="C")
-    count = models.BigIntegerField(default=0)
-    first_at = models.DateTimeField()
-    last_at = models.DateTimeField()
-    last_properties = models.JSONField(default=dict)
-
-    objects: models.Manager[PeerTotal] = models.Manager()
-
-    class Meta:
-        app_label = "peers"
-        db_table = "peer_total"
-        constraints = [
-            models.UniqueConstraint(fields=["tenant_id", "user_id", "name"], name="peer_total_once")
-        ]

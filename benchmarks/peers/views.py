@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -11,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from benchmarks.peers.models import PeerEvent, PeerPerson, PeerTotal
+from benchmarks.peers.models import PeerEvent, PeerPerson
 
 Calls = list[dict[str, Any]]
 
@@ -58,14 +57,13 @@ class EventsAlone(APIView):
 
 
 class EventsOfPeople(EventsAlone):
-    """The same with what Tact keeps beside an event: who it was, when last seen, how often which event."""
+    """The same with what Tact keeps beside an event: who it was, and when they were last seen."""
 
     @transaction.atomic
     def store(self, tenant_id: int, calls: Calls) -> None:
         new = self._new(tenant_id, calls)
         super().store(tenant_id, new)
         self._see(tenant_id, new)
-        self._count(tenant_id, new)
 
     def _new(self, tenant_id: int, calls: Calls) -> Calls:
         sent = [call["messageId"] for call in calls]
@@ -92,27 +90,3 @@ class EventsOfPeople(EventsAlone):
             unique_fields=["tenant_id", "user_id"],
             update_fields=["last_seen_at"],
         )
-
-    def _count(self, tenant_id: int, calls: Calls) -> None:
-        users, names = {call["userId"] for call in calls}, {call["event"] for call in calls}
-        known = PeerTotal.objects.filter(tenant_id=tenant_id, user_id__in=users, name__in=names)
-        totals = {(total.user_id, total.name): total for total in known.select_for_update().order_by("id")}
-        touched: dict[tuple[str, str], PeerTotal] = {}
-        for call in calls:
-            at, key = call["timestamp"], (call["userId"], call["event"])
-            total = touched.setdefault(key, totals.get(key) or _nothing_yet(tenant_id, *key, at))
-            total.count += 1
-            total.first_at = min(total.first_at, at)
-            if at >= total.last_at:
-                total.last_at, total.last_properties = at, call["properties"]
-            total.pk = None  # found again by whom and what it counts
-        PeerTotal.objects.bulk_create(
-            touched.values(),
-            update_conflicts=True,
-            unique_fields=["tenant_id", "user_id", "name"],
-            update_fields=["count", "first_at", "last_at", "last_properties"],
-        )
-
-
-def _nothing_yet(tenant_id: int, user: str, name: str, at: datetime) -> PeerTotal:
-    return PeerTotal(tenant_id=tenant_id, user_id=user, name=name, count=0, first_at=at, last_at=at)
