@@ -9,6 +9,8 @@ class DeliveryConfig(AppConfig):
     name = "delivery"
 
     def ready(self) -> None:
-        from delivery import receiving  # noqa: F401  # subscribes to what audiences stores
+        from audiences.panels import register_profile_panel
+        from delivery import profile_panel, receiving  # noqa: F401  # receiving: subscribes to what audiences stores
 
         channels.register()
+        register_profile_panel(profile_panel.messages)

@@ -129,3 +129,14 @@ def test_another_tenants_campaign_is_a_404(sent, client_of, other_tenant):
     client = client_of("owner", of=other_tenant)
     for name in ("campaign_progress", "campaign_people", "campaign_results_csv"):
         assert client.get(reverse(name, args=[sent.public_id])).status_code == 404
+
+
+def test_a_persons_page_tells_what_they_got_and_why_not(sent, client_of):
+    browser = client_of("analyst")
+    skipped = Delivery.objects.filter(campaign=sent, state="skipped").first()
+    held_out = Delivery.objects.filter(campaign=sent, state="held_out").first()
+    for row, words in ((skipped, results.reason_words(skipped.reason)), (held_out, "Control group")):
+        page = browser.get(reverse("profile_detail", args=[row.profile.public_id])).content.decode()
+        assert sent.name in page
+        assert row.state.replace("_", " ").capitalize() in page
+        assert words in page

@@ -1,0 +1,33 @@
+"""A person's messages on their page: what they got, and what they did not get and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.template.loader import render_to_string
+
+from audiences.models import Profile
+from delivery.models import Delivery
+from delivery.results import reason_words
+from delivery.results_views import STATES
+from tenants.http import TenantRequest
+
+SHOWN = 20
+
+
+def messages(request: TenantRequest, profile: Profile) -> str:
+    """Return a card with the person's newest deliveries, empty if there are none."""
+    newest = Delivery.objects.filter(profile=profile).select_related("campaign").order_by("-id")
+    rows = [_shown(row) for row in newest[: SHOWN + 1]]
+    if not rows:
+        return ""
+    context = {"rows": rows[:SHOWN], "is_more": len(rows) > SHOWN, "shown": SHOWN}
+    return render_to_string("delivery/_profile_messages.html", context, request=request)
+
+
+def _shown(row: Delivery) -> dict[str, Any]:
+    return {
+        "delivery": row,
+        "state": STATES[row.state][0],
+        "why": reason_words(row.reason) if row.reason else "",
+    }
