@@ -132,8 +132,9 @@ def _tenant(yesterday: date) -> Tenant:
         postal_address="12 Groove Lane, Portland, ME 04101, USA",
     )
     password = secrets.token_urlsafe(9)
-    owner = User.objects.filter(email=OWNER).first() or User(email=OWNER, name="Demo owner", is_staff=True)
-    owner.is_superuser = True
+    owner = User.objects.filter(email=OWNER).first()
+    if owner is None:
+        owner = User.objects.create_superuser(OWNER, name="Demo owner")
     owner.set_password(password)
     owner.save()
     Membership.objects.create(tenant=tenant, user=owner, role=Role.OWNER)
