@@ -37,20 +37,20 @@ LIMIT %s
 FOR UPDATE OF d SKIP LOCKED
 """
 
-# Said so that no plan turns to the index of what is due, which is long while much is.
-IS_PLANNED = "starts_with(d.state, 'planned')"
-IS_OPEN = f"({IS_PLANNED} OR starts_with(d.state, 'sending'))"
+IS_PLANNED = "d.state = r.planned"
+IS_OPEN = "d.state IN (r.planned, r.sending)"
 MEANT = "d.tenant_id = r.tenant_id AND d.id = r.id AND d.occasion_at = r.occasion_at"
 
 
 def given(**columns: str) -> str:
     """Return the source ``r`` of a statement about some rows: ids, moments, further columns (name=type).
 
-    Parameters: tenant, token, then each column as a list. Tenant and token stand beside the ids, where OFFSET 0 keeps
-    them: as conditions on the table they make a plan that expects one such row, and looks through all for it.
+    Parameters: tenant, token, then each column as a list. Tenant, token and states stand beside the ids, where OFFSET 0
+    keeps them: as conditions on the table they make a plan that expects one such row, going by what the table held a
+    minute ago, and looks through all rows for it, once for every one that is meant.
     """
     types = "".join(f", %b::{kind}[]" for kind in columns.values())
-    return f"""(SELECT given.*, %s::bigint AS tenant_id, %s::bigint AS token
+    return f"""(SELECT given.*, %s::bigint AS tenant_id, %s::bigint AS token, 'planned' AS planned, 'sending' AS sending
      FROM unnest(%b::bigint[], %b::timestamptz[]{types}) AS given({", ".join(["id", "occasion_at", *columns])})
      OFFSET 0) r"""
 

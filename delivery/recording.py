@@ -29,7 +29,7 @@ WITH asked AS MATERIALIZED (
     FROM {claim.given(address="text")} JOIN delivery_delivery d ON {MEANT}
     WHERE d.lease_token = r.token AND {IS_PLANNED}
 ), may AS MATERIALIZED (
-    SELECT a.tenant_id, a.token, a.id, a.occasion_at, a.address
+    SELECT a.tenant_id, a.token, a.id, a.occasion_at, a.address, a.planned
     FROM asked a
     JOIN audiences_profile p ON p.tenant_id = a.tenant_id AND p.id = a.profile_id
     JOIN campaigns_campaign c ON c.tenant_id = a.tenant_id AND c.id = a.campaign_id
@@ -70,7 +70,7 @@ SELECT id FROM settled
 
 GIVE_UP = f"""
 UPDATE delivery_delivery d SET state = 'skipped', reason = 'error', reply = %s, lease_until = NULL, settled_at = %s
-WHERE d.tenant_id = %s AND d.id = %s AND d.occasion_at = %s AND d.lease_token = %s AND {IS_PLANNED}
+FROM {claim.given()} WHERE {MEANT} AND d.lease_token = r.token AND {IS_PLANNED}
 """
 
 
@@ -162,7 +162,7 @@ def wait_seconds(attempts: int) -> int:
 
 def give_up(row: Due, why: str, *, tenant: Tenant, token: int, now: datetime) -> None:
     """Settle a row that fails on our side again and again, before intent; ``why`` is for whoever mends it."""
-    binary.run(GIVE_UP, [why[:500], now, tenant.pk, row.id, row.occasion_at, token])
+    binary.run(GIVE_UP, [why[:500], now, tenant.pk, token, *claim.keys([row])])
 
 
 def _settle(results: Sequence[Result], *, tenant: Tenant, token: int, now: datetime) -> set[int]:
