@@ -99,8 +99,6 @@ DATABASES = {"default": database_url.configuration(env.str("DATABASE_URL", defau
 DATABASES["default"] |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True, "TEST": {"NAME": None}}
 # Our statements run for milliseconds, compiling one for a second: measured on counts over 300,000 people.
 DATABASES["default"].setdefault("OPTIONS", {})["options"] = "-c jit=off"
-# A statement that comes again and again is planned once a connection: planning took a third of sending's database time.
-DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 5
 if test_name := env.str("TACT_TEST_DB", default=""):
     DATABASES["default"]["TEST"] = {"NAME": f"test_tact_{test_name}"}
 
