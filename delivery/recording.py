@@ -101,7 +101,7 @@ def mark_intent(rows: Sequence[tuple[Due, str]], *, tenant: Tenant, token: int) 
     return {id_ for (id_,) in marked}
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def record(results: Sequence[Result], *, tenant: Tenant, token: int, now: datetime) -> int:
     """Settle rows, with their traces in the same transaction; return how many were still ours to settle.
 
