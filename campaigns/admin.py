@@ -65,6 +65,11 @@ class CampaignAdmin(ScopedAdmin):
         )
 
 
+TRIGGERED = (  # set in the editor, which knows what they mean together
+    "trigger", "delay_minutes", "exceptions", "replaces_waiting", "again", "again_hours", "ends_at",
+)  # fmt: skip
+
+
 class VersionForm(forms.ModelForm):
     is_everyone = forms.BooleanField(required=False, label="Everyone", help_text="Instead of a segment.")
 
@@ -91,6 +96,7 @@ class VersionAdmin(DraftAdmin):
         "when",
         "starts_at",
         "lateness_hours",
+        *TRIGGERED,
         "goal",
         "conversion_event",
         "conversion_hours",
@@ -104,6 +110,7 @@ class VersionAdmin(DraftAdmin):
     readonly_fields = (
         "campaign",
         "number",
+        *TRIGGERED,
         "rule",
         "conversion_filter",
         "counts",
@@ -124,6 +131,7 @@ class VersionAdmin(DraftAdmin):
             control_percent=kept.campaign.control_percent,
         )
         schedule = {name: given[name] for name in ("when", "starts_at", "lateness_hours")}
+        schedule |= {name: getattr(kept, name) for name in TRIGGERED}
         drafts.set_schedule(version=kept, actor=request.user, **schedule)
         goal = {
             name: given[name] for name in ("goal", "conversion_event", "conversion_hours", "revenue_property")

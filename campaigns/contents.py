@@ -15,7 +15,7 @@ from campaigns.channels import Compiled, Problem
 from campaigns.liquid.renderer import shared as renderer
 from campaigns.liquid.values import unmet
 from campaigns.liquid.wire import Refused, Rendered, Source, Template
-from campaigns.models import Campaign, Content, Variant
+from campaigns.models import Campaign, Content, Variant, Version
 from tenants.models import Tenant, User
 
 LONG = 400  # characters: shorter texts stand in the log whole
@@ -49,7 +49,7 @@ def save(
     ``seen_at`` is the content's ``updated_at`` as its author saw it. Raises DefaultNeeds, ChangedMeanwhile, and
     versions.Frozen for a launched version.
     """
-    compiled = compile_fields(channel=channel, fields=fields, campaign=variant.version.campaign)
+    compiled = compile_fields(channel=channel, fields=fields, version=variant.version)
     with transaction.atomic():
         version = versions.editable(variant.version)
         variant = version.variants.get(pk=variant.pk)
@@ -90,7 +90,7 @@ def _alike(ones: Sequence[str], others: Sequence[str]) -> int:
 def begin(*, variant: Variant, channel: str, fields: Mapping[str, Any]) -> None:
     """Give a new variant its first words, as part of whatever made it."""
     content = Content(tenant=variant.tenant, variant=variant, channel=channel)
-    compiled = compile_fields(channel=channel, fields=fields, campaign=variant.version.campaign)
+    compiled = compile_fields(channel=channel, fields=fields, version=variant.version)
     _fill(content, dict(fields), compiled)
     content.save()
 
@@ -102,23 +102,27 @@ def _fill(content: Content, fields: dict[str, Any], compiled: Compiled) -> None:
     content.problems = [problem.as_json() for problem in compiled.problems]
 
 
-def compile_fields(*, channel: str, fields: Mapping[str, Any], campaign: Campaign) -> Compiled:
+def compile_fields(*, channel: str, fields: Mapping[str, Any], version: Version) -> Compiled:
     """Return a channel's fields ready to be filled, with what is wrong with them; stores nothing."""
-    is_marketing = campaign.message_class == Campaign.MessageClass.MARKETING
+    is_marketing = version.campaign.message_class == Campaign.MessageClass.MARKETING
     compiled = channels.get(channel).compile(fields, is_marketing=is_marketing)
     for path in compiled.variables:
         root = path.partition(".")[0].partition("[")[0]
+        if root == "event" and version.when == Version.When.EVENT:
+            continue
         if why := NOT_HERE.get(root):
             compiled.problems.append(Problem("", f"{path} has no value: {why}."))
     return compiled
 
 
 def compile_again(campaign: Campaign) -> None:
-    """Compile the draft's contents anew, for what their compiling depends on has changed: the message class."""
-    for content in Content.objects.filter(
-        variant__version__campaign=campaign, variant__version__launched_at=None
-    ):
-        compiled = compile_fields(channel=content.channel, fields=content.fields, campaign=campaign)
+    """Compile the draft's contents anew, for what their compiling depends on has changed: the message class, or
+    whether an event sets it off.
+    """
+    drafted = Content.objects.filter(variant__version__campaign=campaign, variant__version__launched_at=None)
+    for content in drafted.select_related("variant__version__campaign"):
+        version = content.variant.version
+        compiled = compile_fields(channel=content.channel, fields=content.fields, version=version)
         _fill(content, content.fields, compiled)
         content.save()
 
@@ -143,9 +147,12 @@ def shared_context(campaign: Campaign, *, tenant: Tenant) -> dict[str, Any]:
     }
 
 
-def person_context(facts: Facts, *, unsubscribe_url: str) -> dict[str, Any]:
-    """What a template sees of one person: ``profile`` and their way out."""
-    return {"profile": audience_facts.liquid(facts), "unsubscribe_url": unsubscribe_url}
+def person_context(
+    facts: Facts, *, unsubscribe_url: str, event: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """What a template sees of one person: ``profile``, their way out and, where one set it off, the ``event``."""
+    seen = {"profile": audience_facts.liquid(facts), "unsubscribe_url": unsubscribe_url}
+    return seen if event is None else seen | {"event": event}
 
 
 def lacks(needs: Sequence[str], *, shared: Mapping[str, Any], person: Mapping[str, Any]) -> list[str]:

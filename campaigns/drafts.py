@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from audiences.models import Segment
-from campaigns import channels, contents, versions
+from campaigns import channels, contents, triggers, versions
 from campaigns.arms import CONTROL
 from campaigns.models import Campaign, Variant, Version
 from campaigns.recipes import Recipe
@@ -113,17 +113,45 @@ def _audience(version: Version) -> str:
 
 @transaction.atomic
 def set_schedule(
-    *, version: Version, actor: User, when: str, starts_at: datetime | None, lateness_hours: int
+    *,
+    version: Version,
+    actor: User,
+    when: str,
+    starts_at: datetime | None,
+    lateness_hours: int,
+    **triggered: Any,
 ) -> None:
-    """Set when the draft goes out. ``starts_at`` is aware, and needed unless it goes at once."""
+    """Set when the draft goes out. ``starts_at`` is aware, and needed unless it goes at once or is triggered.
+
+    ``triggered`` are a version's fields of a triggered campaign: trigger, delay_minutes, exceptions,
+    replaces_waiting, again, again_hours, ends_at. Raises Refused, and InvalidRule for what is no trigger.
+    """
     version = versions.editable(version)
     if when == Version.When.AT and starts_at is None:
         raise Refused("Say at what time it goes out.")
-    if when == Version.When.NOW:
+    if when != Version.When.AT:
         starts_at = None
-    changes = _set(version, when=when, starts_at=starts_at, lateness_hours=lateness_hours)
+    if when == Version.When.EVENT:
+        _check_triggered(triggered)
+    else:
+        triggered = {}
+    is_triggered_before = version.when == Version.When.EVENT
+    changes = _set(version, when=when, starts_at=starts_at, lateness_hours=lateness_hours, **triggered)
+    if is_triggered_before != (when == Version.When.EVENT):
+        contents.compile_again(version.campaign)
     shown = {name: (_iso(old), _iso(new)) for name, (old, new) in changes.items()}
     versions.note(version, actor, "set schedule", shown)
+
+
+def _check_triggered(given: Mapping[str, Any]) -> None:
+    if not given.get("trigger"):
+        raise Refused("Say which event sets it off.")
+    if given.get("delay_minutes", 0) > triggers.LONGEST_DELAY_MINUTES:
+        raise Refused(f"It can wait for {triggers.delay_said(triggers.LONGEST_DELAY_MINUTES)} at the most.")
+    if len(given.get("exceptions", ())) > triggers.MOST_EXCEPTIONS:
+        raise Refused(f"{triggers.MOST_EXCEPTIONS} exceptions are as many as there can be.")
+    for trigger in (given["trigger"], *given.get("exceptions", ())):
+        triggers.check(trigger)
 
 
 def _iso(value: Any) -> Any:

@@ -18,8 +18,9 @@ from audiences.rules.schema import InvalidRule
 from campaigns import drafts, launching, summary, versions
 from campaigns.drafts import EVERYONE
 from campaigns.editing import campaign_of, frame, on_draft
-from campaigns.forms import AudienceForm, GoalForm, ScheduleForm, audience_value
+from campaigns.forms import AudienceForm, GoalForm, audience_value
 from campaigns.models import Version
+from campaigns.schedule_forms import ScheduleForm
 from tenants import clock
 from tenants.access import allow
 from tenants.http import TenantRequest
@@ -93,17 +94,12 @@ def _counted(version: Version, now: Any) -> dict[str, Any]:
 @on_draft
 def campaign_schedule(request: TenantRequest, draft: Version) -> HttpResponse:
     zone = ZoneInfo(request.tenant.timezone)
-    initial = {
-        "when": draft.when,
-        "starts": draft.starts_at and draft.starts_at.astimezone(zone).replace(tzinfo=None),
-        "lateness_hours": draft.lateness_hours,
-    }
-    form = ScheduleForm(request.POST or None, zone=zone, initial=initial)
+    form = ScheduleForm(request.POST or None, version=draft, zone=zone)
     if request.method == "POST" and form.is_valid():
         try:
             drafts.set_schedule(version=draft, actor=request.user, **form.chosen())
         except drafts.Refused as refused:
-            form.add_error("starts", str(refused))
+            form.add_error("starts" if form.cleaned_data["when"] == Version.When.AT else None, str(refused))
         else:
             return _on(request, draft, "schedule")
     return _page(request, draft, "schedule", form)

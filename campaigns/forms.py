@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django import forms
 
@@ -13,9 +11,6 @@ from campaigns.models import Campaign, Variant, Version
 from campaigns.recipes import RECIPES
 
 EVERYONE = "everyone"
-LATENESS = [
-    (1, "1 hour"), (4, "4 hours"), (12, "12 hours"), (24, "1 day"), (72, "3 days"), (168, "1 week"), (720, "30 days"),
-]  # fmt: skip
 WINDOWS = [
     (24, "1 day"), (72, "3 days"), (168, "7 days"), (336, "14 days"), (720, "30 days"), (2160, "90 days"),
 ]  # fmt: skip
@@ -148,44 +143,6 @@ class VariantForm(forms.Form):
         }
 
 
-class ScheduleForm(forms.Form):
-    """When it goes out. Times are wall-clock times in the tenant's zone."""
-
-    when = forms.ChoiceField(choices=Version.When, widget=forms.RadioSelect({"class": "form-check-input"}))
-    starts = forms.DateTimeField(
-        required=False,
-        label="Date and time",
-        widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
-    )
-    lateness_hours = forms.TypedChoiceField(
-        label="Not later than",
-        coerce=int,
-        help_text="If something holds it up for longer, those still waiting do not get it at all.",
-    )
-
-    def __init__(self, *args: Any, zone: ZoneInfo, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.zone = zone
-        self.fields["starts"].help_text = f"In {zone.key.replace('_', ' ')} time."
-        _offer(self, "lateness_hours", LATENESS, unit="hours")
-
-    def clean_starts(self) -> datetime | None:
-        """Django made it UTC; it was meant in the tenant's zone. A time that a clock change skips is refused."""
-        given = self.cleaned_data["starts"]
-        if given is None:
-            return None
-        local = given.replace(tzinfo=self.zone)
-        if local.astimezone(UTC).astimezone(self.zone).replace(tzinfo=None) != local.replace(tzinfo=None):
-            raise forms.ValidationError("The clocks go forward that night: this time does not exist.")
-        return local
-
-    def chosen(self) -> dict[str, Any]:
-        """What ``drafts.set_schedule`` takes of a valid form."""
-        data = self.cleaned_data
-        return {"when": data["when"], "starts_at": data["starts"], "lateness_hours": data["lateness_hours"]}
-
-
 class GoalForm(forms.Form):
     """What counts as success."""
 
@@ -213,14 +170,14 @@ class GoalForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _offer(self, "conversion_hours", WINDOWS, unit="hours")
+        offer_lengths(self, "conversion_hours", WINDOWS, unit="hours")
 
     @property
     def events(self) -> list[EventDefinition]:
         return list(EventDefinition.objects.filter(is_internal=False).order_by("name")[:500])
 
 
-def _offer(form: forms.Form, name: str, choices: list[tuple[int, str]], *, unit: str) -> None:
+def offer_lengths(form: forms.Form, name: str, choices: list[tuple[int, str]], *, unit: str) -> None:
     """Offer lengths, and beside them the one that is stored already."""
     stored = form.initial.get(name)
     if stored is not None and stored not in dict(choices):

@@ -142,7 +142,9 @@ def _sender(version: Version) -> Iterator[Check]:
 
 
 def _schedule(version: Version, now: datetime) -> Iterator[Check]:
-    if version.when == Version.When.NOW:
+    if version.when == Version.When.EVENT:
+        yield from _trigger(version, now)
+    elif version.when == Version.When.NOW:
         yield Check("done", "Goes out as soon as it is launched", "schedule")
     elif version.starts_at is None:
         yield Check("stop", "No time is set", "schedule")
@@ -152,6 +154,22 @@ def _schedule(version: Version, now: datetime) -> Iterator[Check]:
         )
     else:
         yield Check("done", "Has a time to go out", "schedule")
+
+
+def _trigger(version: Version, now: datetime) -> Iterator[Check]:
+    if not version.trigger:
+        yield Check("stop", "No event is chosen to set it off", "schedule", "Choose one.")
+        return
+    if version.ends_at is not None and version.ends_at <= now:
+        yield Check(
+            "stop", "The time it listens until has passed", "schedule", "Choose a later one, or none."
+        )
+    names = {each["name"] for each in (version.trigger, *version.exceptions)}
+    unheard = names - set(EventDefinition.objects.filter(name__in=names).values_list("name", flat=True))
+    for name in sorted(unheard):
+        yield Check("warn", f"No event named {name} has come in yet", "schedule", "Check its spelling.")
+    if version.trigger["name"] not in unheard:
+        yield Check("done", f"Set off by {version.trigger['name']}", "schedule")
 
 
 def _goal(version: Version) -> Iterator[Check]:
@@ -170,13 +188,16 @@ def counts(version: Version, *, now: datetime) -> Counts:
     content = _contents(version).first()
     if rule is None or content is None:
         return Counts()
+    shared = contents.shared_context(version.campaign, tenant=version.tenant)
+    if version.when == Version.When.EVENT:
+        shared |= {"event": {}}
     return reach.count(
         arms.load(version),
         rule=rule,
         channel=content.channel,
         is_marketing=_is_marketing(version.campaign),
         tenant_id=version.tenant_id,
-        shared=contents.shared_context(version.campaign, tenant=version.tenant),
+        shared=shared,
         now=now,
     )
 

@@ -83,14 +83,31 @@ class Version(models.Model):
     class When(models.TextChoices):
         NOW = "now", "At once"
         AT = "at", "At a time"
+        EVENT = "event", "When somebody does something"
+
+    class Again(models.TextChoices):
+        ONCE = "once", "Once"
+        AFTER = "after", "Again after a while"
+        ALWAYS = "always", "Every time"
 
     tenant = models.ForeignKey("tenants.Tenant", models.CASCADE, related_name="+", db_index=False)
     campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     segment = models.ForeignKey("audiences.Segment", models.PROTECT, null=True, blank=True, related_name="+")
     rule = models.JSONField(null=True, blank=True)  # frozen at launch: the segment's rule of that moment
-    when = models.CharField(max_length=3, choices=When, default=When.NOW)
+    when = models.CharField(max_length=5, choices=When, default=When.NOW)
     starts_at = models.DateTimeField(null=True, blank=True)
+    ends_at = models.DateTimeField(
+        null=True, blank=True
+    )  # of what is triggered: later events set nothing off
+    trigger = models.JSONField(null=True, blank=True)  # campaigns/triggers.py says what it holds
+    delay_minutes = models.PositiveIntegerField(default=0)  # from the event to the message
+    exceptions = models.JSONField(default=list, blank=True)  # triggers that call off what still waits
+    replaces_waiting = models.BooleanField(
+        default=False
+    )  # a newer event's message takes an older one's place
+    again = models.CharField(max_length=6, choices=Again, default=Again.ONCE)  # for the same person
+    again_hours = models.PositiveIntegerField(default=720)  # counted from when they last got it
     lateness_hours = models.PositiveIntegerField(
         default=24, help_text="After so long it is unwelcome and skipped."
     )
@@ -113,8 +130,12 @@ class Version(models.Model):
                 fields=["tenant", "campaign"], condition=Q(launched_at__isnull=True), name="version_one_draft"
             ),
             models.CheckConstraint(
-                condition=Q(when="now") | Q(launched_at__isnull=True) | Q(starts_at__isnull=False),
+                condition=~Q(when="at") | Q(launched_at__isnull=True) | Q(starts_at__isnull=False),
                 name="version_at_has_time",
+            ),
+            models.CheckConstraint(
+                condition=~Q(when="event") | Q(launched_at__isnull=True) | Q(trigger__isnull=False),
+                name="version_event_has_trigger",
             ),
         ]
 

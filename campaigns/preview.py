@@ -16,7 +16,7 @@ from django.db.models import Q
 from audiences import facts as audience_facts
 from audiences.attributes import STANDARD
 from audiences.facts import Facts
-from audiences.models import AttributeDefinition, Profile
+from audiences.models import AttributeDefinition, Event, EventDefinition, Profile
 from audiences.rules import memory, sql
 from campaigns import arms, channels, contents, launching
 from campaigns.arms import Choice
@@ -57,7 +57,7 @@ def of_words(
     *, variant: Variant, channel: str, fields: Mapping[str, Any], profile: Profile | None, now: datetime
 ) -> Preview:
     """Return how words that need not be saved read for a profile, or for a sample person where there is none."""
-    compiled = contents.compile_fields(channel=channel, fields=fields, campaign=variant.version.campaign)
+    compiled = contents.compile_fields(channel=channel, fields=fields, version=variant.version)
     content = variant.contents.filter(channel=channel, language="").first()
     unsaved = {content.pk: compiled.needs} if content else {}
     return _shown(variant, channel, compiled, profile, unsaved, now)
@@ -83,8 +83,9 @@ def _shown(
     shared = contents.shared_context(version.campaign, tenant=version.tenant)
     spec = arms.load(version, unsaved=unsaved)
     seen = _facts(version, profile, spec.rules, now)
-    sample = {"profile": SAMPLE, "unsubscribe_url": INERT}
-    person = contents.person_context(seen, unsubscribe_url=INERT) if seen else sample
+    event = _event(version, profile)
+    sample = {"profile": SAMPLE, "unsubscribe_url": INERT} | ({} if event is None else {"event": event})
+    person = contents.person_context(seen, unsubscribe_url=INERT, event=event) if seen else sample
     told = partial(
         Preview,
         channel=channel,
@@ -102,6 +103,16 @@ def _shown(
         now=now.astimezone(ZoneInfo(version.tenant.timezone)),
     )  # fmt: skip
     return told(refused=answer) if isinstance(answer, Refused) else told(message=answer)
+
+
+def _event(version: Version, profile: Profile | None) -> dict[str, Any] | None:
+    """Return what the trigger's event could bring: the person's last one of that name, else anybody's, else nothing."""
+    if version.when != Version.When.EVENT or not version.trigger:
+        return None
+    newest = Event.objects.filter(name=version.trigger["name"]).order_by("-occurred_at")
+    theirs = newest.filter(profile=profile).first() if profile else None
+    found = theirs or newest.first()
+    return found.properties if found else {}
 
 
 def _facts(
@@ -198,10 +209,21 @@ def variables(version: Version, profile: Profile | None, *, now: datetime) -> di
         (name, entry.label) for name, entry in STANDARD.items() if name not in ("latitude", "longitude")
     ]
     brand = contents.shared_context(version.campaign, tenant=version.tenant)["brand"]
-    return {
+    event = _event(version, profile)
+    offered = (
+        {} if event is None else {"Event": [_offered("event", name, "", event) for name in _named(version)]}
+    )
+    return offered | {
         "Person": [_offered("profile", name, label, values) for name, label in [*standard, *custom]],
         "Brand": [_offered("brand", name, name.replace("_", " ").capitalize(), brand) for name in brand],
     }
+
+
+def _named(version: Version) -> list[str]:
+    """Return the properties that events of the trigger's name have come with."""
+    assert version.trigger
+    known = EventDefinition.objects.filter(name=version.trigger["name"]).first()
+    return sorted(known.properties) if known else []
 
 
 def _offered(root: str, name: str, label: str, values: Mapping[str, Any]) -> Offered:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from campaigns import channels
+from campaigns import channels, triggers
 from campaigns.models import Campaign, Content, Variant, Version
 
 
@@ -128,7 +128,23 @@ def _control(campaign: Campaign) -> str:
     return f". {campaign.control_percent} % are held back to compare with"
 
 
+def _triggered(version: Version) -> str:
+    """Say what sets it off, after how long, what calls it off, and how often anyone gets it."""
+    assert version.trigger
+    wait = f"{triggers.delay_said(version.delay_minutes)} after" if version.delay_minutes else "as soon as"
+    off = " or ".join(triggers.said(each) for each in version.exceptions)
+    unless = f", unless they do {off} meanwhile" if off else ""
+    again = {
+        Version.Again.ONCE: "once for each person",
+        Version.Again.AFTER: f"again after {triggers.delay_said(version.again_hours * 60)} at the earliest",
+        Version.Again.ALWAYS: "every time",
+    }[Version.Again(version.again)]
+    return f"{wait} they do {triggers.said(version.trigger)}{unless}; {again}"
+
+
 def _when(version: Version) -> str:
+    if version.when == Version.When.EVENT:
+        return _triggered(version) if version.trigger else "when an event that is not chosen yet happens"
     if version.when == Version.When.NOW or version.starts_at is None:
         return "as soon as it is launched"
     local = version.starts_at.astimezone(ZoneInfo(version.tenant.timezone))

@@ -17,6 +17,7 @@ from audiences.facts import Facts
 from audiences.rules import memory, sql
 from campaigns import arms, contents
 from campaigns.models import Campaign, Content, Version
+from delivery import occasions
 from delivery.claim import Due
 from delivery.decide import Circumstances
 from delivery.tracking import Paths
@@ -82,11 +83,17 @@ def gather(rows: list[Due], *, tenant: Tenant, channel: str, now: datetime) -> l
     audiences = _audiences(rows, briefs, tenant=tenant, now=now)
     suppressed = _suppressed(facts.values(), tenant=tenant, channel=channel)
     standings = _standings(rows, tenant=tenant)
+    versions = {campaign_id: brief.version for campaign_id, brief in briefs.items()}
+    triggered = occasions.of_rows(rows, versions, tenant=tenant, now=now)
     known = []
     for row in rows:
         brief, seen = briefs[row.campaign_id], facts.get(row.profile_id)  # tombstones have no facts
         paths = Paths(tenant_id=tenant.pk, delivery_id=row.id, occasion_at=row.occasion_at)
-        person = contents.person_context(seen, unsubscribe_url=paths.unsubscribe()) if seen else {}
+        occasion = triggered.get(row.id)
+        event = occasion.event if occasion else None
+        person = (
+            contents.person_context(seen, unsubscribe_url=paths.unsubscribe(), event=event) if seen else {}
+        )
         choice = arms.choose(
             brief.spec,
             profile_id=row.profile_id,
@@ -109,6 +116,9 @@ def gather(rows: list[Due], *, tenant: Tenant, channel: str, now: datetime) -> l
             has_sender=tenant.may_send_marketing if brief.is_marketing else bool(tenant.from_email),
             topic=brief.campaign.topic,
             topic_standing=seen.consent.get(f"topic:{brief.campaign.topic}", "") if seen else "",
+            occasion=occasion,
+            again=brief.version.again,
+            again_after=timedelta(hours=brief.version.again_hours),
         )
         known.append(Known(row, brief, person, paths, circumstances))
     return known

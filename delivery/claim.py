@@ -29,7 +29,7 @@ ORDER BY c.priority, first.due_at, c.id
 """
 
 DUE = f"""
-SELECT d.id, d.occasion_at, d.profile_id, d.campaign_id, d.occasion, d.due_at, d.attempts + 1
+SELECT d.id, d.occasion_at, d.profile_id, d.campaign_id, d.occasion, d.due_at, d.attempts + 1, d.event_id
 FROM delivery_delivery d
 WHERE d.tenant_id = %s AND d.campaign_id = %s AND d.channel = %s AND d.state = 'planned' AND d.due_at <= %s AND {FREE}
 ORDER BY d.due_at
@@ -80,7 +80,7 @@ SELECT t.id FROM tenants_tenant t
 WHERE EXISTS (SELECT 1 FROM delivery_plan p JOIN campaigns_campaign c ON c.id = p.campaign_id
               WHERE p.tenant_id = t.id AND p.done_at IS NULL AND c.state = 'live')
    OR EXISTS (SELECT 1 FROM campaigns_version v JOIN campaigns_campaign c ON c.id = v.campaign_id
-              WHERE v.tenant_id = t.id AND v.launched_at IS NOT NULL AND c.state = 'live'
+              WHERE v.tenant_id = t.id AND v.launched_at IS NOT NULL AND c.state = 'live' AND v."when" <> 'event'
                 AND coalesce(v.starts_at, v.launched_at) <= clock_timestamp() + t.clock_offset
                 AND NOT EXISTS (SELECT 1 FROM delivery_plan p
                                 WHERE p.tenant_id = t.id AND p.campaign_id = v.campaign_id AND p.occasion = 'once'))
@@ -106,6 +106,7 @@ class Due:
     occasion: str
     due_at: datetime
     attempts: int  # this one included
+    event_id: int | None  # what set it off, if an event did
 
 
 @dataclass(frozen=True, slots=True)

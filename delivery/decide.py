@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from campaigns.arms import Choice
+from delivery.occasions import Occasion
 
 NEVER_STATED = "never stated"
 
@@ -32,6 +33,9 @@ class Circumstances:
     has_sender: bool  # the brand has said who it is and, for marketing, where it lives
     topic: str = ""  # the campaign's
     topic_standing: str = ""
+    occasion: Occasion | None = None  # what set it off, of a triggered row
+    again: str = "once"  # whether somebody who had it may get it again
+    again_after: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,25 @@ def _in_audience(known: Circumstances, now: datetime) -> Gate:
     return Gate("in_audience", known.is_in_audience, known.is_in_audience, "left_audience")
 
 
+def _exception(known: Circumstances, now: datetime) -> Gate:
+    called_off_by = known.occasion.called_off_by if known.occasion else None
+    return Gate("exception", called_off_by is None, called_off_by, "exception")
+
+
+def _re_eligible(known: Circumstances, now: datetime) -> Gate:
+    """Of triggered rows: whether they may have it, or have it again."""
+    occasion = known.occasion
+    if occasion is None or known.again == "always":
+        return Gate("re_eligible", True, known.again)
+    saw = {"had": occasion.had, "last_at": occasion.had_last_at and occasion.had_last_at.isoformat()}
+    if occasion.is_on_its_way:
+        return Gate("re_eligible", False, saw | {"on_its_way": True}, "had_it")
+    if occasion.had_last_at is None or not occasion.had:
+        return Gate("re_eligible", True, saw)
+    may_again = known.again == "after" and occasion.had_last_at + known.again_after <= now
+    return Gate("re_eligible", may_again, saw, "had_it")
+
+
 def _arm(known: Circumstances, now: datetime) -> Gate:
     choice = known.choice
     saw: dict[str, Any] = {"arm": choice.arm}
@@ -119,6 +142,8 @@ GATES: tuple[Callable[[Circumstances, datetime], Gate], ...] = (
     _campaign_live,
     _not_late,
     _in_audience,
+    _exception,
+    _re_eligible,
     _arm,
     _address,
     _consent,
@@ -132,6 +157,9 @@ REASONS = {
     "too_late": "It would have come too late",
     "gone": "The profile was merged or erased",
     "left_audience": "No longer in the audience",
+    "exception": "Did what calls it off",
+    "replaced": "A newer event took its place",
+    "had_it": "Had it already",
     "lacks_data": "Lacks data that every fitting variant needs",
     "no_variant": "No variant is meant for them",
     "no_words": "Their variant says nothing on this channel",

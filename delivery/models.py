@@ -40,6 +40,7 @@ class Delivery(models.Model):
     )
     occasion = models.CharField(max_length=80)  # the date, event or call this answers
     occasion_at = models.DateTimeField()  # fixed with the occasion: the partition key
+    event_id = models.BigIntegerField(null=True, blank=True)  # the event that set it off, at ``occasion_at``
     slot = models.CharField(max_length=20, default="first")
     channel = models.CharField(max_length=20)
     priority = models.PositiveSmallIntegerField(default=3)

@@ -8,7 +8,7 @@ from typing import Any
 from django.dispatch import receiver
 
 from audiences.signals import Merge, RecordedEvent, events_recorded
-from delivery import conversions, merging
+from delivery import conversions, merging, triggers
 from tenants.models import Tenant
 
 
@@ -16,7 +16,10 @@ from tenants.models import Tenant
 def on_events_recorded(
     sender: Any, *, tenant: Tenant, now: datetime, events: list[RecordedEvent], merges: list[Merge], **_: Any
 ) -> None:
-    """Move what merged profiles had, then credit what people did. Our own messages' traces convert nobody."""
+    """Move what merged profiles had, credit what people did, and plan what it sets off. Our own messages' traces
+    convert nobody and set nothing off.
+    """
+    theirs = [event for event in events if not event.is_internal]
     if merges:
         merging.move(tenant=tenant, merges=merges, now=now)
         # A recount has credited all events of those who merged, the new ones among them.
@@ -25,3 +28,5 @@ def on_events_recorded(
     credit = [event for event in events if not event.is_internal]
     if credit:
         conversions.credit(tenant=tenant, events=credit)
+    if theirs:
+        triggers.hear(tenant=tenant, events=theirs, now=now)

@@ -59,7 +59,15 @@ PARTICULAR: dict[type[models.Model], dict[str, Any]] = {
     Import: {"state": "done", "mapping": {"{mark}": {"name": "email", "kind": "text", "place": 0}}},
     Segment: {"rule": PLAIN_RULE},
     Campaign: {"state": "live", "topic": "", "control_percent": 10},
-    Version: {"rule": PLAIN_RULE, "number": 1, "launched_at": NOW, "conversion_filter": None, "when": "now"},
+    Version: {
+        "rule": PLAIN_RULE,
+        "number": 1,
+        "launched_at": NOW,
+        "conversion_filter": None,
+        "when": "now",
+        "trigger": {"on": "event", "name": "{mark}"},
+        "exceptions": [{"on": "event", "name": "{mark}"}],
+    },
     Variant: {"key": "a", "rule": None, "is_default": True},
     Content: {
         "channel": "email",

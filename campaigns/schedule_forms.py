@@ -1,0 +1,257 @@
+"""The editor's schedule step: a time, or the event that sets it off with what calls it off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+
+from audiences.models import EventDefinition
+from audiences.rules.tree import InvalidRule
+from campaigns import triggers
+from campaigns.forms import offer_lengths
+from campaigns.models import Version
+
+LATENESS = [
+    (1, "1 hour"), (4, "4 hours"), (12, "12 hours"), (24, "1 day"), (72, "3 days"), (168, "1 week"), (720, "30 days"),
+]  # fmt: skip
+AGAIN_AFTER = [
+    (1, "1 hour"), (24, "1 day"), (72, "3 days"), (168, "7 days"), (336, "14 days"), (720, "30 days"),
+    (2160, "90 days"),
+]  # fmt: skip
+UNITS = {"minutes": 1, "hours": 60, "days": 24 * 60}
+FILTERS_SHOWN = 2  # of the trigger; one more than it has, if it has more
+EXCEPTIONS_SHOWN = 3
+
+
+class FilterForm(forms.Form):
+    """One filter on an event's property. Left without a property, there is none."""
+
+    property = forms.CharField(
+        required=False,
+        max_length=200,
+        label="Property",
+        widget=forms.TextInput({"list": "properties", "autocomplete": "off", "placeholder": "any"}),
+    )
+    operator = forms.ChoiceField(required=False, label="Comparison", choices=list(triggers.FILTERS.items()))
+    value = forms.CharField(required=False, max_length=500, label="Value")
+
+    def condition(self, kinds: list[str]) -> dict[str, Any] | None:
+        """Return the filter as the rule language has it; ``kinds`` are those its property came with."""
+        data = self.cleaned_data
+        if not data["property"]:
+            return None
+        condition = {"on": "property", "name": data["property"], "operator": data["operator"] or "is"}
+        if condition["operator"] == "exists":
+            return condition
+        return condition | {"value": _value(data["value"], condition["operator"], kinds)}
+
+
+def _value(text: str, operator: str, kinds: list[str]) -> Any:
+    """Return what was typed as the kind of value it is compared with."""
+    is_number = operator in ("greater", "at_least", "less", "at_most") or kinds == ["number"]
+    if is_number:
+        try:
+            number = float(text.replace(",", "."))
+        except ValueError:
+            raise forms.ValidationError(f"“{text}” is no number.") from None
+        return int(number) if number.is_integer() else number
+    if kinds == ["boolean"] and text.lower() in ("true", "false", "yes", "no"):
+        return text.lower() in ("true", "yes")
+    return text
+
+
+class EventForm(forms.Form):
+    """An event by its name, with filters below."""
+
+    event = forms.CharField(
+        required=False,
+        max_length=255,
+        label="Event",
+        widget=forms.TextInput({"list": "events", "autocomplete": "off"}),
+    )
+
+    def __init__(
+        self, data: Any = None, *, prefix: str, trigger: Mapping[str, Any] | None, filters: int
+    ) -> None:
+        trigger = trigger or {}
+        super().__init__(data, prefix=prefix, initial={"event": trigger.get("name", "")})
+        where = trigger.get("where", [])
+        shown = max(filters, len(where))
+        self.filters = [
+            FilterForm(
+                data,
+                prefix=f"{prefix}-{number}",
+                initial=_shown(where[number]) if number < len(where) else None,
+            )
+            for number in range(shown)
+        ]
+
+    def trigger(self) -> triggers.Trigger | None:
+        """Return what was entered, None for no event. Adds the form's errors where it is none."""
+        if not self.is_valid() or not all(each.is_valid() for each in self.filters):
+            return None
+        name = self.cleaned_data["event"].strip()
+        if not name:
+            return None
+        known = EventDefinition.objects.filter(name=name).values_list("properties", flat=True).first() or {}
+        where = []
+        for each in self.filters:
+            try:
+                condition = each.condition(known.get(each.cleaned_data["property"], []))
+            except forms.ValidationError as wrong:
+                each.add_error("value", wrong)
+                continue
+            if condition:
+                where.append(condition)
+        try:
+            return triggers.make(name, where)
+        except InvalidRule as wrong:
+            self.add_error("event", str(wrong))
+            return None
+
+
+def _shown(condition: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "property": condition.get("name", ""),
+        "operator": condition.get("operator", "is"),
+        "value": condition.get("value", ""),
+    }
+
+
+class ScheduleForm(forms.Form):
+    """When it goes out. Times are wall-clock times in the tenant's zone."""
+
+    when = forms.ChoiceField(choices=Version.When, widget=forms.RadioSelect({"class": "form-check-input"}))
+    starts = forms.DateTimeField(
+        required=False,
+        label="Date and time",
+        widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
+    )
+    delay = forms.IntegerField(required=False, min_value=0, label="Wait")
+    delay_unit = forms.ChoiceField(
+        required=False, choices=[(unit, unit) for unit in UNITS], label="Unit of the wait"
+    )
+    replaces_waiting = forms.BooleanField(
+        required=False,
+        label="If it happens again while one waits, send only the newest",
+        widget=forms.CheckboxInput({"class": "form-check-input"}),
+    )
+    again = forms.ChoiceField(required=False, choices=Version.Again, label="The same person gets it")
+    again_hours = forms.TypedChoiceField(required=False, label="At the earliest after", coerce=int)
+    ends = forms.DateTimeField(
+        required=False,
+        label="Listen until",
+        widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
+    )
+    lateness_hours = forms.TypedChoiceField(
+        label="Not later than",
+        coerce=int,
+        help_text="If something holds it up for longer, those still waiting do not get it at all.",
+    )
+
+    def __init__(self, data: Any = None, *, version: Version, zone: ZoneInfo) -> None:
+        super().__init__(data, initial=_initial(version, zone))
+        self.zone = zone
+        for name in ("starts", "ends"):
+            self.fields[name].help_text = f"In {zone.key.replace('_', ' ')} time."
+        self.fields["ends"].help_text = f"Leave it empty to listen on. {self.fields['ends'].help_text}"
+        offer_lengths(self, "lateness_hours", LATENESS, unit="hours")
+        offer_lengths(self, "again_hours", AGAIN_AFTER, unit="hours")
+        self.trigger = EventForm(data, prefix="trigger", trigger=version.trigger, filters=FILTERS_SHOWN)
+        kept = [*version.exceptions, *[None] * EXCEPTIONS_SHOWN]
+        self.exceptions = [
+            EventForm(data, prefix=f"exception-{number}", trigger=kept[number], filters=1)
+            for number in range(max(EXCEPTIONS_SHOWN, len(version.exceptions)))
+        ]
+
+    @cached_property
+    def events(self) -> list[EventDefinition]:
+        return list(EventDefinition.objects.filter(is_internal=False).order_by("name")[:500])
+
+    def clean_starts(self) -> datetime | None:
+        return self._local("starts")
+
+    def clean_ends(self) -> datetime | None:
+        return self._local("ends")
+
+    def clean_delay(self) -> int:
+        return self.cleaned_data["delay"] or 0
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("when") == Version.When.EVENT:
+            data["trigger"] = self.trigger.trigger()
+            data["exceptions"] = [trigger for each in self.exceptions if (trigger := each.trigger())]
+            for wrong in self._wrong_events():
+                self.add_error(None, wrong)
+            if data["trigger"] is None and not self.errors:
+                self.add_error(None, "Say which event sets it off.")
+        return data
+
+    def _wrong_events(self) -> list[str]:
+        """Return what is wrong in the events' own forms, said with the event."""
+        return [
+            f"{each['event'].value() or 'An event'}: {error}"
+            for each in (self.trigger, *self.exceptions)
+            for form in (each, *each.filters)
+            for errors in form.errors.values()
+            for error in errors
+        ]
+
+    def _local(self, name: str) -> datetime | None:
+        """Django made it UTC; it was meant in the tenant's zone. A time that a clock change skips is refused."""
+        given = self.cleaned_data[name]
+        if given is None:
+            return None
+        local: datetime = given.replace(tzinfo=self.zone)
+        if local.astimezone(UTC).astimezone(self.zone).replace(tzinfo=None) != local.replace(tzinfo=None):
+            raise forms.ValidationError("The clocks go forward that night: this time does not exist.")
+        return local
+
+    def chosen(self) -> dict[str, Any]:
+        """What ``drafts.set_schedule`` takes of a valid form."""
+        data = self.cleaned_data
+        chosen = {name: data[name] for name in ("when", "lateness_hours")} | {"starts_at": data["starts"]}
+        if data["when"] != Version.When.EVENT:
+            return chosen
+        return chosen | {
+            "trigger": data["trigger"],
+            "exceptions": data["exceptions"],
+            "delay_minutes": data["delay"] * UNITS[data["delay_unit"] or "minutes"],
+            "replaces_waiting": data["replaces_waiting"],
+            "again": data["again"] or Version.Again.ONCE,
+            "again_hours": data["again_hours"] or 720,
+            "ends_at": data["ends"],
+        }
+
+
+def _initial(version: Version, zone: ZoneInfo) -> dict[str, Any]:
+    def local(moment: datetime | None) -> datetime | None:
+        return moment and moment.astimezone(zone).replace(tzinfo=None)
+
+    number, unit = _in_unit(version.delay_minutes)
+    return {
+        "when": version.when,
+        "starts": local(version.starts_at),
+        "ends": local(version.ends_at),
+        "delay": number,
+        "delay_unit": unit,
+        "replaces_waiting": version.replaces_waiting,
+        "again": version.again,
+        "again_hours": version.again_hours,
+        "lateness_hours": version.lateness_hours,
+    }
+
+
+def _in_unit(minutes: int) -> tuple[int, str]:
+    """Return a delay in the largest unit that says it exactly."""
+    if not minutes:
+        return 0, "minutes"
+    return next((minutes // size, unit) for unit, size in reversed(UNITS.items()) if minutes % size == 0)

@@ -1,0 +1,108 @@
+"""What set off triggered rows, what has called them off since, and what their people had of the campaign before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from audiences import binary
+from campaigns import triggers
+from campaigns.models import Version
+from delivery.claim import Due
+from tenants.models import Tenant
+
+PROPERTIES = """
+SELECT e.id, e.properties::text
+FROM unnest(%b::bigint[], %b::timestamptz[]) AS r(event_id, at)
+JOIN audiences_event e ON e.tenant_id = %s AND e.id = r.event_id AND e.occurred_at = r.at
+"""
+
+SINCE = """
+SELECT r.id, e.name, e.occurred_at, e.properties::text
+FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::timestamptz[]) AS r(id, profile_id, event_id, at)
+JOIN audiences_event e ON e.tenant_id = %s AND e.profile_id = r.profile_id AND e.name = ANY(%b::text[])
+                      AND e.occurred_at >= r.at AND e.id <> r.event_id
+ORDER BY e.occurred_at, e.id
+"""
+
+# A row that has reserved is as good as sent: it stands for an exposure until it says otherwise.
+BEFORE = """
+SELECT r.id, e.count, e.last_at,
+       EXISTS (SELECT 1 FROM delivery_delivery d
+               WHERE d.tenant_id = %s AND d.campaign_id = r.campaign_id AND d.profile_id = r.profile_id AND d.id <> r.id
+                 AND d.reserved_at IS NOT NULL AND d.state IN ('planned', 'sending'))
+FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[]) AS r(id, campaign_id, profile_id)
+LEFT JOIN delivery_entry e ON e.tenant_id = %s AND e.campaign_id = r.campaign_id AND e.profile_id = r.profile_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What is known of one triggered row."""
+
+    event: dict[str, Any] = field(default_factory=dict)  # the properties, empty if it is no longer there
+    called_off_by: dict[str, str] | None = None  # the first exception since: {"event", "at"}
+    had: int = 0  # times they got it, or were held out
+    had_last_at: datetime | None = None
+    is_on_its_way: bool = False  # another one for the same person, decided and not settled
+
+
+def of_rows(
+    rows: Sequence[Due], versions: Mapping[int, Version], *, tenant: Tenant, now: datetime
+) -> dict[int, Occasion]:
+    """Return the occasions of triggered rows by row id; ``versions`` are those that decide, by campaign."""
+    triggered = [row for row in rows if row.event_id is not None]
+    if not triggered:
+        return {}
+    properties = _properties(triggered, tenant)
+    called_off = _called_off(triggered, versions, tenant=tenant, now=now)
+    before = _before(triggered, tenant)
+    return {
+        row.id: Occasion(properties.get(row.event_id or 0, {}), called_off.get(row.id), *before[row.id])
+        for row in triggered
+    }
+
+
+def _properties(rows: Sequence[Due], tenant: Tenant) -> dict[int, dict[str, Any]]:
+    found = binary.run(
+        PROPERTIES, [[row.event_id for row in rows], [row.occasion_at for row in rows], tenant.pk]
+    )
+    return {id_: msgspec.json.decode(text) for id_, text in found}
+
+
+def _called_off(
+    rows: Sequence[Due], versions: Mapping[int, Version], *, tenant: Tenant, now: datetime
+) -> dict[int, dict[str, str]]:
+    """Return the first event since that is an exception; those that arrived later have cancelled the row themselves."""
+    by_id = {row.id: row for row in rows if versions[row.campaign_id].exceptions}
+    names = {each["name"] for row in by_id.values() for each in versions[row.campaign_id].exceptions}
+    if not names:
+        return {}
+    given = list(by_id.values())
+    columns = [
+        [row.id for row in given],
+        [row.profile_id for row in given],
+        [row.event_id for row in given],
+        [row.occasion_at for row in given],
+    ]
+    first: dict[int, dict[str, str]] = {}
+    for id_, name, at, text in binary.run(SINCE, [*columns, tenant.pk, list(names)]):
+        exceptions = versions[by_id[id_].campaign_id].exceptions
+        held = msgspec.json.decode(text)
+        if at <= now and any(triggers.fits(each, name, held, now=at) for each in exceptions):
+            first.setdefault(id_, {"event": name, "at": at.isoformat()})
+    return first
+
+
+def _before(rows: Sequence[Due], tenant: Tenant) -> dict[int, tuple[int, datetime | None, bool]]:
+    columns = [
+        [row.id for row in rows],
+        [row.campaign_id for row in rows],
+        [row.profile_id for row in rows],
+    ]
+    found = binary.run(BEFORE, [tenant.pk, *columns, tenant.pk])
+    return {id_: (count or 0, last_at, is_on_its_way) for id_, count, last_at, is_on_its_way in found}

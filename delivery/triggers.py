@@ -1,0 +1,203 @@
+"""Triggered deliveries: planned and called off in the transaction that stores the events that cause it.
+
+Everybody concerned is locked by then, so a message that is called off here is either on its way already or never goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from audiences import binary, partitions
+from audiences.signals import RecordedEvent
+from campaigns import triggers
+from campaigns.models import Version
+from delivery.plan import channel_of
+from tenants import wake
+from tenants.models import Tenant
+
+# The newest launched version of each campaign decides, also while the campaign is paused: what it plans waits.
+LISTENING = """
+SELECT id, priority FROM (
+    SELECT DISTINCT ON (v.campaign_id) v.id, v."when", c.priority
+    FROM campaigns_version v JOIN campaigns_campaign c ON c.tenant_id = v.tenant_id AND c.id = v.campaign_id
+    WHERE v.tenant_id = %s AND v.launched_at IS NOT NULL AND c.state IN ('live', 'paused')
+    ORDER BY v.campaign_id, v.number DESC
+) newest WHERE "when" = 'event' ORDER BY id
+"""
+
+# Where once is enough, nobody who had it or waits for it is planned again: else each page view would leave a row.
+# Where the newest counts, older ones are called off before; who still waits does so for one that is newer.
+INSERT = """
+INSERT INTO delivery_delivery
+    (tenant_id, campaign_id, profile_id, event_id, occasion, occasion_at, slot, channel, priority, due_at)
+SELECT %s, r.campaign_id, r.profile_id, r.event_id, 'event:' || r.event_id, r.at, 'first', r.channel, r.priority,
+       r.due_at
+FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::timestamptz[], %b::text[], %b::smallint[], %b::timestamptz[],
+            %b::boolean[], %b::boolean[])
+     AS r(campaign_id, profile_id, event_id, at, channel, priority, due_at, is_once, replaces)
+WHERE NOT (r.is_once AND EXISTS (
+          SELECT 1 FROM delivery_entry e
+          WHERE e.tenant_id = %s AND e.campaign_id = r.campaign_id AND e.profile_id = r.profile_id AND e.count > 0))
+  AND NOT ((r.is_once OR r.replaces) AND EXISTS (
+          SELECT 1 FROM delivery_delivery d
+          WHERE d.tenant_id = %s AND d.campaign_id = r.campaign_id AND d.profile_id = r.profile_id
+            AND d.state IN ('planned', 'sending')))
+ON CONFLICT DO NOTHING
+"""
+
+# An event calls off what it came after: by its own time, or because it arrived later.
+CANCEL = """
+UPDATE delivery_delivery d
+SET state = 'cancelled', reason = r.reason, lease_until = NULL, settled_at = %s,
+    decision = jsonb_build_object('verdict', 'cancel', 'reason', r.reason, 'gates', jsonb_build_array(jsonb_build_array(
+        r.reason, false, jsonb_build_object('event', r.name, 'at', r.at))))
+FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::timestamptz[], %b::text[], %b::text[], %b::boolean[])
+     AS r(campaign_id, profile_id, event_id, at, name, reason, is_recent)
+WHERE d.tenant_id = %s AND d.campaign_id = r.campaign_id AND d.profile_id = r.profile_id AND d.state = 'planned'
+  AND d.event_id <> r.event_id AND (d.occasion_at <= r.at OR r.is_recent AND d.event_id < r.event_id)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """What a launched version waits for. Versions never change, so it is read once per process."""
+
+    campaign_id: int
+    trigger: triggers.Trigger
+    exceptions: tuple[triggers.Trigger, ...]
+    delay: timedelta
+    starts_at: datetime
+    ends_at: datetime | None
+    is_once: bool
+    replaces_waiting: bool
+    channel: str
+
+    def hears(self, event: RecordedEvent) -> bool:
+        """Whether the event sets it off: a recent one of theirs, not of our own messages, in its time."""
+        is_in_time = self.starts_at <= event.occurred_at and (
+            self.ends_at is None or event.occurred_at < self.ends_at
+        )
+        return event.may_start and not event.is_internal and is_in_time and _fits(self.trigger, event)
+
+    def is_called_off_by(self, event: RecordedEvent) -> bool:
+        return any(_fits(exception, event) for exception in self.exceptions)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An event that sets a campaign off, or calls it off, for a person."""
+
+    listener: Listener
+    event: RecordedEvent
+    priority: int = 0
+
+    @property
+    def key(self) -> tuple[int, int]:
+        return self.listener.campaign_id, self.event.profile_id
+
+
+def hear(*, tenant: Tenant, events: Sequence[RecordedEvent], now: datetime) -> int:
+    """Plan what new events set off and call off what they end; return the rows planned.
+
+    The events' people are locked by the caller. Costs one small query where no campaign waits for events.
+    """
+    listening = binary.run(LISTENING, [tenant.pk])
+    listeners = [(_listener(version_id), priority) for version_id, priority in listening]
+    if not listeners:
+        return 0
+    heard = [
+        Heard(listener, event, priority)
+        for listener, priority in listeners
+        for event in events
+        if listener.hears(event)
+    ]
+    planned = _plan(tenant, list(_each_once(heard)), now=now)
+    ended = [
+        Heard(listener, event)
+        for listener, _ in listeners
+        if listener.exceptions
+        for event in events
+        if listener.is_called_off_by(event)
+    ]
+    _cancel(tenant, ended, "exception", now=now)
+    return planned
+
+
+def _each_once(heard: list[Heard]) -> Iterator[Heard]:
+    """Of several that a batch brought for a person: the newest where it replaces, the first where one will do."""
+    kept: dict[tuple[int, int], Heard] = {}
+    for one in sorted(heard, key=lambda one: (one.event.occurred_at, one.event.id)):
+        if one.listener.replaces_waiting:
+            kept[one.key] = one
+        elif one.listener.is_once:
+            kept.setdefault(one.key, one)
+        else:
+            yield one
+    yield from kept.values()
+
+
+def _plan(tenant: Tenant, heard: list[Heard], *, now: datetime) -> int:
+    if not heard:
+        return 0
+    _cancel(tenant, [one for one in heard if one.listener.replaces_waiting], "replaced", now=now)
+    partitions.ensure_months("delivery_delivery", [one.event.occurred_at for one in heard])
+    due = [one.event.occurred_at + one.listener.delay for one in heard]
+    rows = binary.run(
+        f"WITH planned AS ({INSERT} RETURNING 1) SELECT count(*) FROM planned",
+        [
+            tenant.pk,
+            [one.listener.campaign_id for one in heard],
+            [one.event.profile_id for one in heard],
+            [one.event.id for one in heard],
+            [one.event.occurred_at for one in heard],
+            [one.listener.channel for one in heard],
+            [one.priority for one in heard],
+            due,
+            [one.listener.is_once for one in heard],
+            [one.listener.replaces_waiting for one in heard],
+            tenant.pk,
+            tenant.pk,
+        ],
+    )
+    if min(due) <= now:
+        wake.soon()
+    return int(rows[0][0])
+
+
+def _cancel(tenant: Tenant, heard: list[Heard], reason: str, *, now: datetime) -> None:
+    if heard:
+        columns = [
+            [one.listener.campaign_id for one in heard],
+            [one.event.profile_id for one in heard],
+            [one.event.id for one in heard],
+            [one.event.occurred_at for one in heard],
+            [one.event.name for one in heard],
+            [reason] * len(heard),
+            [reason == "exception" and one.event.may_start for one in heard],
+        ]
+        binary.run(CANCEL, [now, *columns, tenant.pk])
+
+
+def _fits(trigger: triggers.Trigger, event: RecordedEvent) -> bool:
+    return triggers.fits(trigger, event.name, event.properties, now=event.occurred_at)
+
+
+@lru_cache(maxsize=1_024)
+def _listener(version_id: int) -> Listener:
+    version = Version.objects.get(pk=version_id)
+    assert version.trigger is not None
+    assert version.launched_at is not None
+    return Listener(
+        campaign_id=version.campaign_id,
+        trigger=version.trigger,
+        exceptions=tuple(version.exceptions),
+        delay=timedelta(minutes=version.delay_minutes),
+        starts_at=version.starts_at or version.launched_at,
+        ends_at=version.ends_at,
+        is_once=version.again == Version.Again.ONCE,
+        replaces_waiting=version.replaces_waiting,
+        channel=channel_of(version),
+    )
