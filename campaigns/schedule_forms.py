@@ -133,10 +133,8 @@ class ScheduleForm(forms.Form):
         widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
     )
-    delay = forms.IntegerField(required=False, min_value=0, label="Wait")
-    delay_unit = forms.ChoiceField(
-        required=False, choices=[(unit, unit) for unit in UNITS], label="Unit of the wait"
-    )
+    delay = forms.IntegerField(required=False, min_value=0, label="Wait after it")
+    delay_unit = forms.ChoiceField(required=False, choices=[(unit, unit) for unit in UNITS], label="Unit")
     replaces_waiting = forms.BooleanField(
         required=False,
         label="If it happens again while one waits, send only the newest",

@@ -145,6 +145,7 @@ class Results:
     versions: list[VersionResults]
     progress: Counter[str]  # state -> rows, over all versions and those not decided yet
     reasons: Counter[str]
+    is_listening: bool  # live and triggered: whoever does it next is one more
 
     @property
     def audience(self) -> int:
@@ -157,7 +158,7 @@ class Results:
     @property
     def is_finished(self) -> bool:
         """Computed, never stored: nothing is owed any more."""
-        return self.audience > 0 and self.open == 0
+        return self.audience > 0 and self.open == 0 and not self.is_listening
 
 
 def of(campaign: Campaign) -> Results:
@@ -168,18 +169,22 @@ def of(campaign: Campaign) -> Results:
         rows = cursor.fetchall()
         cursor.execute(EXPOSED, parameters)
         exposed = cursor.fetchall()
-    versions = (
-        Version.objects.launched().filter(campaign=campaign).order_by("-number").prefetch_related("variants")
-    )
+    launched = Version.objects.launched().filter(campaign=campaign).order_by("-number")
+    versions = list(launched.prefetch_related("variants"))
     made = [_version(version, campaign, rows, exposed) for version in versions]
     progress, reasons = Counter[str](), Counter[str]()
     for _, _, _, state, reason, count, *_ in rows:
         progress[state] += count
         if state in (State.SKIPPED, State.CANCELLED):
             reasons[reason] += count
-    return Results(
-        campaign, [one for one in made if any(arm.audience for arm in one.everyone)], progress, reasons
-    )
+    shown = [one for one in made if any(arm.audience for arm in one.everyone)]
+    return Results(campaign, shown, progress, reasons, is_listening=_is_listening(campaign, versions))
+
+
+def _is_listening(campaign: Campaign, versions: list[Version]) -> bool:
+    newest = versions[0] if versions else None
+    is_triggered = newest is not None and newest.when == Version.When.EVENT
+    return is_triggered and campaign.state == Campaign.State.LIVE
 
 
 def _version(

@@ -56,7 +56,7 @@ def campaign_progress(request: TenantRequest, public_id: UUID) -> HttpResponse:
             for reason, count in found.reasons.most_common()
         ],
         "versions": [_shown(campaign, version) for version in found.versions],
-        "every": BUSY_SECONDS if found.open or not found.audience else QUIET_SECONDS,
+        "every": BUSY_SECONDS if _is_busy(found) else QUIET_SECONDS,
     }
     return render(request, "delivery/_results.html", context)
 
@@ -90,6 +90,10 @@ def campaign_results_csv(request: TenantRequest, public_id: UUID) -> HttpRespons
     csv.writer(response).writerows(_lines(results.of(campaign)))
     response["Content-Disposition"] = f'attachment; filename="results-{campaign.public_id}.csv"'
     return response
+
+
+def _is_busy(found: Results) -> bool:
+    return not found.is_listening and (found.open > 0 or not found.audience)
 
 
 def people_url(campaign: Campaign, **which: str) -> str:

@@ -10,6 +10,7 @@ from audiences import ingest
 from audiences.models import Profile
 from campaigns import drafts, launching, lifecycle, summary, triggers, versions
 from campaigns.models import Version
+from delivery import results
 from delivery.models import Delivery
 from tenants import clock
 
@@ -325,6 +326,19 @@ def test_a_merge_keeps_once(triggered, person, did, tenant, run):
         ingest.store(tenant=tenant, calls=[call], now=now)
     run()
     assert [state for state, _ in states(campaign)].count("sent") == 1
+
+
+def test_a_triggered_campaign_is_never_finished_while_it_listens(triggered, person, did, owner, run):
+    person()
+    campaign = triggered()
+    did(total=1)
+    run()
+    campaign.refresh_from_db()
+    assert results.of(campaign).is_listening
+    assert not results.of(campaign).is_finished
+    lifecycle.stop(campaign=campaign, actor=owner)
+    campaign.refresh_from_db()
+    assert results.of(campaign).is_finished
 
 
 # --- Words ------------------------------------------------------------------------------------------
