@@ -1,5 +1,7 @@
 """A wall-clock time has one instant in every zone, whatever its clocks do."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
@@ -137,3 +139,9 @@ def test_whatever_else_people_send_falls_back(name):
 def test_every_zone_of_the_database_is_known():
     names = available_timezones() - wall.NO_PLACES
     assert [name for name in names if wall.zone_of(name, BERLIN).key != name] == []
+
+
+def test_the_calendar_imports_no_django():
+    modules = "wall, schedule, words, occurrences, local_time, windows, periods"
+    program = f"import sys\nfrom campaigns.calendar import {modules}\nsys.exit('django' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -120,6 +120,7 @@ def test_quiet_hours_last_until_the_clock_shows_their_end(quiet, zone, moment, e
         pytest.param(NIGHT, DAYTIME, "2026-07-01T11:00", None, id="a window inside quiet hours"),
         pytest.param(NIGHT, Quiet(time(21), time(21)), "2026-07-01T11:00", "2026-07-03T20:00", id="no quiet hours"),
         pytest.param(ALL_DAY, DAYTIME, "2026-07-01T22:00", "2026-07-02T06:00", id="all day"),
+        pytest.param(Window(time(), time()), DAYTIME, "2026-07-01T22:00", "2026-07-02T06:00", id="from midnight on"),
         pytest.param(GAP, Quiet(time(2), time(3)), "2026-03-28T12:00", None, id="a gap leaves no moment free"),
         pytest.param(
             Window(time(2), time(3), frozenset({SUNDAY})), Quiet(time(2, 30), time(2)),
