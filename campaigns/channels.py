@@ -48,6 +48,7 @@ class Starter:
     label: str
     description: str
     fields: dict[str, str]
+    is_triggered: bool = False  # its words speak of the event that sets a campaign off
 
 
 class TestNotSent(Exception):

@@ -30,15 +30,12 @@ class Refused(ValueError):
 def create(*, tenant: Tenant, actor: User, name: str, recipe: Recipe | None = None) -> Campaign:
     """Store a campaign with a draft and its first variant, written from a recipe or the channel's first starter."""
     campaign = Campaign(tenant=tenant, name=name, created_by=actor)
-    goal: Mapping[str, Any] = {}
+    fields: Mapping[str, Any] = {}
     if recipe:
-        campaign.description, campaign.control_percent, goal = (
-            recipe.description,
-            recipe.control_percent,
-            recipe.goal,
-        )
+        campaign.description, campaign.control_percent = recipe.description, recipe.control_percent
+        fields = recipe.goal | recipe.schedule
     campaign.save()
-    version = Version(tenant=tenant, campaign=campaign, number=1, **goal)
+    version = Version(tenant=tenant, campaign=campaign, number=1, **fields)
     version.save()
     versions.note(version, actor, "created")
     variant = Variant(tenant=tenant, version=version, key="a", name="A")

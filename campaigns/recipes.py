@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from campaigns import triggers
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,7 @@ class Recipe:
     starter: str  # a channel's starter of this key, where it has one
     control_percent: int
     goal: dict[str, Any]
+    schedule: dict[str, Any] = field(default_factory=dict)  # a version's fields, of what an event sets off
 
 
 RECIPES = (
@@ -40,10 +43,35 @@ RECIPES = (
         key="welcome",
         label="Welcome newcomers",
         icon="mood-smile",
-        description="A first hello to people who have just joined.",
+        description="A first hello, as soon as somebody has signed up.",
         starter="welcome",
         control_percent=5,
         goal={"goal": "First order", "conversion_event": "Order Completed", "conversion_hours": 24 * 7},
+        schedule={"when": "event", "trigger": triggers.make("Signed Up")},
+    ),
+    Recipe(
+        key="cart",
+        label="Remind of a cart",
+        icon="shopping-cart",
+        description="Half an hour after somebody began to check out, unless they ordered meanwhile.",
+        starter="cart",
+        control_percent=10,
+        goal={
+            "goal": "Orders after all",
+            "conversion_event": "Order Completed",
+            "conversion_hours": 24 * 3,
+            "revenue_property": "revenue",
+        },
+        schedule={
+            "when": "event",
+            "trigger": triggers.make("Checkout Started"),
+            "delay_minutes": 30,
+            "exceptions": [triggers.make("Order Completed")],
+            "replaces_waiting": True,
+            "again": "after",
+            "again_hours": 24 * 7,
+            "lateness_hours": 12,
+        },
     ),
 )
 

@@ -17,6 +17,7 @@ from audiences import ingest
 from audiences.models import AttributeDefinition, EventDefinition, Profile, Segment
 from campaigns import launching, lifecycle, versions
 from campaigns.models import Campaign, Version
+from campaigns.recipes import RECIPES
 from tenants.models import Tenant, User
 from tests.campaigns.conftest import add, words, write
 
@@ -45,7 +46,7 @@ def publisher(client_of: Callable[..., Client]) -> Client:
 class TestList:
     def test_an_empty_list_offers_recipes_that_make_drafts(self, marketer: Client) -> None:
         page = marketer.get(reverse("campaign_list")).content.decode()
-        assert page.count('name="recipe"') == 3
+        assert page.count('name="recipe"') == len(RECIPES)
         made = marketer.post(reverse("campaign_new"), {"name": "Win them back", "recipe": "win-back"})
         campaign = Campaign.objects.get()
         assert made["Location"] == url("campaign_edit", campaign)

@@ -9,10 +9,12 @@ from campaigns.channels import Starter
 _HERE = Path(__file__).parent
 
 
-def _starter(key: str, label: str, description: str, subject: str, preheader: str) -> Starter:
+def _starter(
+    key: str, label: str, description: str, subject: str, preheader: str, *, is_triggered: bool = False
+) -> Starter:
     body = (_HERE / f"{key}.mjml").read_text()
     fields = {"subject": subject, "preheader": preheader, "body_format": "mjml", "body": body, "text": ""}
-    return Starter(key, label, description, fields)
+    return Starter(key, label, description, fields, is_triggered)
 
 
 STARTERS = (
@@ -43,5 +45,13 @@ STARTERS = (
         "A first hello in three short steps.",
         "Welcome to {{ brand.name }}",
         "Three small things to begin with.",
+    ),
+    _starter(
+        "cart",
+        "Left behind",
+        "A calm reminder of what somebody nearly bought.",
+        "You left something behind",
+        "It is still there for you.",
+        is_triggered=True,
     ),
 )
