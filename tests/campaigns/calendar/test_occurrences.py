@@ -86,7 +86,9 @@ def keys(found: list[Occurrence]) -> list[str]:
             Schedule("daily", datetime(2026, 2, 27, 9), until=date(2026, 2, 28)), ["2026-02-27", "2026-02-28"], id="end"
         ),
         pytest.param(
-            Schedule("daily", datetime(8999, 12, 30, 9)), ["8999-12-30", "8999-12-31"], id="the end of the calendar"
+            Schedule("daily", datetime(8999, 12, 30, 9), until=date(9999, 12, 31)),
+            ["8999-12-30", "8999-12-31"],
+            id="the end of the calendar",
         ),
     ],
 )  # fmt: skip

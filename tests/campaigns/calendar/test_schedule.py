@@ -97,6 +97,10 @@ def test_a_schedule_is_kept_as_plain_json():
     assert Schedule.from_json({"kind": "daily", "anchor": "2026-03-03 09:00"}) == Schedule("daily", TUESDAY)
 
 
+def test_an_anchor_forgets_the_pass():
+    assert Schedule("daily", TUESDAY.replace(fold=1)).anchor.fold == 0
+
+
 @given(schedules())
 def test_a_schedule_survives_being_kept(schedule):
     assert Schedule.from_json(json.loads(json.dumps(schedule.as_json()))) == schedule
