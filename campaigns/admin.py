@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from campaigns import contents, drafts, versions
+from campaigns import contents, drafts, tags, versions
 from campaigns.models import Campaign, Content, Variant, Version
 from tenants.scoped_admin import ScopedAdmin
 
@@ -42,6 +42,7 @@ class CampaignAdmin(ScopedAdmin):
         "message_class",
         "topic",
         "priority",
+        "tags",
         "state",
         "control_percent",
         "created_by",
@@ -62,6 +63,7 @@ class CampaignAdmin(ScopedAdmin):
             message_class=row.message_class,
             topic=row.topic,
             priority=row.priority,
+            tags=tags.parse(",".join(row.tags)),
         )
 
 
@@ -96,6 +98,8 @@ class VersionAdmin(DraftAdmin):
         "when",
         "starts_at",
         "lateness_hours",
+        "is_cap_exempt",
+        "when_capped",
         *TRIGGERED,
         "goal",
         "conversion_event",
@@ -130,7 +134,8 @@ class VersionAdmin(DraftAdmin):
             is_everyone=given["is_everyone"],
             control_percent=kept.campaign.control_percent,
         )
-        schedule = {name: given[name] for name in ("when", "starts_at", "lateness_hours")}
+        names = ("when", "starts_at", "lateness_hours", "is_cap_exempt", "when_capped")
+        schedule = {name: given[name] for name in names}
         schedule |= {name: getattr(kept, name) for name in TRIGGERED}
         drafts.set_schedule(version=kept, actor=request.user, **schedule)
         goal = {

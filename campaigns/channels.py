@@ -62,6 +62,7 @@ class Channel(Protocol):
 
     kind: str
     label: str
+    noun: str  # one of its messages, as people count them
     icon: str
     preview_template: str  # shows what ``preview`` returns, as ``shown``
 

@@ -57,8 +57,13 @@ def describe(
     message_class: str,
     topic: str,
     priority: int,
+    tags: list[str] | None = None,
 ) -> None:
-    """Set what a campaign is called and how it ranks. Raises versions.Frozen for the class of a launched one."""
+    """Set what a campaign is called and how it ranks; ``tags`` None leaves them as they are.
+
+    A new class brings its own beginning: what somebody asked for is exempt from frequency caps, marketing is not.
+    Raises versions.Frozen for the class of a launched one.
+    """
     campaign = Campaign.objects.select_for_update().get(pk=campaign.pk)
     if message_class != campaign.message_class and versions.was_launched(campaign):
         raise versions.Frozen(
@@ -72,10 +77,13 @@ def describe(
         message_class=message_class,
         topic=topic,
         priority=priority,
+        tags=campaign.tags if tags is None else tags,
     )
+    newest = versions.newest(campaign)
     if has_new_class:
         contents.compile_again(campaign)
-    versions.note(versions.newest(campaign), actor, "described", changes)
+        changes |= _set(newest, is_cap_exempt=message_class == Campaign.MessageClass.TRANSACTIONAL)
+    versions.note(newest, actor, "described", changes)
 
 
 @transaction.atomic
@@ -116,12 +124,15 @@ def set_schedule(
     when: str,
     starts_at: datetime | None,
     lateness_hours: int,
+    is_cap_exempt: bool | None = None,
+    when_capped: str | None = None,
     **triggered: Any,
 ) -> None:
     """Set when the draft goes out. ``starts_at`` is aware, and needed unless it goes at once or is triggered.
 
-    ``triggered`` are a version's fields of a triggered campaign: trigger, delay_minutes, exceptions,
-    replaces_waiting, again, again_hours, ends_at. Raises Refused, and InvalidRule for what is no trigger.
+    What is None about frequency caps stays as it is. ``triggered`` are a version's fields of a triggered campaign:
+    trigger, delay_minutes, exceptions, replaces_waiting, again, again_hours, ends_at. Raises Refused, and InvalidRule
+    for what is no trigger.
     """
     version = versions.editable(version)
     if when == Version.When.AT and starts_at is None:
@@ -133,7 +144,11 @@ def set_schedule(
     else:
         triggered = {}
     is_triggered_before = version.when == Version.When.EVENT
-    changes = _set(version, when=when, starts_at=starts_at, lateness_hours=lateness_hours, **triggered)
+    given = {"is_cap_exempt": is_cap_exempt, "when_capped": when_capped}
+    capping = {name: value for name, value in given.items() if value is not None}
+    changes = _set(
+        version, when=when, starts_at=starts_at, lateness_hours=lateness_hours, **triggered, **capping
+    )
     if is_triggered_before != (when == Version.When.EVENT):
         contents.compile_again(version.campaign)
     shown = {name: (_iso(old), _iso(new)) for name, (old, new) in changes.items()}

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 
 from audiences.models import EventDefinition, Segment
+from campaigns import tags
 from campaigns.models import Campaign, Variant, Version
 from campaigns.recipes import RECIPES
 
@@ -47,6 +48,18 @@ class DetailsForm(forms.Form):
     priority = forms.IntegerField(
         min_value=1, max_value=5, help_text="1 goes before 5 when several are due at the same time."
     )
+    tags = forms.CharField(
+        required=False,
+        max_length=1_000,
+        help_text="Such as “promo, summer”, with commas between them. A frequency cap can count by tag.",
+        widget=forms.TextInput({"autocomplete": "off"}),
+    )
+
+    def clean_tags(self) -> list[str]:
+        try:
+            return tags.parse(self.cleaned_data["tags"])
+        except ValueError as wrong:
+            raise forms.ValidationError(str(wrong)) from wrong
 
 
 class AudienceForm(forms.Form):

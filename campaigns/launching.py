@@ -12,7 +12,7 @@ from django.db import transaction
 from audiences import segments
 from audiences.models import EventDefinition
 from audiences.rules.schema import InvalidRule
-from campaigns import arms, channels, contents, reach, versions
+from campaigns import arms, channels, contents, reach, summary, versions
 from campaigns.drafts import EVERYONE
 from campaigns.models import Campaign, Content, Variant, Version
 from campaigns.reach import Counts
@@ -154,6 +154,7 @@ def _schedule(version: Version, now: datetime) -> Iterator[Check]:
         )
     else:
         yield Check("done", "Has a time to go out", "schedule")
+    yield Check("done", summary.caps(version), "schedule")
 
 
 def _trigger(version: Version, now: datetime) -> Iterator[Check]:

@@ -90,6 +90,10 @@ class Version(models.Model):
         AFTER = "after", "Again after a while"
         ALWAYS = "always", "Every time"
 
+    class WhenCapped(models.TextChoices):
+        SKIP = "skip", "Leave them out"
+        WAIT = "wait", "Wait until there is room"
+
     tenant = models.ForeignKey("tenants.Tenant", models.CASCADE, related_name="+", db_index=False)
     campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
@@ -111,6 +115,8 @@ class Version(models.Model):
     lateness_hours = models.PositiveIntegerField(
         default=24, help_text="After so long it is unwelcome and skipped."
     )
+    is_cap_exempt = models.BooleanField(default=False)  # frequency caps neither hold it back nor count it
+    when_capped = models.CharField(max_length=4, choices=WhenCapped, default=WhenCapped.SKIP)
     goal = models.CharField(max_length=60, blank=True)
     conversion_event = models.CharField(max_length=200, blank=True)
     conversion_filter = models.JSONField(null=True, blank=True)  # a rule on the event's properties

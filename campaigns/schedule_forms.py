@@ -153,6 +153,18 @@ class ScheduleForm(forms.Form):
         coerce=int,
         help_text="If something holds it up for longer, those still waiting do not get it at all.",
     )
+    when_capped = forms.ChoiceField(
+        required=False,
+        label="Whoever has reached a frequency cap",
+        choices=Version.WhenCapped,
+        widget=forms.RadioSelect({"class": "form-check-input"}),
+    )
+    is_cap_exempt = forms.BooleanField(
+        required=False,
+        label="Exempt from frequency caps",
+        help_text="No cap holds it back, and it does not count towards any.",
+        widget=forms.CheckboxInput({"role": "switch", "class": "form-check-input"}),
+    )
 
     def __init__(self, data: Any = None, *, version: Version, zone: ZoneInfo) -> None:
         super().__init__(data, initial=_initial(version, zone))
@@ -216,7 +228,8 @@ class ScheduleForm(forms.Form):
     def chosen(self) -> dict[str, Any]:
         """What ``drafts.set_schedule`` takes of a valid form."""
         data = self.cleaned_data
-        chosen = {name: data[name] for name in ("when", "lateness_hours")} | {"starts_at": data["starts"]}
+        chosen = {name: data[name] for name in ("when", "lateness_hours", "is_cap_exempt")}
+        chosen |= {"starts_at": data["starts"], "when_capped": data["when_capped"] or Version.WhenCapped.SKIP}
         if data["when"] != Version.When.EVENT:
             return chosen
         return chosen | {
@@ -245,6 +258,8 @@ def _initial(version: Version, zone: ZoneInfo) -> dict[str, Any]:
         "again": version.again,
         "again_hours": version.again_hours,
         "lateness_hours": version.lateness_hours,
+        "when_capped": version.when_capped,
+        "is_cap_exempt": version.is_cap_exempt,
     }
 
 

@@ -97,7 +97,7 @@ def sentence(version: Version) -> str:
     """Say what a version does: to whom it goes, what they get, what is held back, and when."""
     who = audience(version)
     whom = f"everyone in “{who}”" if version.segment is not None else "everyone" if who else "nobody yet"
-    return f"Goes to {whom}, {_when(version)}{_what(version)}{_control(version.campaign)}."
+    return f"Goes to {whom}, {_when(version)}{_what(version)}{_control(version.campaign)}{_capped(version)}."
 
 
 def _what(version: Version) -> str:
@@ -140,6 +140,21 @@ def _triggered(version: Version) -> str:
         Version.Again.ALWAYS: "every time",
     }[Version.Again(version.again)]
     return f"{wait} they do {triggers.said(version.trigger)}{unless}; {again}"
+
+
+def caps(version: Version) -> str:
+    """Say what a version does about somebody who has reached a frequency cap."""
+    if version.is_cap_exempt:
+        return "Exempt from frequency caps"
+    if version.when_capped == Version.WhenCapped.WAIT:
+        return "Whoever has reached a frequency cap gets it once there is room, if that is not too late"
+    return "Whoever has reached a frequency cap is left out"
+
+
+def _capped(version: Version) -> str:
+    """Empty for what people expect."""
+    is_usual = not version.is_cap_exempt and version.when_capped == Version.WhenCapped.SKIP
+    return "" if is_usual else f". {caps(version)}"
 
 
 def _when(version: Version) -> str:

@@ -85,6 +85,7 @@ def campaign_detail(request: TenantRequest, public_id: UUID) -> HttpResponse:
         "row": summary.row(campaign, now=now),
         "variants": summary.variants(version),
         "sentence": summary.sentence(version),
+        "caps": summary.caps(version),
         "versions": campaign.versions.select_related("launched_by").order_by("-number"),
         "has_draft": version.launched_at is None,
         "blockers": launching.problems(version, now=now) if version.launched_at is None else [],
@@ -106,7 +107,8 @@ def _progress_url(campaign: Campaign) -> str:
 def campaign_details(request: TenantRequest, public_id: UUID) -> HttpResponse:
     campaign = campaign_of(public_id)
     fields = ("name", "description", "message_class", "topic", "priority")
-    form = DetailsForm(request.POST or None, initial={name: getattr(campaign, name) for name in fields})
+    initial = {name: getattr(campaign, name) for name in fields} | {"tags": ", ".join(campaign.tags)}
+    form = DetailsForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
             drafts.describe(campaign=campaign, actor=request.user, **form.cleaned_data)

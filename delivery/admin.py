@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
-from delivery.models import Beat, Conversion, Delivery, Entry, Plan, Provider
+from delivery.models import Beat, CapUse, Conversion, Delivery, Entry, FrequencyCap, Plan, Provider
 from tenants.admin import ForSuperusers
 from tenants.scoped_admin import ReadOnlyAdmin
 
@@ -41,6 +41,21 @@ class ProviderAdmin(ReadOnlyAdmin):
     """Settings change on their own page, which keeps the secret where it belongs."""
 
     list_display = ("name", "channel", "is_active", "created_at")
+
+
+@admin.register(FrequencyCap)
+class FrequencyCapAdmin(ReadOnlyAdmin):
+    """Caps change on their own page, where they also count anew."""
+
+    list_display = ("limit", "scope", "value", "kind", "hours", "archived_at")
+    ordering = ("-id",)
+
+
+@admin.register(CapUse)
+class CapUseAdmin(ReadOnlyAdmin):
+    list_display = ("cap", "profile", "times")
+    list_select_related = ("cap", "profile")
+    ordering = ("-id",)
 
 
 @admin.register(Conversion)

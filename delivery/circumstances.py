@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 
@@ -17,7 +18,8 @@ from audiences.facts import Facts
 from audiences.rules import memory, sql
 from campaigns import arms, contents
 from campaigns.models import Campaign, Content, Version
-from delivery import occasions
+from delivery import caps, occasions
+from delivery.caps import Asking
 from delivery.claim import Due
 from delivery.decide import Circumstances
 from delivery.tracking import Paths
@@ -85,6 +87,7 @@ def gather(rows: list[Due], *, tenant: Tenant, channel: str, now: datetime) -> l
     standings = _standings(rows, tenant=tenant)
     versions = {campaign_id: brief.version for campaign_id, brief in briefs.items()}
     triggered = occasions.of_rows(rows, versions, tenant=tenant, now=now)
+    rooms = caps.rooms(_asking(rows, briefs, facts, tenant), tenant=tenant, channel=channel, now=now)
     known = []
     for row in rows:
         brief, seen = briefs[row.campaign_id], facts.get(row.profile_id)  # tombstones have no facts
@@ -119,6 +122,9 @@ def gather(rows: list[Due], *, tenant: Tenant, channel: str, now: datetime) -> l
             occasion=occasion,
             again=brief.version.again,
             again_after=timedelta(hours=brief.version.again_hours),
+            caps=rooms.get(row.id, ()),
+            is_cap_exempt=brief.version.is_cap_exempt,
+            waits_if_capped=brief.version.when_capped == Version.WhenCapped.WAIT,
         )
         known.append(Known(row, brief, person, paths, circumstances))
     return known
@@ -175,6 +181,26 @@ def _audiences(
 def _suppressed(facts: Iterable[Facts], *, tenant: Tenant, channel: str) -> set[str]:
     addresses = [address for seen in facts if (address := _address(seen))]
     return suppression.among(tenant_id=tenant.pk, channel=channel, addresses=addresses)
+
+
+def _asking(
+    rows: list[Due], briefs: dict[int, Brief], facts: dict[int, Facts], tenant: Tenant
+) -> list[Asking]:
+    """Return the rows that frequency caps are asked about, with the clock their person lives by."""
+    tenants_own = ZoneInfo(tenant.timezone)
+    return [
+        Asking(row, brief.campaign.tags, _zone(facts.get(row.profile_id), tenants_own))
+        for row in rows
+        if not (brief := briefs[row.campaign_id]).version.is_cap_exempt
+    ]
+
+
+def _zone(seen: Facts | None, default: ZoneInfo) -> ZoneInfo:
+    name = seen.attribute("timezone") if seen else None
+    try:
+        return ZoneInfo(name) if name else default
+    except (LookupError, ValueError, OSError):  # a zone that this machine's tables do not have, or no longer
+        return default
 
 
 def _standings(rows: list[Due], *, tenant: Tenant) -> dict[tuple[int, int], arms.Standing]:

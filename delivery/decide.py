@@ -12,7 +12,18 @@ from delivery.occasions import Occasion
 
 NEVER_STATED = "never stated"
 
-Verdict = Literal["send", "hold_out", "skip"]
+Verdict = Literal["send", "hold_out", "skip", "wait"]
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What one frequency cap leaves to one person."""
+
+    cap_id: int
+    words: str
+    limit: int
+    used: int
+    opens_at: datetime | None  # the moment there is room again; None: there is some now
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +32,7 @@ class Circumstances:
 
     campaign_state: str
     is_marketing: bool
-    due_at: datetime
+    due_at: datetime  # at first, whatever it has waited for since
     lateness: timedelta
     is_living: bool
     is_in_audience: bool
@@ -36,6 +47,11 @@ class Circumstances:
     occasion: Occasion | None = None  # what set it off, of a triggered row
     again: str = "once"  # whether somebody who had it may get it again
     again_after: timedelta = timedelta(0)
+    caps: tuple[
+        Room, ...
+    ] = ()  # it would count towards these; none where it is exempt, or has its reservation
+    is_cap_exempt: bool = False
+    waits_if_capped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +62,15 @@ class Gate:
     passed: bool
     saw: Any
     reason: str = ""
+    until: datetime | None = None  # not passed yet: the moment to ask again
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     verdict: Verdict
-    reason: str  # empty unless skipped
+    reason: str  # empty unless it is skipped or waits
     gates: tuple[Gate, ...] = field(default=())
+    until: datetime | None = None  # of one that waits: when it is due again
 
     def as_json(self) -> dict[str, Any]:
         """Return the record kept on the row: the gates passed in order, and the one that said no."""
@@ -70,7 +88,7 @@ def decide(circumstances: Circumstances, *, now: datetime) -> Decision:
         gate = ask(circumstances, now)
         gates.append(gate)
         if not gate.passed:
-            return Decision("skip", gate.reason, tuple(gates))
+            return Decision("wait" if gate.until else "skip", gate.reason, tuple(gates), gate.until)
     return Decision("hold_out" if circumstances.choice.is_control else "send", "", tuple(gates))
 
 
@@ -138,6 +156,19 @@ def _sender(known: Circumstances, now: datetime) -> Gate:
     return Gate("sender", known.has_sender, known.has_sender, "no_sender_identity")
 
 
+def _caps(known: Circumstances, now: datetime) -> Gate:
+    if known.is_cap_exempt:
+        return Gate("caps", True, "exempt")
+    saw: dict[str, Any] = {room.words: f"{room.used} of {room.limit}" for room in known.caps}
+    full = {room.words: room.opens_at for room in known.caps if room.opens_at is not None}
+    if not full:
+        return Gate("caps", True, saw)
+    opens_at = max(full.values())  # the last of them to have room
+    seen = {"full": list(full), "used": saw, "room_at": opens_at.isoformat()}
+    may_wait = known.waits_if_capped and opens_at <= known.due_at + known.lateness
+    return Gate("caps", False, seen, "capped", until=opens_at if may_wait else None)
+
+
 GATES: tuple[Callable[[Circumstances, datetime], Gate], ...] = (
     _campaign_live,
     _not_late,
@@ -149,6 +180,7 @@ GATES: tuple[Callable[[Circumstances, datetime], Gate], ...] = (
     _consent,
     _suppression,
     _sender,
+    _caps,
 )
 
 # What each reason is called where people read it.
@@ -167,6 +199,7 @@ REASONS = {
     "unsubscribed": "Unsubscribed",
     "suppressed": "The address is suppressed",
     "no_sender_identity": "The brand has no sender address or postal address",
+    "capped": "Had reached a frequency cap",
     "render": "The message could not be rendered for them",
     "error": "Something failed on our side each time it was tried",
     "refused": "Refused by the recipient's server",

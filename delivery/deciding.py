@@ -11,7 +11,7 @@ import msgspec
 from django.db import transaction
 
 from audiences import binary
-from delivery import claim
+from delivery import caps, claim
 from delivery.circumstances import Known, gather
 from delivery.claim import IS_PLANNED, MEANT, Chunk
 from delivery.decide import Decision, decide
@@ -34,6 +34,15 @@ WHERE {MEANT} AND d.lease_token = r.token AND {IS_PLANNED}
 RETURNING d.id
 """
 
+# Not settled, and nobody's: it is due again at the moment it waits for.
+WAIT = f"""
+UPDATE delivery_delivery d
+SET due_at = r.until, first_due_at = coalesce(d.first_due_at, d.due_at), lease_until = NULL,
+    attempts = greatest(d.attempts - 1, 0), decision = r.decision::jsonb, decided_at = t.now
+FROM {claim.given(until="timestamptz", decision="text")}, (SELECT %s::timestamptz AS now) t
+WHERE {MEANT} AND d.lease_token = r.token AND {IS_PLANNED}
+"""
+
 ENTER = """
 INSERT INTO delivery_entry (tenant_id, campaign_id, profile_id, is_control, shares, first_at, last_at, count)
 SELECT %s, r.campaign_id, r.profile_id, r.is_control, r.shares::jsonb, r.at, r.at,
@@ -54,14 +63,20 @@ def settle_decisions(chunk: Chunk, *, tenant: Tenant, channel: str, now: datetim
     One short transaction; profiles are locked in id order, so that nothing about them changes meanwhile. Rows whose
     lease somebody else has taken are left to them; those whose campaign was paused meanwhile wait undecided.
     """
+    caps.hold(tenant)
     known = gather(chunk.rows, tenant=tenant, channel=channel, now=now)
     held = [one.row for one in known if not one.brief.is_live]
     claim.release(held, tenant=tenant, token=chunk.token)
     decided = [(one, decide(one.circumstances, now=now)) for one in known if one.brief.is_live]
+    _wait([pair for pair in decided if pair[1].until], tenant=tenant, token=chunk.token, now=now)
+    decided = [pair for pair in decided if not pair[1].until]
     ours = _store(decided, tenant=tenant, channel=channel, token=chunk.token, now=now)
     kept = [(one, decision) for one, decision in decided if one.row.id in ours]
+    to_send = [one for one, decision in kept if decision.verdict == "send"]
+    taken = [(one.row.profile_id, room) for one in to_send for room in one.circumstances.caps]
+    caps.reserve(taken, tenant=tenant, now=now)
     _enter([pair for pair in kept if pair[1].verdict != "skip"], tenant=tenant, now=now)
-    return [one for one, decision in kept if decision.verdict == "send"]
+    return to_send
 
 
 def _store(
@@ -74,9 +89,24 @@ def _store(
         [one.content_id(channel) for one, _ in decided],
         [one.circumstances.choice.arm for one, _ in decided],
         [decision.reason for _, decision in decided],
-        [msgspec.json.encode(decision.as_json()).decode() for _, decision in decided],
+        [_json(decision) for _, decision in decided],
     ]
     return {id_ for (id_,) in binary.run(STORE, [tenant.pk, token, *columns, now])}
+
+
+def _wait(waiting: Sequence[tuple[Known, Decision]], *, tenant: Tenant, token: int, now: datetime) -> None:
+    if not waiting:
+        return
+    columns: list[Any] = [
+        *claim.keys(one.row for one, _ in waiting),
+        [decision.until for _, decision in waiting],
+        [_json(decision) for _, decision in waiting],
+    ]
+    binary.run(WAIT, [tenant.pk, token, *columns, now])
+
+
+def _json(decision: Decision) -> str:
+    return msgspec.json.encode(decision.as_json()).decode()
 
 
 def _enter(pairs: Sequence[tuple[Known, Decision]], *, tenant: Tenant, now: datetime) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from audiences import binary
 from audiences.signals import Merge
-from delivery import conversions
+from delivery import caps, conversions
 from tenants.models import Tenant
 
 # Several of these people were owed the same message: the row furthest along stays, the winner's own if they are as
@@ -58,6 +58,22 @@ SET shares = excluded.shares || e.shares, first_at = least(e.first_at, excluded.
     last_at = greatest(e.last_at, excluded.last_at), count = e.count + excluded.count
 """
 
+# What both got was got by one person: their times unite, and each cap keeps the newest as ever.
+UNITE_CAP_USES = f"""
+WITH gone AS (
+    DELETE FROM delivery_capuse u
+    USING unnest(%b::bigint[], %b::bigint[]) AS m(loser_id, winner_id)
+    WHERE u.tenant_id = %s AND u.profile_id = m.loser_id
+    RETURNING u.cap_id, m.winner_id, u.times
+), theirs AS (
+    SELECT g.cap_id, g.winner_id, array_agg(at ORDER BY at) AS times
+    FROM gone g, unnest(g.times) AS at GROUP BY g.cap_id, g.winner_id
+)
+INSERT INTO delivery_capuse AS u (tenant_id, profile_id, cap_id, times)
+SELECT %s, winner_id, cap_id, times FROM theirs
+ON CONFLICT (tenant_id, profile_id, cap_id) DO UPDATE SET times = {caps.NEWEST}
+"""
+
 # How far along a delivery is.
 ORDER = ["planned", "cancelled", "skipped", "failed", "held_out", "unknown", "sending", "sent"]
 
@@ -67,10 +83,12 @@ def move(*, tenant: Tenant, merges: list[Merge], now: datetime) -> None:
 
     A tombstone keeps what was set apart from it before, under the id it had.
     """
+    caps.hold(tenant)
     losers = [merge.loser_id for merge in merges]
     winners = [merge.winner_id for merge in merges]
     pairs = [losers, winners]
     apart = binary.run(SET_TWINS_APART, [ORDER, *pairs, *pairs, tenant.pk, now, tenant.pk])
     binary.run(MOVE_DELIVERIES, [*pairs, tenant.pk, [id_ for (id_,) in apart]])
     binary.run(UNITE_ENTRIES, [*pairs, tenant.pk, tenant.pk])
+    binary.run(UNITE_CAP_USES, [*pairs, tenant.pk, tenant.pk])
     conversions.recount(tenant=tenant, profile_ids=sorted({*losers, *winners}))

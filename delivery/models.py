@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Self
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -46,6 +49,9 @@ class Delivery(models.Model):
     priority = models.PositiveSmallIntegerField(default=3)
     state = models.CharField(max_length=9, choices=State, default=State.PLANNED)
     due_at = models.DateTimeField()
+    first_due_at = models.DateTimeField(
+        null=True, blank=True
+    )  # before it had to wait: lateness counts from it
     # the lease: who works on it, in raw time; the token fences off whoever lost it
     lease_until = models.DateTimeField(null=True, blank=True)
     lease_token = models.BigIntegerField(default=0)
@@ -161,6 +167,81 @@ class Plan(models.Model):
 
     def __str__(self) -> str:
         return f"{self.campaign}: {self.occasion}"
+
+
+class FrequencyCap(models.Model):
+    """At most so many messages in a period to each person. ``delivery/caps.py`` says in words what each does."""
+
+    class Kind(models.TextChoices):
+        ROLLING = "rolling", "In a rolling period"  # of ``hours``, counted back from each moment
+        DAY = "day", "A day"  # by the person's own calendar
+        WEEK = "week", "A week"  # the same, from Monday
+
+    class Scope(models.TextChoices):
+        ALL = "all", "Messages of any kind"
+        CHANNEL = "channel", "Messages of a channel"
+        TAG = "tag", "Messages of campaigns with a tag"
+
+    public_id = models.UUIDField(default=uuid.uuid4, db_default=RandomUUID(), unique=True, editable=False)
+    tenant = models.ForeignKey("tenants.Tenant", models.CASCADE, related_name="+", db_index=False)
+    limit = models.PositiveSmallIntegerField()
+    kind = models.CharField(max_length=7, choices=Kind)
+    hours = models.PositiveIntegerField(null=True, blank=True)
+    scope = models.CharField(max_length=7, choices=Scope)
+    value = models.CharField(max_length=40, blank=True)  # the channel's kind, or the tag
+    created_at = models.DateTimeField(auto_now_add=True)
+    archived_at = models.DateTimeField(null=True, blank=True)  # removed: it holds nobody back any more
+
+    objects = ScopedManager(tenant="tenant")
+
+    class Meta:
+        constraints = [
+            # Two of one scope and period would differ in their limit only, and the lower would be the whole truth.
+            models.UniqueConstraint(
+                fields=["tenant", "scope", "value", "kind", "hours"],
+                condition=Q(archived_at__isnull=True),
+                nulls_distinct=False,
+                name="cap_once",
+            ),
+            models.CheckConstraint(condition=Q(limit__gte=1), name="cap_lets_something_through"),
+            models.CheckConstraint(
+                condition=Q(kind="rolling", hours__gte=1) | ~Q(kind="rolling") & Q(hours__isnull=True),
+                name="cap_rolls_by_hours",
+            ),
+            models.CheckConstraint(
+                condition=Q(scope="all", value="") | ~Q(scope="all") & ~Q(value=""),
+                name="cap_names_its_scope",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        period = f"{self.hours} h" if self.hours else self.kind
+        return f"{self.limit} of {self.value or self.scope} per {period}"
+
+
+class CapUse(models.Model):
+    """When a person last used up a cap: as many of the newest reservations as its limit says, oldest first."""
+
+    tenant = models.ForeignKey(
+        "tenants.Tenant", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    profile = models.ForeignKey(
+        "audiences.Profile", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    cap = models.ForeignKey(
+        FrequencyCap, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    times = ArrayField(models.DateTimeField())
+
+    objects = ScopedManager(tenant="tenant")
+
+    class Meta:
+        constraints = [  # by person first: a chunk asks for its people's, a merge for two people's
+            models.UniqueConstraint(fields=["tenant", "profile", "cap"], name="cap_use_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.cap_id}/{self.profile_id}"
 
 
 class Provider(models.Model):

@@ -8,7 +8,7 @@ from django.template.loader import render_to_string
 
 from audiences.models import Profile
 from delivery.models import Delivery
-from delivery.results import reason_words
+from delivery.results import why
 from delivery.results_views import STATES
 from tenants.http import TenantRequest
 
@@ -29,5 +29,5 @@ def _shown(row: Delivery) -> dict[str, Any]:
     return {
         "delivery": row,
         "state": STATES[row.state][0],
-        "why": reason_words(row.reason) if row.reason else "",
+        "why": why(row),
     }

@@ -261,6 +261,13 @@ def _sum(parts: Any) -> Compared:
     return total
 
 
+def why(row: Delivery) -> str:
+    """Return why a row was not sent, or what it waits for, where people read it; empty if there is nothing to say."""
+    if row.state == State.PLANNED and row.decision and row.decision["verdict"] == "wait":
+        return reason_words(row.decision["reason"])
+    return reason_words(row.reason) if row.reason else ""
+
+
 def reason_words(reason: str) -> str:
     """Return what a reason is called where people read it."""
     return REASONS.get(reason, reason.replace("_", " ").capitalize())

@@ -73,7 +73,7 @@ def campaign_people(request: TenantRequest, public_id: UUID) -> HttpResponse:
     page = list(rows[: PAGE + 1])
     context = {
         "campaign": campaign,
-        "rows": [(row, results.reason_words(row.reason) if row.reason else "") for row in page[:PAGE]],
+        "rows": [(row, results.why(row)) for row in page[:PAGE]],
         "more_url": people_url(campaign, **wanted, after=str(page[PAGE - 1].pk)) if len(page) > PAGE else "",
         "title": _title(wanted),
     }

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from delivery import inbox_views, provider_views, results_views, tracking_views
+from delivery import cap_views, inbox_views, provider_views, results_views, tracking_views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("campaigns/<uuid:public_id>/progress/", results_views.campaign_progress, name="campaign_progress"),
@@ -15,6 +15,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("inbox/", inbox_views.mail_list, name="inbox"),
     path("inbox/<uuid:public_id>/", inbox_views.mail_detail, name="inbox_message"),
     path("inbox/<uuid:public_id>/frame/", inbox_views.mail_frame, name="inbox_frame"),
+    path("settings/caps/", cap_views.cap_list, name="settings_caps"),
+    path("settings/caps/new/", cap_views.cap_new, name="cap_new"),
+    path("settings/caps/<uuid:public_id>/", cap_views.cap_change, name="cap_change"),
+    path("settings/caps/<uuid:public_id>/remove/", cap_views.cap_remove, name="cap_remove"),
     path("settings/mail-server/", provider_views.mail_server, name="settings_mail_server"),
     path("settings/mail-server/try/", provider_views.try_mail_server, name="mail_server_try"),
     path("settings/mail-server/remove/", provider_views.remove_mail_server, name="mail_server_remove"),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from campaigns.arms import Choice, Way, Words
-from delivery.decide import GATES, REASONS, Circumstances, decide
+from delivery.decide import GATES, REASONS, Circumstances, Room, decide
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 WAY = Way(key="a", weight=100, contents=(Words(id=1, channel="email", language="", needs=()),))
@@ -26,6 +26,11 @@ WELL = Circumstances(
     standing="",
     is_suppressed=False,
     has_sender=True,
+)
+OPEN = Room(cap_id=1, words="At most 3 emails in 7 days", limit=3, used=2, opens_at=None)
+FULL = replace(OPEN, used=3, opens_at=NOW + timedelta(hours=5))
+FULL_LONGER = Room(
+    cap_id=2, words="At most 1 message a day", limit=1, used=1, opens_at=NOW + timedelta(hours=9)
 )
 NOBODYS = replace(CHOICE, way=None, reason="no_variant")
 LACKING = replace(CHOICE, way=None, reason="lacks_data", lacks=("profile.city",))
@@ -55,6 +60,13 @@ ELSEWHERE = replace(CHOICE, way=replace(WAY, contents=()))
         ),
         pytest.param({"is_suppressed": True}, "suppressed", "suppression", id="suppressed"),
         pytest.param({"has_sender": False}, "no_sender_identity", "sender", id="nobody to send it"),
+        pytest.param({"caps": (OPEN, FULL)}, "capped", "caps", id="one of its caps is full"),
+        pytest.param(
+            {"caps": (FULL,), "waits_if_capped": True, "lateness": timedelta(hours=5)},
+            "capped",
+            "caps",
+            id="there would be room too late",
+        ),
     ],
 )
 def test_a_gate_that_says_no_ends_it_with_its_reason(differently, reason, at):
@@ -74,6 +86,8 @@ def test_a_gate_that_says_no_ends_it_with_its_reason(differently, reason, at):
         pytest.param({"standing": "subscribed"}, id="subscribed"),
         pytest.param({"topic": "news"}, id="never said anything of the topic"),
         pytest.param({"is_marketing": False, "standing": "unsubscribed"}, id="transactional passes consent"),
+        pytest.param({"caps": (OPEN,)}, id="its cap has room"),
+        pytest.param({"caps": (FULL,), "is_cap_exempt": True}, id="exempt from caps"),
         pytest.param(
             {"is_marketing": False, "topic": "news", "topic_standing": "unsubscribed"},
             id="transactional passes a topic",
@@ -104,6 +118,26 @@ def test_of_several_gates_that_would_say_no_the_first_is_the_reason():
 def test_the_record_names_each_gate_and_what_it_saw():
     record = decide(replace(WELL, choice=LACKING), now=NOW).as_json()
     assert record["verdict"] == "skip"
-    assert [gate[0] for gate in record["gates"]] == ["campaign_live", "not_late", "in_audience", "arm"]
+    names = ["campaign_live", "not_late", "in_audience", "exception", "re_eligible", "arm"]
+    assert [gate[0] for gate in record["gates"]] == names
     assert record["gates"][1] == ["not_late", True, {"late_seconds": 3600}]
     assert record["gates"][-1][2]["lacks"] == ["profile.city"]
+
+
+@pytest.mark.parametrize(
+    ("caps", "until"),
+    [
+        pytest.param((FULL, OPEN), NOW + timedelta(hours=5), id="until the full one opens"),
+        pytest.param((FULL, FULL_LONGER), NOW + timedelta(hours=9), id="until the last of them opens"),
+    ],
+)
+def test_who_may_wait_for_room_waits_until_each_cap_has_some(caps, until):
+    decision = decide(replace(WELL, caps=caps, waits_if_capped=True, lateness=timedelta(hours=10)), now=NOW)
+    assert (decision.verdict, decision.reason, decision.until) == ("wait", "capped", until)
+    assert decision.gates[-1].saw["room_at"] == until.isoformat()
+
+
+def test_the_record_of_a_capped_row_names_the_caps_and_how_full_each_is():
+    saw = decide(replace(WELL, caps=(OPEN, FULL_LONGER)), now=NOW).gates[-1].saw
+    assert saw["full"] == ["At most 1 message a day"]
+    assert saw["used"] == {"At most 3 emails in 7 days": "2 of 3", "At most 1 message a day": "1 of 1"}

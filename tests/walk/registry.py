@@ -22,6 +22,7 @@ from django.urls import reverse
 
 from audiences.models import Import, Profile, Segment
 from campaigns.models import Campaign
+from delivery.models import FrequencyCap
 from tenants.models import ApiKey, Invitation, Membership
 from tests.walk.world import SAME_EMAIL, SAME_ID, SAME_NAME, World
 
@@ -83,6 +84,7 @@ BATCH = [
     {"type": "alias", "userId": "new-id", "previousId": SAME_ID},
     {"type": "page", "anonymousId": "same-anonymous", "name": "Home"},
 ]
+CAP = {"limit": "2", "about": "all", "kind": "rolling", "amount": "7", "unit": "days"}
 ROUTES: dict[str, Route] = {
     # config
     "home": page(),
@@ -142,6 +144,10 @@ ROUTES: dict[str, Route] = {
     "import_refused": thing(Import),
     "import_discard": thing(Import),
     # delivery
+    "settings_caps": page(),
+    "cap_new": page(**CAP),
+    "cap_change": thing(FrequencyCap, data=CAP),
+    "cap_remove": thing(FrequencyCap),
     "settings_mail_server": page(),
     "mail_server_try": page(),
     "mail_server_remove": page(),
@@ -207,6 +213,7 @@ NAMES_OF_THINGS: dict[str, type[Any]] = {
     "member": Membership,
     "key": ApiKey,
     "invitation": Invitation,
+    "cap": FrequencyCap,
 }
 
 

@@ -207,6 +207,7 @@ def test_a_draft_can_be_changed(staff: Client, ours: World):
         "is_everyone": "on",
         "when": "now",
         "lateness_hours": "12",
+        "when_capped": "wait",
         "goal": "",
         "conversion_event": "Order Completed",
         "conversion_hours": "48",

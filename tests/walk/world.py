@@ -24,7 +24,7 @@ from audiences.models import (
     Suppression,
 )
 from campaigns.models import Campaign, Content, Variant, Version
-from delivery.models import Delivery, Provider
+from delivery.models import Delivery, FrequencyCap, Provider
 from delivery.sandbox import inbox
 from delivery.sandbox.keeping import INBOX_NAME, Keeper
 from tenants.models import ApiKey, AuditEntry, Membership, Tenant, User
@@ -82,6 +82,7 @@ PARTICULAR: dict[type[models.Model], dict[str, Any]] = {
         "problems": [],
     },
     Delivery: {"channel": "email", "state": "sent", "arm": "a", "slot": "first", "occasion": "once"},
+    FrequencyCap: {"limit": 3, "kind": "rolling", "hours": 168, "scope": "tag", "value": "{mark}"},
     Provider: {
         "channel": "email",
         "settings": {"host": "{mark}.test", "port": 25, "tls": "none", "username": "x"},
@@ -106,6 +107,7 @@ UNMARKED = {
     "campaigns.Content": {"channel", "language", "needs", "problems"},
     "delivery.Delivery": {"channel", "arm", "slot", "occasion"},
     "delivery.Provider": {"channel"},
+    "delivery.CapUse": {"times"},
 }
 
 

@@ -30,6 +30,7 @@ _NOT_SUPPRESSED = (
 class Email:
     kind = KIND
     label = "Email"
+    noun = "email"
     icon = "mail"
     preview_template = "delivery/email/_preview.html"
 

@@ -1,0 +1,183 @@
+"""Frequency caps: what each says and counts, the room it leaves to somebody, and the reservation that takes it.
+
+A cap keeps, for each person, its newest reservations, as many as it allows. There is room if they are fewer, or if the
+oldest of them counts no more: a rolling cap lets go of it after its hours, a calendar cap when that person's day or
+week is over, by the clock they live by now. So both kinds know to the instant when there is room again, and somebody
+who moves to another zone takes along what they got.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import cast
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+
+from audiences import binary
+from campaigns import channels
+from campaigns.calendar import periods
+from delivery.claim import Due
+from delivery.decide import Room
+from delivery.models import FrequencyCap
+from tenants.models import Tenant
+
+Kind, Scope = FrequencyCap.Kind, FrequencyCap.Scope
+
+LOCK = (
+    7_113_003  # advisory, with the tenant's id: shared by who reserves, alone for who changes what is counted
+)
+
+USES = """
+SELECT u.profile_id, u.cap_id, u.times FROM delivery_capuse u
+WHERE u.tenant_id = %s AND u.profile_id = ANY(%b::bigint[]) AND u.cap_id = ANY(%b::bigint[])
+"""
+
+# Of these rows: those whose occasion holds a reservation, and whether it is their own. The aggregate keeps the plan to
+# one look into delivery_once for each row.
+HELD = """
+SELECT r.id, held.itself
+FROM (SELECT g.*, %s::bigint AS tenant_id
+      FROM unnest(%b::bigint[], %b::timestamptz[], %b::bigint[], %b::bigint[], %b::text[])
+           AS g(id, occasion_at, campaign_id, profile_id, occasion) OFFSET 0) r
+CROSS JOIN LATERAL (
+    SELECT bool_or(d.id = r.id) AS itself FROM delivery_delivery d
+    WHERE d.tenant_id = r.tenant_id AND d.campaign_id = r.campaign_id AND d.profile_id = r.profile_id
+      AND d.occasion = r.occasion AND d.occasion_at = r.occasion_at AND d.reserved_at IS NOT NULL) held
+WHERE held.itself IS NOT NULL
+"""
+
+# What stays of a person's times when others join them: the newest, as many as the cap allows.
+NEWEST = """(
+    SELECT array_agg(kept.at ORDER BY kept.at) FROM (
+        SELECT at FROM unnest(u.times || excluded.times) AS at ORDER BY at DESC
+        LIMIT (SELECT c."limit" FROM delivery_frequencycap c WHERE c.tenant_id = u.tenant_id AND c.id = u.cap_id)
+    ) kept)"""
+
+RESERVE = f"""
+INSERT INTO delivery_capuse AS u (tenant_id, profile_id, cap_id, times)
+SELECT %s, r.profile_id, r.cap_id, ARRAY[%s::timestamptz]
+FROM unnest(%b::bigint[], %b::bigint[]) AS r(profile_id, cap_id)
+ON CONFLICT (tenant_id, profile_id, cap_id) DO UPDATE SET times = {NEWEST}
+"""
+
+
+_ends_at = lru_cache(maxsize=10_000)(periods.ends_at)  # what one chunk reserved has one time
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A due row as caps see it."""
+
+    row: Due
+    tags: Collection[str]  # the campaign's
+    zone: ZoneInfo  # the person's
+
+
+def in_force() -> list[FrequencyCap]:
+    """Return the tenant's caps, in the order they were made."""
+    return list(FrequencyCap.objects.filter(archived_at=None).order_by("id"))
+
+
+def words(cap: FrequencyCap) -> str:
+    """Say what a cap does, such as "At most 3 emails in 7 days"."""
+    return f"At most {cap.limit} {_what(cap)} {_period(cap)}"
+
+
+def _what(cap: FrequencyCap) -> str:
+    noun = channels.get(cap.value).noun if cap.scope == Scope.CHANNEL else "message"
+    counted = noun if cap.limit == 1 else f"{noun}s"
+    return f"{counted} tagged {cap.value}" if cap.scope == Scope.TAG else counted
+
+
+def _period(cap: FrequencyCap) -> str:
+    if cap.kind == Kind.DAY:
+        return "a day, by each person's own clock"
+    if cap.kind == Kind.WEEK:
+        return "a week from Monday, by each person's own clock"
+    hours = cap.hours or 0
+    if hours % 24 == 0 and hours > 24:
+        return f"in {hours // 24} days"
+    return "in 1 hour" if hours == 1 else f"in {hours} hours"
+
+
+def hold(tenant: Tenant, *, alone: bool = False) -> None:
+    """Until this transaction ends, let nobody change caps; ``alone``: let nobody reserve either."""
+    how = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {how}(%s, %s)", [LOCK, tenant.pk % 2**31])
+
+
+def rooms(
+    asking: Sequence[Asking], *, tenant: Tenant, channel: str, now: datetime
+) -> dict[int, tuple[Room, ...]]:
+    """Return by row what each cap it would count towards leaves to its person.
+
+    A row that has its reservation counts no more; beside one of the same occasion it counts for its channel only.
+    Read it with the profiles locked, else another may reserve meanwhile.
+    """
+    caps = in_force() if asking else []
+    if not caps:
+        return {}
+    said = {cap.pk: words(cap) for cap in caps}
+    held = _held([one.row for one in asking], tenant=tenant)
+    used = {
+        (profile_id, cap_id): times
+        for profile_id, cap_id, times in binary.run(
+            USES, [tenant.pk, [one.row.profile_id for one in asking], [cap.pk for cap in caps]]
+        )
+    }
+    return {
+        one.row.id: tuple(
+            _room(cap, said[cap.pk], used.get((one.row.profile_id, cap.pk), []), zone=one.zone, now=now)
+            for cap in caps
+            if _counts(cap, one, channel=channel, held=held)
+        )
+        for one in asking
+    }
+
+
+def _held(rows: list[Due], *, tenant: Tenant) -> dict[int, bool]:
+    """Return the rows whose occasion holds a reservation: True where it is theirs, False where it is another's."""
+    columns = [
+        [row.id for row in rows],
+        [row.occasion_at for row in rows],
+        [row.campaign_id for row in rows],
+        [row.profile_id for row in rows],
+        [row.occasion for row in rows],
+    ]
+    return dict(binary.run(HELD, [tenant.pk, *columns]))
+
+
+def _counts(cap: FrequencyCap, one: Asking, *, channel: str, held: dict[int, bool]) -> bool:
+    is_its_own = held.get(one.row.id)
+    if is_its_own or (is_its_own is False and cap.scope != Scope.CHANNEL):
+        return False
+    if cap.scope == Scope.CHANNEL:
+        return cap.value == channel
+    return cap.scope == Scope.ALL or cap.value in one.tags
+
+
+def _room(cap: FrequencyCap, said: str, times: list[datetime], *, zone: ZoneInfo, now: datetime) -> Room:
+    newest = times[-cap.limit :]
+    used = sum(counts_until(cap, at, zone=zone) > now for at in newest)
+    opens_at = counts_until(cap, newest[0], zone=zone) if used == cap.limit else None
+    return Room(cap.pk, said, cap.limit, used, opens_at)
+
+
+def counts_until(cap: FrequencyCap, at: datetime, *, zone: ZoneInfo) -> datetime:
+    """Return the moment from which a reservation made at ``at`` takes no room any more."""
+    if cap.kind == Kind.ROLLING:
+        return at + timedelta(hours=cap.hours or 0)
+    return _ends_at(at, zone, cast(periods.Period, cap.kind))
+
+
+def reserve(taken: Iterable[tuple[int, Room]], *, tenant: Tenant, now: datetime) -> None:
+    """Take the room of each (profile id, room): once for each row, in the transaction that marks it reserved."""
+    pairs = list(taken)
+    if pairs:
+        columns = [[profile_id for profile_id, _ in pairs], [room.cap_id for _, room in pairs]]
+        binary.run(RESERVE, [tenant.pk, now, *columns])
