@@ -106,6 +106,12 @@ def test_switching_the_tenant_shows_the_other(
     expect(page.locator(".tenant-switch").first).not_to_contain_text(tenant.name)
 
 
+PRESS = """keys => {
+    for (const key of keys)
+        document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+}"""
+
+
 def test_keys_lead_to_pages_and_are_listed(open_browser):
     page = open_browser()
     page.goto(reverse("home"))
@@ -113,8 +119,7 @@ def test_keys_lead_to_pages_and_are_listed(open_browser):
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
-    page.keyboard.press("g")
-    page.keyboard.press("t")
+    page.evaluate(PRESS, ["g", "t"])  # at once: a busy machine may need longer between two keys than a person may
     expect(page).to_have_url(re.compile(reverse("settings_team")))
 
 
