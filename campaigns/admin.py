@@ -68,7 +68,7 @@ class CampaignAdmin(ScopedAdmin):
 
 
 TRIGGERED = (  # set in the editor, which knows what they mean together
-    "trigger", "delay_minutes", "exceptions", "replaces_waiting", "again", "again_hours", "ends_at",
+    "trigger", "delay_minutes", "delay_from", "exceptions", "replaces_waiting", "again", "again_hours", "ends_at",
 )  # fmt: skip
 
 

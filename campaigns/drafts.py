@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, time
 from itertools import product
 from string import ascii_lowercase
 from typing import Any
@@ -126,13 +126,14 @@ def set_schedule(
     lateness_hours: int,
     is_cap_exempt: bool | None = None,
     when_capped: str | None = None,
+    hours: Mapping[str, Any] | None = None,
     **triggered: Any,
 ) -> None:
     """Set when the draft goes out. ``starts_at`` is aware, and needed unless it goes at once or is triggered.
 
-    What is None about frequency caps stays as it is. ``triggered`` are a version's fields of a triggered campaign:
-    trigger, delay_minutes, exceptions, replaces_waiting, again, again_hours, ends_at. Raises Refused, and InvalidRule
-    for what is no trigger.
+    What is None about frequency caps and hours stays as it is; ``hours`` are window_start, window_end, window_days and
+    outside_hours. ``triggered`` are a version's fields of a triggered campaign: trigger, delay_minutes, delay_from,
+    exceptions, replaces_waiting, again, again_hours, ends_at. Raises Refused, and InvalidRule for what is no trigger.
     """
     version = versions.editable(version)
     if when == Version.When.AT and starts_at is None:
@@ -143,11 +144,19 @@ def set_schedule(
         _check_triggered(triggered)
     else:
         triggered = {}
+    if hours and (hours["window_start"] is None) != (hours["window_end"] is None):
+        raise Refused("Say from when and to when it may be sent, or neither.")
     is_triggered_before = version.when == Version.When.EVENT
     given = {"is_cap_exempt": is_cap_exempt, "when_capped": when_capped}
     capping = {name: value for name, value in given.items() if value is not None}
     changes = _set(
-        version, when=when, starts_at=starts_at, lateness_hours=lateness_hours, **triggered, **capping
+        version,
+        when=when,
+        starts_at=starts_at,
+        lateness_hours=lateness_hours,
+        **triggered,
+        **capping,
+        **(hours or {}),
     )
     if is_triggered_before != (when == Version.When.EVENT):
         contents.compile_again(version.campaign)
@@ -167,7 +176,7 @@ def _check_triggered(given: Mapping[str, Any]) -> None:
 
 
 def _iso(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
+    return value.isoformat() if isinstance(value, datetime | time) else value
 
 
 @transaction.atomic

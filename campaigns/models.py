@@ -90,6 +90,14 @@ class Version(models.Model):
         AFTER = "after", "Again after a while"
         ALWAYS = "always", "Every time"
 
+    class DelayFrom(models.TextChoices):
+        TRIGGER = "trigger", "After it happened"
+        ACTIVITY = "activity", "After they were last active"
+
+    class Outside(models.TextChoices):
+        WAIT = "wait", "Wait until they begin"
+        SKIP = "skip", "Leave them out"
+
     class WhenCapped(models.TextChoices):
         SKIP = "skip", "Leave them out"
         WAIT = "wait", "Wait until there is room"
@@ -106,6 +114,7 @@ class Version(models.Model):
     )  # of what is triggered: later events set nothing off
     trigger = models.JSONField(null=True, blank=True)  # campaigns/triggers.py says what it holds
     delay_minutes = models.PositiveIntegerField(default=0)  # from the event to the message
+    delay_from = models.CharField(max_length=8, choices=DelayFrom, default=DelayFrom.TRIGGER)
     exceptions = models.JSONField(default=list, blank=True)  # triggers that call off what still waits
     replaces_waiting = models.BooleanField(
         default=False
@@ -115,6 +124,13 @@ class Version(models.Model):
     lateness_hours = models.PositiveIntegerField(
         default=24, help_text="After so long it is unwelcome and skipped."
     )
+    # The send window, by each person's own clock; both ends or none, no days for every day.
+    window_start = models.TimeField(null=True, blank=True)
+    window_end = models.TimeField(null=True, blank=True)
+    window_days = ArrayField(models.PositiveSmallIntegerField(), default=list, blank=True)  # Monday is 0
+    outside_hours = models.CharField(
+        max_length=4, choices=Outside, default=Outside.WAIT
+    )  # and in quiet hours
     is_cap_exempt = models.BooleanField(default=False)  # frequency caps neither hold it back nor count it
     when_capped = models.CharField(max_length=4, choices=WhenCapped, default=WhenCapped.SKIP)
     goal = models.CharField(max_length=60, blank=True)
@@ -142,6 +158,11 @@ class Version(models.Model):
             models.CheckConstraint(
                 condition=~Q(when="event") | Q(launched_at__isnull=True) | Q(trigger__isnull=False),
                 name="version_event_has_trigger",
+            ),
+            models.CheckConstraint(
+                condition=Q(window_start__isnull=True, window_end__isnull=True)
+                | Q(window_start__isnull=False, window_end__isnull=False),
+                name="version_window_has_both_ends",
             ),
         ]
 

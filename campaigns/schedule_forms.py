@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,7 +12,7 @@ from django import forms
 
 from audiences.models import EventDefinition
 from audiences.rules.tree import InvalidRule
-from campaigns import triggers
+from campaigns import hours, triggers
 from campaigns.forms import offer_lengths
 from campaigns.models import Version
 
@@ -135,6 +135,7 @@ class ScheduleForm(forms.Form):
     )
     delay = forms.IntegerField(required=False, min_value=0, label="Wait after it")
     delay_unit = forms.ChoiceField(required=False, choices=[(unit, unit) for unit in UNITS], label="Unit")
+    delay_from = forms.ChoiceField(required=False, label="Counted from", choices=Version.DelayFrom)
     replaces_waiting = forms.BooleanField(
         required=False,
         label="If it happens again while one waits, send only the newest",
@@ -152,6 +153,22 @@ class ScheduleForm(forms.Form):
         label="Not later than",
         coerce=int,
         help_text="If something holds it up for longer, those still waiting do not get it at all.",
+    )
+    window_start = forms.TimeField(
+        required=False, label="Not before", widget=forms.TimeInput({"type": "time"}, format="%H:%M")
+    )
+    window_end = forms.TimeField(
+        required=False, label="Not after", widget=forms.TimeInput({"type": "time"}, format="%H:%M")
+    )
+    window_days = forms.TypedMultipleChoiceField(
+        required=False,
+        label="Only on",
+        coerce=int,
+        choices=list(enumerate(hours.DAYS)),
+        widget=forms.CheckboxSelectMultiple({"class": "form-check-input"}),
+    )
+    outside_hours = forms.ChoiceField(
+        required=False, label="Whoever it falls due for outside these hours", choices=Version.Outside
     )
     when_capped = forms.ChoiceField(
         required=False,
@@ -194,8 +211,15 @@ class ScheduleForm(forms.Form):
     def clean_delay(self) -> int:
         return self.cleaned_data["delay"] or 0
 
+    def clean_window_days(self) -> list[int]:
+        """All seven are the same as none."""
+        days = sorted(self.cleaned_data["window_days"])
+        return [] if len(days) == len(hours.DAYS) else days
+
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
+        if data.get("window_days") and data.get("window_start") is None and data.get("window_end") is None:
+            data["window_start"] = data["window_end"] = time()  # whole days
         if data.get("when") == Version.When.EVENT:
             data["trigger"] = self.trigger.trigger()
             data["exceptions"] = [trigger for each in self.exceptions if (trigger := each.trigger())]
@@ -230,12 +254,15 @@ class ScheduleForm(forms.Form):
         data = self.cleaned_data
         chosen = {name: data[name] for name in ("when", "lateness_hours", "is_cap_exempt")}
         chosen |= {"starts_at": data["starts"], "when_capped": data["when_capped"] or Version.WhenCapped.SKIP}
+        chosen["hours"] = {name: data[name] for name in ("window_start", "window_end", "window_days")}
+        chosen["hours"]["outside_hours"] = data["outside_hours"] or Version.Outside.WAIT
         if data["when"] != Version.When.EVENT:
             return chosen
         return chosen | {
             "trigger": data["trigger"],
             "exceptions": data["exceptions"],
             "delay_minutes": data["delay"] * UNITS[data["delay_unit"] or "minutes"],
+            "delay_from": data["delay_from"] or Version.DelayFrom.TRIGGER,
             "replaces_waiting": data["replaces_waiting"],
             "again": data["again"] or Version.Again.ONCE,
             "again_hours": data["again_hours"] or 720,
@@ -254,6 +281,11 @@ def _initial(version: Version, zone: ZoneInfo) -> dict[str, Any]:
         "ends": local(version.ends_at),
         "delay": number,
         "delay_unit": unit,
+        "delay_from": version.delay_from,
+        "window_start": version.window_start,
+        "window_end": version.window_end,
+        "window_days": version.window_days,
+        "outside_hours": version.outside_hours,
         "replaces_waiting": version.replaces_waiting,
         "again": version.again,
         "again_hours": version.again_hours,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from campaigns import channels, triggers
+from campaigns import channels, hours, triggers
 from campaigns.models import Campaign, Content, Variant, Version
 
 
@@ -97,7 +97,8 @@ def sentence(version: Version) -> str:
     """Say what a version does: to whom it goes, what they get, what is held back, and when."""
     who = audience(version)
     whom = f"everyone in “{who}”" if version.segment is not None else "everyone" if who else "nobody yet"
-    return f"Goes to {whom}, {_when(version)}{_what(version)}{_control(version.campaign)}{_capped(version)}."
+    when = f"{_when(version)}{_hours(version)}"
+    return f"Goes to {whom}, {when}{_what(version)}{_control(version.campaign)}{_capped(version)}."
 
 
 def _what(version: Version) -> str:
@@ -131,7 +132,7 @@ def _control(campaign: Campaign) -> str:
 def _triggered(version: Version) -> str:
     """Say what sets it off, after how long, what calls it off, and how often anyone gets it."""
     assert version.trigger
-    wait = f"{triggers.delay_said(version.delay_minutes)} after" if version.delay_minutes else "as soon as"
+    wait = _wait(version)
     off = " or ".join(triggers.said(each) for each in version.exceptions)
     unless = f", unless they do {off} meanwhile" if off else ""
     again = {
@@ -140,6 +141,24 @@ def _triggered(version: Version) -> str:
         Version.Again.ALWAYS: "every time",
     }[Version.Again(version.again)]
     return f"{wait} they do {triggers.said(version.trigger)}{unless}; {again}"
+
+
+def _wait(version: Version) -> str:
+    if not version.delay_minutes:
+        return "as soon as"
+    delay = triggers.delay_said(version.delay_minutes)
+    if version.delay_from == Version.DelayFrom.ACTIVITY:
+        return f"once they have been away for {delay} after"
+    return f"{delay} after"
+
+
+def _hours(version: Version) -> str:
+    """Empty where it may go at any hour."""
+    said = hours.said(version)
+    if not said:
+        return ""
+    then = "waits for them" if version.outside_hours == Version.Outside.WAIT else "is left out"
+    return f", {said}; whoever it falls due for at other hours {then}"
 
 
 def caps(version: Version) -> str:

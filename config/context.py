@@ -48,7 +48,7 @@ RAIL: list[tuple[str, list[Page]]] = [
             Page("Team", "settings_team", "users-group", "t"),
             Page("API keys", "settings_keys", "key", "k"),
             Page("Sender identity", "settings_sender", "mail", "m"),
-            Page("Frequency caps", "settings_caps", "hand-stop", "f"),
+            Page("Caps and hours", "settings_caps", "hand-stop", "f"),
             Page("Mail server", "settings_mail_server", "send", "o", only_live=True),
             Page("Audit log", "settings_audit", "history", "a"),
         ],

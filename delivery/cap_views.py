@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from campaigns import channels, tags
 from campaigns.models import Campaign, Version
-from delivery import cap_editing, caps
+from delivery import cap_editing, caps, quiet_views
 from delivery.models import FrequencyCap
 from tenants import clock
 from tenants.access import allow
@@ -114,6 +114,7 @@ def cap_list(request: TenantRequest) -> HttpResponse:
         "caps": [(cap, caps.words(cap)) for cap in caps.in_force()],
         "tagged": set(tags.in_use()),
         "exempt": _exempt(),
+        "quiet_form": quiet_views.form_of(request.tenant),
     }
     return render(request, "delivery/caps.html", context)
 

@@ -16,7 +16,7 @@ from audiences import binary, suppression
 from audiences import facts as people
 from audiences.facts import Facts
 from audiences.rules import memory, sql
-from campaigns import arms, contents
+from campaigns import arms, contents, hours
 from campaigns.models import Campaign, Content, Version
 from delivery import caps, occasions
 from delivery.caps import Asking
@@ -122,6 +122,12 @@ def gather(rows: list[Due], *, tenant: Tenant, channel: str, now: datetime) -> l
             occasion=occasion,
             again=brief.version.again,
             again_after=timedelta(hours=brief.version.again_hours),
+            delay_from_activity=_delay_from_activity(brief.version),
+            last_active_at=seen.attribute("last_seen_at") if seen else None,
+            zone=_zone(seen, ZoneInfo(tenant.timezone)),
+            window=hours.window(brief.version),
+            quiet=hours.quiet(brief.campaign, tenant),
+            waits_outside=brief.version.outside_hours == Version.Outside.WAIT,
             caps=rooms.get(row.id, ()),
             is_cap_exempt=brief.version.is_cap_exempt,
             waits_if_capped=brief.version.when_capped == Version.WhenCapped.WAIT,
@@ -193,6 +199,12 @@ def _asking(
         for row in rows
         if not (brief := briefs[row.campaign_id]).version.is_cap_exempt
     ]
+
+
+def _delay_from_activity(version: Version) -> timedelta | None:
+    if version.when != Version.When.EVENT or version.delay_from != Version.DelayFrom.ACTIVITY:
+        return None
+    return timedelta(minutes=version.delay_minutes)
 
 
 def _zone(seen: Facts | None, default: ZoneInfo) -> ZoneInfo:

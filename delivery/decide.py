@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from campaigns.arms import Choice
+from campaigns.calendar.windows import Quiet, Window, next_allowed
 from delivery.occasions import Occasion
 
 NEVER_STATED = "never stated"
@@ -47,11 +49,21 @@ class Circumstances:
     occasion: Occasion | None = None  # what set it off, of a triggered row
     again: str = "once"  # whether somebody who had it may get it again
     again_after: timedelta = timedelta(0)
+    delay_from_activity: timedelta | None = None  # it waits until they have done nothing for so long
+    last_active_at: datetime | None = None
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))  # the clock they live by
+    window: Window | None = None
+    quiet: Quiet | None = None
+    waits_outside: bool = True
     caps: tuple[
         Room, ...
     ] = ()  # it would count towards these; none where it is exempt, or has its reservation
     is_cap_exempt: bool = False
     waits_if_capped: bool = False
+
+    @property
+    def has_hours(self) -> bool:
+        return self.window is not None or self.quiet is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +122,33 @@ def _in_audience(known: Circumstances, now: datetime) -> Gate:
 def _exception(known: Circumstances, now: datetime) -> Gate:
     called_off_by = known.occasion.called_off_by if known.occasion else None
     return Gate("exception", called_off_by is None, called_off_by, "exception")
+
+
+def _at_rest(known: Circumstances, now: datetime) -> Gate:
+    """Of rows whose delay counts from when the person was last active: whether they have rested so long."""
+    if known.delay_from_activity is None or known.last_active_at is None:
+        return Gate("at_rest", True, None)
+    rested_at = known.last_active_at + known.delay_from_activity
+    saw = {"last_active_at": known.last_active_at.isoformat()}
+    may_wait = rested_at <= known.due_at + known.lateness
+    return Gate("at_rest", rested_at <= now, saw, "never_rested", until=rested_at if may_wait else None)
+
+
+def is_in_hours(known: Circumstances, *, now: datetime) -> bool:
+    """Whether the send window is open at this moment, and no quiet hours are."""
+    return _hours(known, now).passed
+
+
+def _hours(known: Circumstances, now: datetime) -> Gate:
+    """The send window and the quiet hours, by the person's own clock."""
+    if not known.has_hours:
+        return Gate("hours", True, None)
+    opens_at = next_allowed(now, known.zone, known.window, known.quiet)
+    saw = {"zone": known.zone.key, "opens_at": opens_at and opens_at.isoformat()}
+    if opens_at is None:
+        return Gate("hours", False, saw, "no_hours")
+    may_wait = known.waits_outside and opens_at <= known.due_at + known.lateness
+    return Gate("hours", opens_at <= now, saw, "outside_hours", until=opens_at if may_wait else None)
 
 
 def _re_eligible(known: Circumstances, now: datetime) -> Gate:
@@ -174,12 +213,14 @@ GATES: tuple[Callable[[Circumstances, datetime], Gate], ...] = (
     _not_late,
     _in_audience,
     _exception,
+    _at_rest,
     _re_eligible,
     _arm,
     _address,
     _consent,
     _suppression,
     _sender,
+    _hours,
     _caps,
 )
 
@@ -191,6 +232,7 @@ REASONS = {
     "left_audience": "No longer in the audience",
     "exception": "Did what calls it off",
     "replaced": "A newer event took its place",
+    "never_rested": "Was active for so long that it would have come too late",
     "had_it": "Had it already",
     "lacks_data": "Lacks data that every fitting variant needs",
     "no_variant": "No variant is meant for them",
@@ -199,6 +241,8 @@ REASONS = {
     "unsubscribed": "Unsubscribed",
     "suppressed": "The address is suppressed",
     "no_sender_identity": "The brand has no sender address or postal address",
+    "outside_hours": "Due outside the hours in which it may be sent",
+    "no_hours": "The quiet hours leave nothing of its send window",
     "capped": "Had reached a frequency cap",
     "render": "The message could not be rendered for them",
     "error": "Something failed on our side each time it was tried",

@@ -15,6 +15,7 @@ from delivery.channels.email.sending import Mailer
 from delivery.circumstances import Known
 from delivery.claim import Chunk
 from delivery.composing import Ready
+from delivery.decide import is_in_hours
 from delivery.models import Delivery
 from delivery.recording import GROUP, Result
 from tenants import clock
@@ -44,9 +45,18 @@ class Handover:
             if not self._goes_on() or self._mailer.is_resting:
                 self._release(waiting)
                 waiting = []
-            group, waiting = waiting[:GROUP], waiting[GROUP:]
+            group, waiting = self._in_their_hours(waiting[:GROUP]), waiting[GROUP:]
             going, until = self._record_and_mark(answered, group)
             answered = self._hand_over(going, until)
+
+    def _in_their_hours(self, group: list[Ready]) -> list[Ready]:
+        """Give back those whose window has closed since the decision; return the others."""
+        if not any(ready.known.circumstances.has_hours for ready in group):
+            return group
+        now = clock.now(self._tenant)
+        open_now = [ready for ready in group if is_in_hours(ready.known.circumstances, now=now)]
+        self._release([ready for ready in group if ready not in open_now])
+        return open_now
 
     def _record_and_mark(self, answered: Answered, group: list[Ready]) -> tuple[list[Ready], float]:
         """Return those of the group that may go, and until when (time.monotonic)."""

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from delivery import cap_views, inbox_views, provider_views, results_views, tracking_views
+from delivery import cap_views, inbox_views, provider_views, quiet_views, results_views, tracking_views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("campaigns/<uuid:public_id>/progress/", results_views.campaign_progress, name="campaign_progress"),
@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/caps/new/", cap_views.cap_new, name="cap_new"),
     path("settings/caps/<uuid:public_id>/", cap_views.cap_change, name="cap_change"),
     path("settings/caps/<uuid:public_id>/remove/", cap_views.cap_remove, name="cap_remove"),
+    path("settings/quiet-hours/", quiet_views.quiet_hours, name="settings_quiet_hours"),
     path("settings/mail-server/", provider_views.mail_server, name="settings_mail_server"),
     path("settings/mail-server/try/", provider_views.try_mail_server, name="mail_server_try"),
     path("settings/mail-server/remove/", provider_views.remove_mail_server, name="mail_server_remove"),

@@ -80,14 +80,22 @@ class Tenant(models.Model):
         default=48, help_text="Older events are stored and start nothing."
     )
     retention_days = models.PositiveIntegerField(default=730, help_text="Events older than this are refused.")
+    # No marketing reaches anybody from the one to the other, by their own clock; both or none.
+    quiet_start = models.TimeField(null=True, blank=True)
+    quiet_end = models.TimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [
             models.CheckConstraint(
+                condition=Q(quiet_start__isnull=True, quiet_end__isnull=True)
+                | Q(quiet_start__isnull=False, quiet_end__isnull=False),
+                name="quiet_hours_have_both_ends",
+            ),
+            models.CheckConstraint(
                 condition=Q(is_sandbox=True) | Q(clock_offset=timedelta(0)),
                 name="only_sandboxes_move_their_clock",
-            )
+            ),
         ]
 
     def __str__(self) -> str:

@@ -312,6 +312,24 @@ class TestTrigger:
         review = marketer.get(url("campaign_review", campaign)).content.decode()
         assert "2 hours after they do" in review
 
+    def test_hours_are_kept_and_shown(self, campaign: Campaign, marketer: Client) -> None:
+        hours = {
+            "window_start": "09:00",
+            "window_end": "18:00",
+            "window_days": ["0", "4"],
+            "outside_hours": "skip",
+        }
+        plain = {"when": "now", "starts": "", "lateness_hours": "24"}
+        assert marketer.post(url("campaign_schedule", campaign), plain | hours).status_code == 302
+        draft = campaign.versions.get()
+        assert (draft.window_days, draft.outside_hours) == ([0, 4], "skip")
+        page = marketer.get(url("campaign_schedule", campaign)).content.decode()
+        assert 'value="09:00"' in page
+        answer = marketer.post(url("campaign_schedule", campaign), plain | {"window_start": "09:00"})
+        assert "or neither" in answer.content.decode()
+        assert marketer.post(url("campaign_schedule", campaign), plain).status_code == 302
+        assert campaign.versions.get().window_start is None
+
     @pytest.mark.parametrize(
         ("change", "said"),
         [

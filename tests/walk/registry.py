@@ -148,6 +148,7 @@ ROUTES: dict[str, Route] = {
     "cap_new": page(**CAP),
     "cap_change": thing(FrequencyCap, data=CAP),
     "cap_remove": thing(FrequencyCap),
+    "settings_quiet_hours": page(quiet_start="21:00", quiet_end="08:00"),
     "settings_mail_server": page(),
     "mail_server_try": page(),
     "mail_server_remove": page(),

@@ -1,0 +1,45 @@
+"""In which hours a campaign may reach somebody: its send window, and the brand's quiet hours."""
+
+from __future__ import annotations
+
+from datetime import time
+
+from campaigns.calendar.windows import EVERY_DAY, Quiet, Window
+from campaigns.models import Campaign, Version
+from tenants.models import Tenant
+
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def window(version: Version) -> Window | None:
+    """Return a version's send window, None for none."""
+    if version.window_start is None or version.window_end is None:
+        return None
+    return Window(version.window_start, version.window_end, frozenset(version.window_days) or EVERY_DAY)
+
+
+def quiet(campaign: Campaign, tenant: Tenant) -> Quiet | None:
+    """Return the quiet hours that hold for a campaign: what somebody asked for comes at any hour."""
+    if tenant.quiet_start is None or tenant.quiet_end is None:
+        return None
+    if campaign.message_class == Campaign.MessageClass.TRANSACTIONAL:
+        return None
+    return Quiet(tenant.quiet_start, tenant.quiet_end)
+
+
+def said(version: Version) -> str:
+    """Return a send window in words, empty for none: only from 09:00 to 18:00 on Monday and Friday."""
+    hours = window(version)
+    if hours is None:
+        return ""
+    days = [DAYS[day] for day in sorted(hours.weekdays)] if hours.weekdays != EVERY_DAY else []
+    on = f" on {_listed(days)}" if days else ""
+    return f"only {between(hours.start, hours.end)}{on}, by each person's own clock"
+
+
+def between(start: time, end: time) -> str:
+    return f"from {start:%H:%M} to {end:%H:%M}"
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
