@@ -20,7 +20,18 @@ from tenants.models import Tenant
 
 STATES = {"send": Delivery.State.PLANNED, "hold_out": Delivery.State.HELD_OUT, "skip": Delivery.State.SKIPPED}
 
-# A row that reserved once keeps its reservation: a crash after this statement never reserves again.
+COLUMNS = claim.given(
+    profile="bigint",
+    state="text",
+    version="bigint",
+    content="bigint",
+    arm="text",
+    reason="text",
+    decision="text",
+)
+
+# A row that reserved once keeps its reservation: a crash after this statement never reserves again. One whose person
+# was merged since it was claimed is another's by now: it is decided again, as theirs, when the lease runs out.
 STORE = f"""
 UPDATE delivery_delivery d
 SET state = r.state, version_id = r.version, content_id = r.content, arm = r.arm, reason = r.reason,
@@ -28,9 +39,8 @@ SET state = r.state, version_id = r.version, content_id = r.content, arm = r.arm
     reserved_at = CASE WHEN r.state = 'planned' THEN coalesce(d.reserved_at, t.now) ELSE d.reserved_at END,
     exposed_at = CASE WHEN r.state = 'held_out' THEN t.now END,
     settled_at = CASE WHEN r.state <> 'planned' THEN t.now END
-FROM {claim.given(state="text", version="bigint", content="bigint", arm="text", reason="text", decision="text")},
-     (SELECT %s::timestamptz AS now) t
-WHERE {MEANT} AND d.lease_token = r.token AND {IS_PLANNED}
+FROM {COLUMNS}, (SELECT %s::timestamptz AS now) t
+WHERE {MEANT} AND d.lease_token = r.token AND {IS_PLANNED} AND d.profile_id = r.profile
 RETURNING d.id
 """
 
@@ -84,6 +94,7 @@ def _store(
 ) -> set[int]:
     columns: list[Any] = [
         *claim.keys(one.row for one, _ in decided),
+        [one.row.profile_id for one, _ in decided],
         [str(STATES[decision.verdict]) for _, decision in decided],
         [one.brief.version.pk for one, _ in decided],
         [one.content_id(channel) for one, _ in decided],

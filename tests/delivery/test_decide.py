@@ -118,7 +118,7 @@ def test_of_several_gates_that_would_say_no_the_first_is_the_reason():
 def test_the_record_names_each_gate_and_what_it_saw():
     record = decide(replace(WELL, choice=LACKING), now=NOW).as_json()
     assert record["verdict"] == "skip"
-    names = ["campaign_live", "not_late", "in_audience", "exception", "re_eligible", "arm"]
+    names = ["campaign_live", "not_late", "in_audience", "exception", "at_rest", "re_eligible", "arm"]
     assert [gate[0] for gate in record["gates"]] == names
     assert record["gates"][1] == ["not_late", True, {"late_seconds": 3600}]
     assert record["gates"][-1][2]["lacks"] == ["profile.city"]

@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from audiences import ingest
-from delivery import recording
+from delivery import claim, recording
+from delivery.deciding import settle_decisions
 from delivery.handover import message
 from delivery.models import Conversion, Delivery, Entry
 from tenants import clock
@@ -177,3 +178,23 @@ def test_what_the_loser_did_counts_for_the_winners_message_and_only_once(
     merge(one, other)
     conversion = Conversion.objects.get()
     assert (conversion.profile_id, conversion.events, conversion.revenue) == (one.pk, 2, 15)
+
+
+def test_merged_between_claim_and_decision_it_is_decided_as_the_winners(
+    make_profile, make_campaign, postbox, run, tenant, merge
+):
+    one, other = make_profile(email="one@example.test", city="Rome"), make_profile(city="Oslo")
+    make_campaign(
+        rule={
+            "all": [{"on": "attribute", "name": "city", "operator": "is_one_of", "value": ["Oslo", "Rome"]}]
+        }
+    )
+    planned(tenant)
+    Delivery.objects.filter(profile=one).delete()  # only the other is owed it
+    chunk = claim.claim(tenant=tenant, channel="email", now=clock.now(tenant))
+    merge(one, other)
+    settle_decisions(chunk, tenant=tenant, channel="email", now=clock.now(tenant))
+    assert outcomes(one) == {("planned", ""): 1}
+    Delivery.objects.update(lease_until=None)  # as when the lease has run out
+    run()
+    assert postbox.recipients() == ["one@example.test"]

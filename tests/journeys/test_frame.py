@@ -119,7 +119,9 @@ def test_keys_lead_to_pages_and_are_listed(open_browser):
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
-    page.evaluate(PRESS, ["g", "t"])  # at once: a busy machine may need longer between two keys than a person may
+    page.evaluate(
+        PRESS, ["g", "t"]
+    )  # at once: a busy machine may need longer between two keys than a person may
     expect(page).to_have_url(re.compile(reverse("settings_team")))
 
 

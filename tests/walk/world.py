@@ -102,7 +102,7 @@ UNMARKED = {
     "audiences.EventDefinition": {"name"},
     "audiences.Segment": {"rule"},
     "campaigns.Campaign": {"topic"},
-    "campaigns.Version": {"rule", "conversion_filter"},
+    "campaigns.Version": {"rule", "conversion_filter", "window_days"},
     "campaigns.Variant": {"key", "rule"},
     "campaigns.Content": {"channel", "language", "needs", "problems"},
     "delivery.Delivery": {"channel", "arm", "slot", "occasion"},
@@ -231,6 +231,8 @@ def _plain(field: models.Field[Any, Any]) -> Any:
         return (
             NOW + timedelta(days=36500) if field.name == "expires_at" else None if field.name in ENDS else NOW
         )
+    if isinstance(field, models.TimeField):
+        return NOW.time()
     if field.has_default():
         return field.get_default()
     if isinstance(field, models.BooleanField):
