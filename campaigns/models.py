@@ -91,8 +91,8 @@ class Version(models.Model):
         ALWAYS = "always", "Every time"
 
     class DelayFrom(models.TextChoices):
-        TRIGGER = "trigger", "After it happened"
-        ACTIVITY = "activity", "After they were last active"
+        TRIGGER = "trigger", "The event"
+        ACTIVITY = "activity", "Their last activity"
 
     class Outside(models.TextChoices):
         WAIT = "wait", "Wait until they begin"

@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
             model_name="version",
             name="delay_from",
             field=models.CharField(
-                choices=[("trigger", "After it happened"), ("activity", "After they were last active")],
+                choices=[("trigger", "The event"), ("activity", "Their last activity")],
                 default="trigger",
                 max_length=8,
             ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.urls import reverse
 from django_scopes import scope
 from playwright.sync_api import Dialog, FrameLocator, Page, expect
 
+from audiences import ingest
 from audiences.models import Profile
 from campaigns import drafts
 from campaigns.models import Campaign
@@ -143,6 +145,44 @@ def test_leaving_with_unsaved_words_asks_and_saving_settles_it(
     page.get_by_label("Subject", exact=True).press_sequentially("!")
     page.goto(url("schedule", campaign))
     assert asked == ["beforeunload"]
+
+
+def test_an_event_sets_it_off_in_certain_hours(
+    open_browser: OpenBrowser, campaign: Campaign, grave_faults: Callable[[Page], list[str]], now: datetime,
+    tenant: Tenant,
+) -> None:  # fmt: skip
+    ingest.store(
+        tenant=tenant,
+        calls=[{"type": "track", "userId": "u1", "event": "Cart Viewed", "properties": {"total": 77}}],
+        now=now,
+    )
+    page = open_browser("marketer")
+    page.goto(url("schedule", campaign))
+    event = page.get_by_label("The event that sets it off", exact=True)
+    expect(event).to_be_hidden()
+    page.get_by_label("When somebody does something").check()
+    event.fill("Cart Viewed")
+    page.get_by_label("Property, The event that sets it off").first.fill("total")
+    page.get_by_label("Comparison, The event that sets it off").first.select_option("at_least")
+    page.get_by_label("Value, The event that sets it off").first.fill("50")
+    unless = page.get_by_label("This event", exact=True)
+    expect(unless.nth(0)).to_be_visible()
+    expect(unless.nth(1)).to_be_hidden()
+    unless.nth(0).fill("Order Completed")
+    expect(unless.nth(1)).to_be_visible()
+    page.get_by_label("Not before").fill("09:00")
+    page.get_by_label("Not after").fill("18:00")
+    page.get_by_label("Monday").check()
+    assert grave_faults(page) == []
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    expect(event).to_have_value("Cart Viewed")
+    page.goto(url("variant", campaign, "a"))
+    page.get_by_label("Subject", exact=True).fill("Your cart of {{ event.total }}")
+    expect(page.locator(".inbox-line strong")).to_have_text("Your cart of 77")
+    page.goto(url("review", campaign))
+    expect(page.get_by_text("unless they do “Order Completed” meanwhile")).to_be_visible()
+    expect(page.get_by_text("only from 09:00 to 18:00 on Monday")).to_be_visible()
 
 
 def test_the_count_follows_the_slider(open_browser: OpenBrowser, campaign: Campaign, tenant: Tenant) -> None:
