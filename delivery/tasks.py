@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from django.db import connection
 
+from audiences import partitions
 from delivery import pipeline, pulse, residence
-from tenants import wake
+from tenants import clock, wake
 
 LISTENS_SECONDS = 1.0
+MONTHS_AHEAD = timedelta(days=7)
 
 
 def drain(slot: int) -> int:
@@ -40,8 +43,14 @@ def drain(slot: int) -> int:
 
 
 def tick() -> None:
-    """The net under the pulse: the queue's own schedule runs it every minute."""
+    """The net under the pulse, and the months that will be needed: the queue's own schedule runs it every minute."""
     pulse.call_drains()
+    now = clock.raw_now()
+    for table in (
+        "audiences_event",
+        "delivery_delivery",
+    ):  # so that nobody has to make one in mid transaction
+        partitions.ensure_months(table, [now, now + MONTHS_AHEAD])
 
 
 @contextmanager

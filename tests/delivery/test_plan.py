@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection, transaction
 
+from audiences import partitions
 from campaigns import lifecycle
 from campaigns.models import Campaign
-from delivery import claim, plan
+from delivery import claim, plan, tasks
 from delivery.models import Delivery, Plan
 from tenants import clock
 from tests.delivery.steps import planned
@@ -167,3 +168,14 @@ def test_a_tenant_with_only_paused_or_future_mail_has_no_work(
     assert claim.tenants_with_work(["email"]) == [tenant.pk]
     lifecycle.pause(campaign=campaign, actor=owner)
     assert claim.tenants_with_work(["email"]) == []
+
+
+def test_months_are_made_before_they_are_needed(db, monkeypatch):
+    monkeypatch.setattr(tasks.pulse, "call_drains", lambda: 0)
+    monkeypatch.setattr(tasks.clock, "raw_now", lambda: datetime(2031, 3, 27, tzinfo=UTC))
+    tasks.tick()
+    for table in ("audiences_event", "delivery_delivery"):
+        assert partitions.months_before(table, datetime(2031, 5, 1, tzinfo=UTC))[-2:] == [
+            f"{table}_2031_03",
+            f"{table}_2031_04",
+        ]
