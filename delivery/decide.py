@@ -130,8 +130,9 @@ def _at_rest(known: Circumstances, now: datetime) -> Gate:
         return Gate("at_rest", True, None)
     rested_at = known.last_active_at + known.delay_from_activity
     saw = {"last_active_at": known.last_active_at.isoformat()}
-    may_wait = rested_at <= known.due_at + known.lateness
-    return Gate("at_rest", rested_at <= now, saw, "never_rested", until=rested_at if may_wait else None)
+    if rested_at > known.due_at + known.lateness:
+        return Gate("at_rest", False, saw, "never_rested")
+    return Gate("at_rest", rested_at <= now, saw, "still_active", until=rested_at)
 
 
 def is_in_hours(known: Circumstances, *, now: datetime) -> bool:
@@ -232,6 +233,7 @@ REASONS = {
     "left_audience": "No longer in the audience",
     "exception": "Did what calls it off",
     "replaced": "A newer event took its place",
+    "still_active": "Was active just now",
     "never_rested": "Was active for so long that it would have come too late",
     "had_it": "Had it already",
     "lacks_data": "Lacks data that every fitting variant needs",

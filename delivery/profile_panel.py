@@ -7,6 +7,7 @@ from typing import Any
 from django.template.loader import render_to_string
 
 from audiences.models import Profile
+from delivery import explaining
 from delivery.models import Delivery
 from delivery.results import why
 from delivery.results_views import STATES
@@ -30,4 +31,5 @@ def _shown(row: Delivery) -> dict[str, Any]:
         "delivery": row,
         "state": STATES[row.state][0],
         "why": why(row),
+        "steps": explaining.steps(row),
     }

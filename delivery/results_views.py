@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from campaigns.models import Campaign
-from delivery import drawing, results
+from delivery import drawing, explaining, results
 from delivery.models import Conversion, Delivery
 from delivery.results import Arm, Results, VersionResults
 from tenants.access import allow
@@ -73,7 +73,7 @@ def campaign_people(request: TenantRequest, public_id: UUID) -> HttpResponse:
     page = list(rows[: PAGE + 1])
     context = {
         "campaign": campaign,
-        "rows": [(row, results.why(row)) for row in page[:PAGE]],
+        "rows": [(row, results.why(row), explaining.steps(row)) for row in page[:PAGE]],
         "more_url": people_url(campaign, **wanted, after=str(page[PAGE - 1].pk)) if len(page) > PAGE else "",
         "title": _title(wanted),
     }

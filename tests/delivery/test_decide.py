@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from campaigns.arms import Choice, Way, Words
+from delivery import explaining
 from delivery.decide import GATES, REASONS, Circumstances, Room, decide
+from delivery.models import Delivery
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 WAY = Way(key="a", weight=100, contents=(Words(id=1, channel="email", language="", needs=()),))
@@ -141,3 +143,17 @@ def test_the_record_of_a_capped_row_names_the_caps_and_how_full_each_is():
     saw = decide(replace(WELL, caps=(OPEN, FULL_LONGER)), now=NOW).gates[-1].saw
     assert saw["full"] == ["At most 1 message a day"]
     assert saw["used"] == {"At most 3 emails in 7 days": "2 of 3", "At most 1 message a day": "1 of 1"}
+
+
+def test_every_gate_has_words():
+    passed = decide(WELL, now=NOW)
+    assert {gate.name for gate in passed.gates} <= set(explaining.GATES)
+
+
+def test_a_decision_is_said_gate_by_gate():
+    row = Delivery(decision=decide(replace(WELL, choice=LACKING), now=NOW).as_json())
+    steps = explaining.steps(row)
+    assert [step.passed for step in steps] == [True] * (len(steps) - 1) + [False]
+    assert steps[-1].asks == "A variant is meant for them"
+    assert ("lacks", "profile.city") in steps[-1].saw
+    assert explaining.steps(Delivery()) == []

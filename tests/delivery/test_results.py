@@ -140,3 +140,5 @@ def test_a_persons_page_tells_what_they_got_and_why_not(sent, client_of):
         assert sent.name in page
         assert row.state.replace("_", " ").capitalize() in page
         assert words in page
+        assert "How it was decided" in page
+        assert "In the audience" in page

@@ -1,0 +1,62 @@
+"""A stored decision said in words: each gate that was asked, in order, what it saw, and which one said no."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from delivery.models import Delivery
+
+GATES = {  # what each gate asks
+    "campaign_live": "The campaign is live",
+    "not_late": "In time",
+    "in_audience": "In the audience",
+    "exception": "Nothing has called it off",
+    "replaced": "No newer event has taken its place",
+    "at_rest": "At rest for long enough",
+    "re_eligible": "May get it, or get it again",
+    "arm": "A variant is meant for them",
+    "address": "Has an address",
+    "consent": "May be written to",
+    "suppression": "The address is not suppressed",
+    "sender": "The brand has said who writes",
+    "hours": "At an hour it may be sent",
+    "caps": "Within the frequency caps",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One gate: what it asked, whether it was passed, and what it saw, as name and value."""
+
+    asks: str
+    passed: bool
+    saw: list[tuple[str, Any]]
+
+
+def steps(row: Delivery) -> list[Step]:
+    """Return the gates of a row's decision; none while it is undecided."""
+    if not row.decision:
+        return []
+    return [Step(_asks(name), passed, _saw(saw)) for name, passed, saw in row.decision["gates"]]
+
+
+def _asks(name: str) -> str:
+    return GATES.get(name, name.replace("_", " ").capitalize())
+
+
+def _saw(saw: Any) -> list[tuple[str, Any]]:
+    """Return what is worth saying; that a gate saw nothing, or merely yes, is not."""
+    if isinstance(saw, dict):
+        return [(name.replace("_", " "), _value(value)) for name, value in saw.items() if value is not None]
+    return [] if saw is None or isinstance(saw, bool) or saw == "" else [("", saw)]
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    try:
+        return datetime.fromisoformat(value) if isinstance(value, str) and "T" in value else value
+    except ValueError:
+        return value
