@@ -122,9 +122,13 @@ def load(*, tenant_id: int, ids: Sequence[int], rules: Iterable[Any] = (), now: 
         for name in wanted.totals:
             _add_total(found, name, scope)
         for name in wanted.firsts:
-            _add_first(found, name, scope)
+            first = _happened(event_sql.firsts(name, scope))
+            for id_, facts in found.items():
+                facts.firsts[name] = first.get(id_)
         for name in wanted.lasts:
-            _add_last(found, name, scope)
+            last = _happened(event_sql.lasts(name, scope))
+            for id_, facts in found.items():
+                facts.lasts[name] = last.get(id_)
         for name in wanted.events:
             _add_events(found, tenant_id, name, wanted, now)
     return found
@@ -206,18 +210,9 @@ def _add_total(found: dict[int, Facts], name: str, scope: Scope) -> None:
         found[id_].totals[name] = Total(count, _moment(first), _moment(last))
 
 
-def _add_first(found: dict[int, Facts], name: str, scope: Scope) -> None:
-    for facts in found.values():
-        facts.firsts[name] = None
-    for id_, at, properties in _rows(event_sql.firsts(name, scope)):
-        found[id_].firsts[name] = Happened(at, _json(properties))
-
-
-def _add_last(found: dict[int, Facts], name: str, scope: Scope) -> None:
-    for facts in found.values():
-        facts.lasts[name] = None
-    for id_, at, properties in _rows(event_sql.lasts(name, scope)):
-        found[id_].lasts[name] = Happened(at, _json(properties))
+def _happened(query: Fragment) -> dict[int, Happened]:
+    """Return everybody's one event by profile id."""
+    return {id_: Happened(at, _json(properties)) for id_, at, properties in _rows(query)}
 
 
 def _add_events(found: dict[int, Facts], tenant_id: int, name: str, wanted: Wanted, now: datetime) -> None:

@@ -11,17 +11,24 @@ from audiences import partitions
 
 PATIENCE = "5s"  # for readers and writers to make way; tried again the next day
 
-FOLD = """
-INSERT INTO audiences_eventtotal AS t (tenant_id, profile_id, name, count, first_at, last_at, last_properties)
-SELECT tenant_id, profile_id, name, count(*), min(occurred_at), max(occurred_at),
-       (array_agg(properties ORDER BY occurred_at DESC, id DESC))[1]
-FROM {month} GROUP BY tenant_id, profile_id, name
+# How a total ``t`` takes in another of the same person and name.
+ADDED = """
 ON CONFLICT (tenant_id, profile_id, name) DO UPDATE SET
     count = t.count + EXCLUDED.count,
     first_at = LEAST(t.first_at, EXCLUDED.first_at),
     last_at = GREATEST(t.last_at, EXCLUDED.last_at),
     last_properties = CASE WHEN EXCLUDED.last_at >= t.last_at THEN EXCLUDED.last_properties ELSE t.last_properties END
 """
+
+FOLD = (
+    """
+INSERT INTO audiences_eventtotal AS t (tenant_id, profile_id, name, count, first_at, last_at, last_properties)
+SELECT tenant_id, profile_id, name, count(*), min(occurred_at), max(occurred_at),
+       (array_agg(properties ORDER BY occurred_at DESC, id DESC))[1]
+FROM {month} GROUP BY tenant_id, profile_id, name
+"""
+    + ADDED
+)
 
 # Each tenant's own time decides, and a day more is left to batches that are on their way.
 OLDEST_KEPT = """

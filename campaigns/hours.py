@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import time
-
+from audiences.rules.phrases import listed
 from campaigns.calendar.windows import EVERY_DAY, Quiet, Window
+from campaigns.calendar.words import WEEKDAYS
 from campaigns.models import Campaign, Version
 from tenants.models import Tenant
-
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 def window(version: Version) -> Window | None:
@@ -32,14 +30,6 @@ def said(version: Version) -> str:
     hours = window(version)
     if hours is None:
         return ""
-    days = [DAYS[day] for day in sorted(hours.weekdays)] if hours.weekdays != EVERY_DAY else []
-    on = f" on {_listed(days)}" if days else ""
-    return f"only {between(hours.start, hours.end)}{on}, by each person's own clock"
-
-
-def between(start: time, end: time) -> str:
-    return f"from {start:%H:%M} to {end:%H:%M}"
-
-
-def _listed(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    days = [WEEKDAYS[day] for day in sorted(hours.weekdays)] if hours.weekdays != EVERY_DAY else []
+    on = f" on {listed(days, 'and')}" if days else ""
+    return f"only from {hours.start:%H:%M} to {hours.end:%H:%M}{on}, by each person's own clock"

@@ -12,7 +12,8 @@ from django import forms
 
 from audiences.models import EventDefinition
 from audiences.rules.tree import InvalidRule
-from campaigns import hours, triggers
+from campaigns import triggers
+from campaigns.calendar.words import WEEKDAYS
 from campaigns.forms import offer_lengths
 from campaigns.models import Version
 
@@ -23,8 +24,7 @@ AGAIN_AFTER = [
     (1, "1 hour"), (24, "1 day"), (72, "3 days"), (168, "7 days"), (336, "14 days"), (720, "30 days"),
     (2160, "90 days"),
 ]  # fmt: skip
-UNITS = {"minutes": 1, "hours": 60, "days": 24 * 60}
-FILTERS_SHOWN = 2  # of the trigger; one more than it has, if it has more
+FILTERS_SHOWN = 2  # of the trigger; as many as it has, if it has more
 EXCEPTIONS_SHOWN = 3
 
 
@@ -35,7 +35,6 @@ class FilterForm(forms.Form):
         required=False,
         max_length=200,
         label="Property",
-        widget=forms.TextInput({"list": "properties", "autocomplete": "off", "placeholder": "any"}),
     )
     operator = forms.ChoiceField(required=False, label="Comparison", choices=list(triggers.FILTERS.items()))
     value = forms.CharField(required=False, max_length=500, label="Value")
@@ -72,7 +71,6 @@ class EventForm(forms.Form):
         required=False,
         max_length=255,
         label="Event",
-        widget=forms.TextInput({"list": "events", "autocomplete": "off"}),
     )
 
     def __init__(
@@ -134,7 +132,9 @@ class ScheduleForm(forms.Form):
         input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
     )
     delay = forms.IntegerField(required=False, min_value=0, label="Wait after it")
-    delay_unit = forms.ChoiceField(required=False, choices=[(unit, unit) for unit in UNITS], label="Unit")
+    delay_unit = forms.ChoiceField(
+        required=False, choices=[(unit, unit) for unit in triggers.UNITS], label="Unit"
+    )
     delay_from = forms.ChoiceField(required=False, label="Counted from", choices=Version.DelayFrom)
     replaces_waiting = forms.BooleanField(
         required=False,
@@ -164,7 +164,7 @@ class ScheduleForm(forms.Form):
         required=False,
         label="Only on",
         coerce=int,
-        choices=list(enumerate(hours.DAYS)),
+        choices=list(enumerate(WEEKDAYS)),
         widget=forms.CheckboxSelectMultiple({"class": "form-check-input"}),
     )
     outside_hours = forms.ChoiceField(
@@ -214,7 +214,7 @@ class ScheduleForm(forms.Form):
     def clean_window_days(self) -> list[int]:
         """All seven are the same as none."""
         days = sorted(self.cleaned_data["window_days"])
-        return [] if len(days) == len(hours.DAYS) else days
+        return [] if len(days) == len(WEEKDAYS) else days
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -261,7 +261,7 @@ class ScheduleForm(forms.Form):
         return chosen | {
             "trigger": data["trigger"],
             "exceptions": data["exceptions"],
-            "delay_minutes": data["delay"] * UNITS[data["delay_unit"] or "minutes"],
+            "delay_minutes": data["delay"] * triggers.UNITS[data["delay_unit"] or "minutes"],
             "delay_from": data["delay_from"] or Version.DelayFrom.TRIGGER,
             "replaces_waiting": data["replaces_waiting"],
             "again": data["again"] or Version.Again.ONCE,
@@ -274,7 +274,7 @@ def _initial(version: Version, zone: ZoneInfo) -> dict[str, Any]:
     def local(moment: datetime | None) -> datetime | None:
         return moment and moment.astimezone(zone).replace(tzinfo=None)
 
-    number, unit = _in_unit(version.delay_minutes)
+    number, unit = triggers.in_unit(version.delay_minutes)
     return {
         "when": version.when,
         "starts": local(version.starts_at),
@@ -293,10 +293,3 @@ def _initial(version: Version, zone: ZoneInfo) -> dict[str, Any]:
         "when_capped": version.when_capped,
         "is_cap_exempt": version.is_cap_exempt,
     }
-
-
-def _in_unit(minutes: int) -> tuple[int, str]:
-    """Return a delay in the largest unit that says it exactly."""
-    if not minutes:
-        return 0, "minutes"
-    return next((minutes // size, unit) for unit, size in reversed(UNITS.items()) if minutes % size == 0)

@@ -13,6 +13,7 @@ from audiences.rules import memory, schema, words
 from audiences.rules.tree import InvalidRule
 
 MOST_EXCEPTIONS = 5
+UNITS = {"minutes": 1, "hours": 60, "days": 24 * 60}  # in minutes
 LONGEST_DELAY_MINUTES = 60 * 24 * 60  # 60 days
 
 Trigger = dict[str, Any]
@@ -59,13 +60,14 @@ def said(trigger: Trigger) -> str:
     return words.sentence(trigger).partition("who did ")[2]
 
 
+def in_unit(minutes: int) -> tuple[int, str]:
+    """Return a delay in the largest of UNITS that says it exactly; none at all is in minutes."""
+    if not minutes:
+        return 0, "minutes"
+    return next((minutes // size, unit) for unit, size in reversed(UNITS.items()) if minutes % size == 0)
+
+
 def delay_said(minutes: int) -> str:
-    """Return a delay in words, in the largest unit that says it exactly: 90 minutes, 2 hours, 3 days."""
-    for unit, size in (("day", 24 * 60), ("hour", 60)):
-        if minutes and minutes % size == 0:
-            return _counted(minutes // size, unit)
-    return _counted(minutes, "minute")
-
-
-def _counted(number: int, unit: str) -> str:
-    return f"{number} {unit}{'' if number == 1 else 's'}"
+    """Return a delay in words: 90 minutes, 1 hour, 3 days."""
+    number, unit = in_unit(minutes)
+    return f"{number} {unit.removesuffix('s') if number == 1 else unit}"

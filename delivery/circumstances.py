@@ -17,6 +17,7 @@ from audiences import facts as people
 from audiences.facts import Facts
 from audiences.rules import memory, sql
 from campaigns import arms, contents, hours
+from campaigns.calendar import wall
 from campaigns.models import Campaign, Content, Version
 from delivery import caps, occasions
 from delivery.caps import Asking
@@ -208,11 +209,7 @@ def _delay_from_activity(version: Version) -> timedelta | None:
 
 
 def _zone(seen: Facts | None, default: ZoneInfo) -> ZoneInfo:
-    name = seen.attribute("timezone") if seen else None
-    try:
-        return ZoneInfo(name) if name else default
-    except (LookupError, ValueError, OSError):  # a zone that this machine's tables do not have, or no longer
-        return default
+    return wall.zone_of(seen.attribute("timezone") if seen else None, default)
 
 
 def _standings(rows: list[Due], *, tenant: Tenant) -> dict[tuple[int, int], arms.Standing]:

@@ -22,11 +22,9 @@ def on_events_recorded(
     theirs = [event for event in events if not event.is_internal]
     if merges:
         merging.move(tenant=tenant, merges=merges, now=now)
-        # A recount has credited all events of those who merged, the new ones among them.
-        merged = {merge.winner_id for merge in merges}
-        events = [event for event in events if event.profile_id not in merged]
-    credit = [event for event in events if not event.is_internal]
-    if credit:
+    # A recount has credited all events of those who merged, the new ones among them.
+    merged = {merge.winner_id for merge in merges}
+    if credit := [event for event in theirs if event.profile_id not in merged]:
         conversions.credit(tenant=tenant, events=credit)
     if theirs:
         triggers.hear(tenant=tenant, events=theirs, now=now)

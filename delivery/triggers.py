@@ -46,16 +46,18 @@ WHERE NOT (r.is_once AND EXISTS (
           WHERE d.tenant_id = %s AND d.campaign_id = r.campaign_id AND d.profile_id = r.profile_id
             AND d.state IN ('planned', 'sending')))
 ON CONFLICT DO NOTHING
+RETURNING id
 """
 
 # An event calls off what it came after: by its own time, or because it arrived later.
 CANCEL = """
 UPDATE delivery_delivery d
-SET state = 'cancelled', reason = r.reason, lease_until = NULL, settled_at = %s,
-    decision = jsonb_build_object('verdict', 'cancel', 'reason', r.reason, 'gates', jsonb_build_array(jsonb_build_array(
-        r.reason, false, jsonb_build_object('event', r.name, 'at', r.at))))
-FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::timestamptz[], %b::text[], %b::text[], %b::boolean[])
-     AS r(campaign_id, profile_id, event_id, at, name, reason, is_recent)
+SET state = 'cancelled', reason = t.reason, lease_until = NULL, settled_at = t.now,
+    decision = jsonb_build_object('verdict', 'cancel', 'reason', t.reason, 'gates', jsonb_build_array(jsonb_build_array(
+        t.reason, false, jsonb_build_object('event', r.name, 'at', r.at))))
+FROM (SELECT %s AS reason, %s::timestamptz AS now) t,
+     unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::timestamptz[], %b::text[], %b::boolean[])
+     AS r(campaign_id, profile_id, event_id, at, name, is_recent)
 WHERE d.tenant_id = %s AND d.campaign_id = r.campaign_id AND d.profile_id = r.profile_id AND d.state = 'planned'
   AND d.event_id <> r.event_id AND (d.occasion_at <= r.at OR r.is_recent AND d.event_id < r.event_id)
 """
@@ -76,11 +78,11 @@ class Listener:
     channel: str
 
     def hears(self, event: RecordedEvent) -> bool:
-        """Whether the event sets it off: a recent one of theirs, not of our own messages, in its time."""
+        """Whether the event sets it off: a recent one, in its time."""
         is_in_time = self.starts_at <= event.occurred_at and (
             self.ends_at is None or event.occurred_at < self.ends_at
         )
-        return event.may_start and not event.is_internal and is_in_time and _fits(self.trigger, event)
+        return event.may_start and is_in_time and _fits(self.trigger, event)
 
     def is_called_off_by(self, event: RecordedEvent) -> bool:
         return any(_fits(exception, event) for exception in self.exceptions)
@@ -102,7 +104,8 @@ class Heard:
 def hear(*, tenant: Tenant, events: Sequence[RecordedEvent], now: datetime) -> int:
     """Plan what new events set off and call off what they end; return the rows planned.
 
-    The events' people are locked by the caller. Costs one small query where no campaign waits for events.
+    ``events`` are people's own, none of our messages' traces. The people are locked by the caller. Costs one small
+    query where no campaign waits for events.
     """
     listening = binary.run(LISTENING, [tenant.pk])
     listeners = [(_listener(version_id), priority) for version_id, priority in listening]
@@ -146,7 +149,7 @@ def _plan(tenant: Tenant, heard: list[Heard], *, now: datetime) -> int:
     partitions.ensure_months("delivery_delivery", [one.event.occurred_at for one in heard])
     due = [one.event.occurred_at + one.listener.delay for one in heard]
     rows = binary.run(
-        f"WITH planned AS ({INSERT} RETURNING 1) SELECT count(*) FROM planned",
+        INSERT,
         [
             tenant.pk,
             [one.listener.campaign_id for one in heard],
@@ -164,7 +167,7 @@ def _plan(tenant: Tenant, heard: list[Heard], *, now: datetime) -> int:
     )
     if min(due) <= now:
         wake.soon()
-    return int(rows[0][0])
+    return len(rows)
 
 
 def _cancel(tenant: Tenant, heard: list[Heard], reason: str, *, now: datetime) -> None:
@@ -175,10 +178,9 @@ def _cancel(tenant: Tenant, heard: list[Heard], reason: str, *, now: datetime) -
             [one.event.id for one in heard],
             [one.event.occurred_at for one in heard],
             [one.event.name for one in heard],
-            [reason] * len(heard),
             [reason == "exception" and one.event.may_start for one in heard],
         ]
-        binary.run(CANCEL, [now, *columns, tenant.pk])
+        binary.run(CANCEL, [reason, now, *columns, tenant.pk])
 
 
 def _fits(trigger: triggers.Trigger, event: RecordedEvent) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from audiences import binary
+from audiences.retention import ADDED
 
 if TYPE_CHECKING:
     from audiences.signals import Merge
@@ -18,12 +19,7 @@ SELECT l.tenant_id, m.winner, l.name, sum(l.count), min(l.first_at), max(l.last_
        (array_agg(l.last_properties ORDER BY l.last_at DESC))[1]
 FROM {GIVEN} JOIN audiences_eventtotal l ON l.tenant_id = %s AND l.profile_id = m.loser
 GROUP BY 1, 2, 3
-ON CONFLICT (tenant_id, profile_id, name) DO UPDATE SET
-    count = t.count + EXCLUDED.count,
-    first_at = LEAST(t.first_at, EXCLUDED.first_at),
-    last_at = GREATEST(t.last_at, EXCLUDED.last_at),
-    last_properties = CASE WHEN EXCLUDED.last_at >= t.last_at THEN EXCLUDED.last_properties ELSE t.last_properties END
-"""
+{ADDED}"""
 
 # Nothing that finds or describes a person stays on a tombstone, only where they went.
 BURY = f"""
