@@ -81,7 +81,14 @@ PARTICULAR: dict[type[models.Model], dict[str, Any]] = {
         "needs": [],
         "problems": [],
     },
-    Delivery: {"channel": "email", "state": "sent", "arm": "a", "slot": "first", "occasion": "once"},
+    Delivery: {
+        "channel": "email",
+        "state": "sent",
+        "arm": "a",
+        "slot": "first",
+        "occasion": "once",
+        "decision": {"verdict": "send", "reason": "", "gates": [["address", True, "{mark}@example.test"]]},
+    },  # fmt: skip
     FrequencyCap: {"limit": 3, "kind": "rolling", "hours": 168, "scope": "tag", "value": "{mark}"},
     Provider: {
         "channel": "email",
