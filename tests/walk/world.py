@@ -88,7 +88,7 @@ PARTICULAR: dict[type[models.Model], dict[str, Any]] = {
         "slot": "first",
         "occasion": "once",
         "decision": {"verdict": "send", "reason": "", "gates": [["address", True, "{mark}@example.test"]]},
-    },  # fmt: skip
+    },
     FrequencyCap: {"limit": 3, "kind": "rolling", "hours": 168, "scope": "tag", "value": "{mark}"},
     Provider: {
         "channel": "email",
