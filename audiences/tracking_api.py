@@ -18,12 +18,12 @@ from django_scopes import scope
 from msgspec import Raw
 
 from audiences import ingest
-from audiences.ingest.calls import Context, locate
-from tenants import clock, keys
+from audiences.ingest.calls import Context
+from tenants import clock, json_body, keys
 from tenants.authentication import key_of
+from tenants.json_body import MAX_BODY, Unreadable
 from tenants.models import ApiKey
 
-MAX_BODY = 1024 * 1024  # bytes, unpacked; Segment's own limit is half of it
 MAX_CALLS = 1_000
 KINDS = {
     "identify": "identify",
@@ -46,10 +46,6 @@ PREFLIGHT = CORS | {
     "Access-Control-Allow-Headers": "authorization, content-type, content-encoding, x-retry-count",
     "Access-Control-Max-Age": "86400",
 }
-
-
-class Unreadable(Exception):
-    """The request cannot be understood; what and where."""
 
 
 class NotAllowed(Exception):
@@ -77,7 +73,7 @@ def batch(request: HttpRequest) -> HttpResponse:
     if answer := _no_post(request):
         return answer
     try:
-        body = _decoded(_decode_batch, _body(request))
+        body = json_body.decoded(_decode_batch, _body(request))
         if len(body.batch) > MAX_CALLS:
             raise Unreadable(f"batch: holds {len(body.batch)} calls; at most {MAX_CALLS} are taken at once")
         key = _key(request, body.writeKey)
@@ -93,7 +89,7 @@ def call(request: HttpRequest, path: str) -> HttpResponse:
     if answer := _no_post(request):
         return answer
     try:
-        body = _decoded(_decode_call, _body(request))
+        body = json_body.decoded(_decode_call, _body(request))
         key = _key(request, body.pop("writeKey", None))
         stored = _store(key, [body | {"type": KINDS[path]}], None, None)
     except (Unreadable, NotAllowed, ingest.TooMuchAtOnce) as error:
@@ -149,41 +145,6 @@ def _body(request: HttpRequest) -> bytes:
     if len(body) > MAX_BODY:
         raise Unreadable(f"{too_large}.")
     return body.removeprefix(b"\xef\xbb\xbf")
-
-
-def _decoded(decode: Any, body: bytes) -> Any:
-    try:
-        return decode(body)
-    except msgspec.ValidationError as error:
-        path, reason = locate(error)
-        raise Unreadable(f"{path}: {reason}" if path else reason) from None
-    except RecursionError as error:
-        raise Unreadable(f"The JSON {locate(error)[1]}.") from None
-    except UnicodeDecodeError:
-        raise Unreadable(f"The body is not UTF-8{_near(body)}.") from None
-    except msgspec.DecodeError as error:
-        raise Unreadable(f"{_broken(str(error), body)}.") from None
-
-
-def _near(body: bytes) -> str:
-    try:
-        body.decode()
-    except UnicodeDecodeError as error:
-        return f", {_place(body, error.start)}"
-    return ""
-
-
-def _broken(message: str, body: bytes) -> str:
-    """Return a decoder's complaint with line and column in place of its byte."""
-    said, _, byte = message.partition(" (byte ")
-    if byte:
-        return f"{said}, {_place(body, int(byte.rstrip(')')))}"
-    return f"{said}, {_place(body, len(body))}"
-
-
-def _place(body: bytes, offset: int) -> str:
-    before = body[:offset].split(b"\n")
-    return f"line {len(before)}, column {len(before[-1]) + 1}"
 
 
 def _key(request: HttpRequest, in_body: Any) -> ApiKey:

@@ -9,7 +9,7 @@ from typing import Any
 from audiences import attributes
 from audiences.imports import cells
 from audiences.imports.csv_files import Table
-from audiences.ingest.strict import MAX_NAME
+from tenants.strict import MAX_NAME
 
 KINDS = ("text", "number", "boolean", "time")
 CONSENT = "consent:"  # "consent:email": the column says whether they want mail

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import hashlib
-import re
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -15,10 +14,10 @@ import msgspec
 from msgspec import Raw
 
 from audiences import attributes
-from audiences.ingest import strict
 from audiences.ingest.clocks import Clock
-from audiences.ingest.strict import Refused
 from audiences.models import Identity, Profile
+from tenants import json_body, strict
+from tenants.strict import Refused
 
 MAX_CALL = 32 * 1024  # bytes of one call, Segment's limit
 Key = tuple[str, str]  # an identity: (kind, value)
@@ -104,7 +103,6 @@ class PlainWire(Wire, gc=False):
 _decode = msgspec.json.Decoder(Wire).decode
 _decode_plain = msgspec.json.Decoder(PlainWire).decode
 _encode = msgspec.json.Encoder().encode
-_MESSAGE = re.compile(r"(?P<reason>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)
 
 
 class Reader:
@@ -177,16 +175,7 @@ def _decoded(raw: bytes) -> Wire:
     try:
         return _decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused(*locate(error)) from None
-
-
-def locate(error: Exception) -> tuple[str, str]:
-    """Return where in the JSON a decoder's error lies, as a path, and what it says."""
-    if isinstance(error, RecursionError):
-        return "", f"is nested more than {strict.MAX_DEPTH} deep"
-    match = _MESSAGE.fullmatch(str(error))
-    assert match
-    return (match["path"] or "").replace("[...]", ""), match["reason"]
+        raise Refused(*json_body.locate(error)) from None
 
 
 def _checked(wire: Wire, path: str) -> dict[str, Any]:

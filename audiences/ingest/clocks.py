@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from audiences.ingest.strict import Refused
+from tenants.strict import Refused
 
 KEPT_AHEAD = timedelta(minutes=5)
 CLAMPED_AHEAD = timedelta(hours=24)

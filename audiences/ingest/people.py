@@ -9,7 +9,7 @@ import msgspec
 
 from audiences import binary
 from audiences.ingest.calls import ANONYMOUS_ID, EXTERNAL_ID, Call, Key, Origin
-from audiences.ingest.strict import Refused
+from tenants.strict import Refused
 
 # An upsert that never inserts: an UPDATE would lock in whatever order its plan has, and its plan may read all people.
 # Should somebody have been deleted meanwhile, the row it makes says so and is rolled back.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 MAX_DEPTH = 10  # an object in an object in ...; the outermost counts as 1
 MAX_KEYS = 500  # of all objects in one call's properties or traits
@@ -19,12 +19,23 @@ class Refused(Exception):
         self.path, self.reason = path, reason
 
 
-def check(values: dict[str, Any], path: str) -> None:
+class Limits(NamedTuple):
+    """How deep values may be nested, and how many keys all objects and items all arrays in them may have."""
+
+    depth: int
+    keys: int
+    items: int
+
+
+OF_A_CALL = Limits(MAX_DEPTH, MAX_KEYS, MAX_ITEMS)
+
+
+def check(values: Any, path: str, limits: Limits = OF_A_CALL) -> None:
     """Raise Refused if decoded ``values`` are too deep or too many, or hold what cannot be stored.
 
     Broken JSON, NaN, infinities and lone surrogates never get here: the decoder refuses them.
     """
-    _Walk().visit(values, path, 1)
+    _Walk(limits).visit(values, path, 1)
 
 
 def text(value: str, path: str) -> str:
@@ -37,7 +48,8 @@ def text(value: str, path: str) -> str:
 
 
 class _Walk:
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
         self.keys = self.items = 0
 
     def visit(self, value: Any, path: str, depth: int) -> None:
@@ -47,18 +59,19 @@ class _Walk:
         elif isinstance(value, dict | list):
             self._enter(value, path, depth)
             for step, inner in value.items() if isinstance(value, dict) else enumerate(value):
-                self.visit(inner, f"{path}[{step}]" if isinstance(step, int) else f"{path}.{step}", depth + 1)
+                place = f"{path}[{step}]" if isinstance(step, int) else f"{path}.{step}".lstrip(".")
+                self.visit(inner, place, depth + 1)
         elif isinstance(value, int) and value not in INT64:
             raise Refused(path, "is a whole number of more than 64 bits; send it as text")
 
     def _enter(self, value: dict[str, Any] | list[Any], path: str, depth: int) -> None:
-        if depth > MAX_DEPTH:
-            raise Refused(path, f"is nested more than {MAX_DEPTH} deep")
+        if depth > self.limits.depth:
+            raise Refused(path, f"is nested more than {self.limits.depth} deep")
         if isinstance(value, list):
             self.items += len(value)
         else:
             self.keys += len(value)
             for key in value:
-                text(key, f"{path}.{key[:40]}".replace("\x00", "\\u0000"))
-        if self.keys > MAX_KEYS or self.items > MAX_ITEMS:
-            raise Refused(path, f"holds more than {MAX_KEYS} keys or {MAX_ITEMS} items")
+                text(key, f"{path}.{key[:40]}".lstrip(".").replace("\x00", "\\u0000"))
+        if self.keys > self.limits.keys or self.items > self.limits.items:
+            raise Refused(path, f"holds more than {self.limits.keys} keys or {self.limits.items} items")
