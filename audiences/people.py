@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from django.db.models import Q, QuerySet
+
 from audiences import binary
 from audiences.models import Identity, Profile
 
@@ -41,6 +43,20 @@ def newest(*, tenant_id: int, words: str = "", before: int | None = None, limit:
         people = people.filter(pk__lt=before)
     found = list(people.order_by("-id")[: limit + 1])
     return Found(found[:limit], len(found) > limit)
+
+
+def known_as(*, tenant_id: int, external_id: str = "", email: str = "") -> QuerySet[Profile]:
+    """Return the living people with exactly this external id and this address, whatever the case of it."""
+    people: QuerySet[Profile] = Profile.objects.living().filter(tenant_id=tenant_id)
+    identities = Identity.objects.filter(tenant_id=tenant_id)
+    if external_id:
+        people = people.filter(
+            pk__in=identities.filter(kind=Identity.Kind.EXTERNAL_ID, value=external_id).values("profile_id")
+        )
+    if email:
+        theirs = identities.filter(kind=Identity.Kind.EMAIL, value=email.lower()).values("profile_id")
+        people = people.filter(Q(email__in={email, email.lower()}) | Q(pk__in=theirs))
+    return people
 
 
 def count(*, tenant_id: int) -> int:

@@ -14,15 +14,13 @@ from django.utils.cache import patch_vary_headers
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST, require_safe
 
-from audiences import attributes, consent, facts, panels, people, segments, suppression, timeline
-from audiences.models import AttributeDefinition, ConsentChange, Profile, Segment, Suppression
-from audiences.rules import memory
+from audiences import attributes, consent, panels, people, segments, suppression, timeline
+from audiences.models import AttributeDefinition, ConsentChange, Profile
 from tenants import audit, clock
 from tenants.access import allow
 from tenants.http import TenantRequest
 
 PER_PAGE = 50
-SEGMENTS = 200  # asked about one person at once
 HISTORY = 20
 
 
@@ -66,7 +64,7 @@ def profile_detail(request: TenantRequest, public_id: UUID) -> HttpResponse:
             "identities": profile.identities.order_by("kind", "created_at"),
             "merged": Profile.objects.filter(merged_into=profile).count(),
             "standings": _standings(profile),
-            "suppressions": _suppressions(profile),
+            "suppressions": suppression.of(profile),
             "history": _history(profile),
             "panels": panels.of_profile(request, profile),
             "events": events,
@@ -91,15 +89,8 @@ def profile_timeline(request: TenantRequest, public_id: UUID) -> HttpResponse:
 def profile_segments(request: TenantRequest, public_id: UUID) -> HttpResponse:
     """Which segments somebody is in now; for htmx, since it asks every rule."""
     profile = _living(public_id)
-    now = clock.now(request.tenant)
-    listed = Segment.objects.filter(archived_at=None).order_by("name")[:SEGMENTS]
-    rules = [(segment, segments.resolve(segment.rule)) for segment in listed]
-    known = facts.load(
-        tenant_id=request.tenant.pk, ids=[profile.pk], rules=[rule for _, rule in rules], now=now
-    )
-    person = known.get(profile.pk)
-    inside = [segment for segment, rule in rules if person and memory.matches(rule, person, now=now)]
-    return render(request, "audiences/_profile_segments.html", {"segments": inside, "asked": len(rules)})
+    inside, asked = segments.containing(profile, now=clock.now(request.tenant))
+    return render(request, "audiences/_profile_segments.html", {"segments": inside, "asked": asked})
 
 
 @require_POST
@@ -202,11 +193,6 @@ def _standings(profile: Profile) -> list[dict[str, Any]]:
         }
         for subject in subjects
     ]
-
-
-def _suppressions(profile: Profile) -> list[Suppression]:
-    addresses = [address.lower() for address in (profile.email, profile.phone) if address]
-    return list(Suppression.objects.filter(address__in=addresses).order_by("channel"))
 
 
 def _history(profile: Profile) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,9 +16,10 @@ from psycopg.errors import QueryCanceled
 
 from audiences import facts
 from audiences.models import Profile, Segment
-from audiences.rules import explain, schema, sql
+from audiences.rules import explain, memory, schema, sql
 from audiences.rules.tree import InvalidRule
 from tenants import audit
+from tenants.audit import Actor
 from tenants.models import Tenant, User
 
 Rule = dict[str, Any]
@@ -58,11 +59,15 @@ class SegmentInUse(Exception):
 
 
 @transaction.atomic
-def create(*, tenant: Tenant, actor: User | None, name: str, rule: Rule, description: str = "") -> Segment:
+def create(*, tenant: Tenant, actor: Actor | None, name: str, rule: Rule, description: str = "") -> Segment:
     """Save a new segment. Raises InvalidRule, SegmentCycle, NameTaken."""
     _one_at_a_time(tenant)
     segment = Segment(
-        tenant=tenant, name=name, description=description, rule=_checked(rule), created_by=actor
+        tenant=tenant,
+        name=name,
+        description=description,
+        rule=_checked(rule),
+        created_by=audit.person(actor),
     )
     _save(segment)
     _note(segment, actor, "created", {"rule": (None, segment.rule)})
@@ -70,7 +75,7 @@ def create(*, tenant: Tenant, actor: User | None, name: str, rule: Rule, descrip
 
 
 @transaction.atomic
-def update(*, segment: Segment, actor: User | None, name: str, rule: Rule, description: str = "") -> Segment:
+def update(*, segment: Segment, actor: Actor | None, name: str, rule: Rule, description: str = "") -> Segment:
     """Change a segment. Campaigns launched with it keep the rule they were launched with. Raises as ``create``."""
     _one_at_a_time(segment.tenant)
     old = Segment.objects.get(pk=segment.pk)
@@ -148,7 +153,7 @@ def _save(segment: Segment) -> None:
         raise NameTaken(segment.name) from exc
 
 
-def _note(segment: Segment, actor: User | None, action: str, fields: _Changes | None = None) -> None:
+def _note(segment: Segment, actor: Actor | None, action: str, fields: _Changes | None = None) -> None:
     audit.note(
         tenant=segment.tenant,
         actor=actor,
@@ -310,6 +315,29 @@ def _in_order(profiles: QuerySet[Profile], ids: list[int]) -> list[Profile]:
 def sample(rule: Rule, *, tenant: Tenant, now: datetime, people: int = 10, seed: int = 0) -> list[Profile]:
     """Return some people, at random, whom the rule means. Raises as ``count``."""
     return glimpse(rule, tenant=tenant, now=now, people=people, seed=seed).people
+
+
+def members(rule: Rule, *, tenant: Tenant, now: datetime, after: int = 0, limit: int = 50) -> list[Profile]:
+    """Return the people whom the rule means, in the order of their ids, from the one after ``after`` on.
+
+    Raises as ``count``.
+    """
+    query = sql.members(resolve(rule), tenant_id=tenant.pk, now=now, between=(after + 1, 2**63 - 1))
+    with _patiently() as cursor:
+        cursor.execute(f"SELECT id FROM ({query.sql}) m ORDER BY id LIMIT %s", [*query.params, limit])
+        ids = [id_ for (id_,) in cursor.fetchall()]
+    return _in_order(Profile.objects.filter(pk__in=ids), ids)
+
+
+def containing(profile: Profile, *, now: datetime, most: int = 200) -> tuple[list[Segment], int]:
+    """Return the segments a person is in, by name, and how many were asked; those that cannot be used are not."""
+    rules = {}
+    for segment in Segment.objects.filter(archived_at=None).order_by("name")[:most]:
+        with suppress(InvalidRule, SegmentCycle):
+            rules[segment] = resolve(segment.rule)
+    loaded = facts.load(tenant_id=profile.tenant_id, ids=[profile.pk], rules=list(rules.values()), now=now)
+    seen = loaded.get(profile.pk)
+    return [each for each, rule in rules.items() if seen and memory.matches(rule, seen, now=now)], len(rules)
 
 
 def why(rule: Rule, *, profile: Profile, now: datetime) -> explain.Node | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from audiences.models import Suppression
+from audiences.models import Profile, Suppression
 from tenants.models import Tenant
 
 
@@ -44,6 +44,12 @@ def among(*, tenant_id: int, channel: str, addresses: Iterable[str]) -> set[str]
     rows = Suppression.objects.filter(tenant_id=tenant_id, channel=channel, address__in=set(given.values()))
     suppressed = set(rows.values_list("address", flat=True))
     return {address for address, key in given.items() if key in suppressed}
+
+
+def of(profile: Profile) -> list[Suppression]:
+    """Return what keeps a person's own addresses from being sent to."""
+    addresses = [_key(address) for address in (profile.email, profile.phone) if address]
+    return list(Suppression.objects.filter(address__in=addresses).order_by("channel"))
 
 
 def _key(address: str) -> str:

@@ -16,8 +16,8 @@ from campaigns import arms, channels, contents, reach, summary, versions
 from campaigns.drafts import EVERYONE
 from campaigns.models import Campaign, Content, Variant, Version
 from campaigns.reach import Counts
-from tenants import wake
-from tenants.models import User
+from tenants import audit, wake
+from tenants.audit import Actor
 
 SAMPLE_HOST = "example.com"  # where starters lead
 
@@ -210,7 +210,7 @@ def audience_rule(version: Version) -> dict[str, Any] | None:
     return version.rule
 
 
-def launch(*, version: Version, actor: User, now: datetime) -> Version:
+def launch(*, version: Version, actor: Actor, now: datetime) -> Version:
     """Freeze a draft and set its campaign live; return it. Launching it again is the same launch.
 
     ``now`` is the tenant's. Segments are written out into the version's and variants' rules, so that changing
@@ -246,14 +246,14 @@ def _counts_if_ready(version: Version, now: datetime) -> Counts | None:
     return None if problems(version, now=now) else counts(version, now=now)
 
 
-def _freeze(version: Version, actor: User, expected: Counts, now: datetime) -> None:
+def _freeze(version: Version, actor: Actor, expected: Counts, now: datetime) -> None:
     version.rule = segments.resolve(version.segment.rule) if version.segment else version.rule or EVERYONE
     for variant in version.variants.select_related("segment"):
         if variant.segment is not None:
             variant.rule = segments.resolve(variant.segment.rule)
             variant.save(update_fields=["rule"])
     version.counts = expected.as_json()
-    version.launched_at, version.launched_by = now, actor
+    version.launched_at, version.launched_by = now, audit.person(actor)
     version.save(update_fields=["rule", "counts", "launched_at", "launched_by"])
 
 

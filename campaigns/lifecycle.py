@@ -9,6 +9,7 @@ from django.db import transaction
 from campaigns import versions
 from campaigns.models import Campaign
 from tenants import wake
+from tenants.audit import Actor
 from tenants.models import User
 
 State = Campaign.State
@@ -19,13 +20,13 @@ class NotNow(Exception):
 
 
 @transaction.atomic
-def pause(*, campaign: Campaign, actor: User) -> Campaign:
+def pause(*, campaign: Campaign, actor: Actor) -> Campaign:
     """Hold a live campaign: from the moment this returns nothing more of it leaves. Paused already is fine."""
     return _move(campaign, actor, "paused", to=State.PAUSED, of={State.LIVE})
 
 
 @transaction.atomic
-def resume(*, campaign: Campaign, actor: User) -> Campaign:
+def resume(*, campaign: Campaign, actor: Actor) -> Campaign:
     """Let a paused campaign go on; what became due meanwhile goes out now, or is too late by its own rule."""
     campaign = _move(campaign, actor, "resumed", to=State.LIVE, of={State.PAUSED})
     wake.soon()
@@ -33,14 +34,14 @@ def resume(*, campaign: Campaign, actor: User) -> Campaign:
 
 
 @transaction.atomic
-def stop(*, campaign: Campaign, actor: User) -> Campaign:
+def stop(*, campaign: Campaign, actor: Actor) -> Campaign:
     """End a campaign for good: who still waits will get nothing. Stopped already is fine."""
     campaign = _move(campaign, actor, "stopped", to=State.STOPPED, of={State.LIVE, State.PAUSED})
     wake.soon()  # so that what waits is let go now, not at the next pulse
     return campaign
 
 
-def _move(campaign: Campaign, actor: User, action: str, *, to: State, of: set[State]) -> Campaign:
+def _move(campaign: Campaign, actor: Actor, action: str, *, to: State, of: set[State]) -> Campaign:
     locked = Campaign.objects.select_for_update().select_related("tenant").get(pk=campaign.pk)
     if locked.state == to:
         return locked

@@ -10,6 +10,7 @@ from django.db.models import Max
 
 from campaigns.models import Campaign, Content, Variant, Version
 from tenants import audit
+from tenants.audit import Actor
 from tenants.models import User
 
 COPIED = (  # what a new version takes over; its own launch decides the rest
@@ -61,7 +62,7 @@ def editable(version: Version) -> Version:
 
 
 def note(
-    version: Version, actor: User | None, action: str, changes: Mapping[str, tuple[Any, Any]] | None = None
+    version: Version, actor: Actor | None, action: str, changes: Mapping[str, tuple[Any, Any]] | None = None
 ) -> None:
     """Write into the audit log what was done to a campaign; nothing, where changes are given and none is one."""
     if changes is not None and all(old == new for old, new in changes.values()):

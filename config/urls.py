@@ -5,11 +5,14 @@ from django.urls import include, path
 
 from config import views
 
+handler500 = views.broken
+
 urlpatterns = [
     path("", views.home, name="home"),
     path("healthz", views.healthz, name="healthz"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
+    path("api/", include("config.api_urls")),
     path("", include("tenants.urls")),
     path("", include("audiences.urls")),
     path("", include("campaigns.urls")),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
+from django.views.defaults import server_error
 
 from config import context
 from config import home as front
-from tenants import clock
+from tenants import api_errors, clock
 from tenants.access import allow
 from tenants.http import TenantRequest
 
@@ -33,3 +34,10 @@ def home(request: TenantRequest) -> HttpResponse:
 def healthz(request: HttpRequest) -> HttpResponse:
     """Answer that this process serves; it asks nothing of the database."""
     return HttpResponse("ok", content_type="text/plain")
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """Say that something failed on our side: to programs as the API says all its errors, to people on a page."""
+    if request.path.startswith("/api/v1/"):
+        return JsonResponse(api_errors.body("broken", "Something failed on our side."), status=500)
+    return server_error(request)

@@ -10,13 +10,15 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from tenants.models import AuditEntry, Tenant, User
+from tenants.models import ApiKey, AuditEntry, Tenant, User
+
+Actor = User | ApiKey  # who changes something: somebody signed in, or a program by its key
 
 
 def note(
     *,
     tenant: Tenant,
-    actor: User | None,
+    actor: Actor | None,
     action: str,
     thing: str,
     thing_id: object,
@@ -31,8 +33,8 @@ def note(
     pairs = {**(fields or {}), **changes}
     entry = AuditEntry(
         tenant=tenant,
-        actor=actor,
-        actor_name=str(actor)[:150] if actor else "Tact",
+        actor=person(actor),
+        actor_name=_name(actor)[:150],
         action=action,
         thing=thing,
         thing_id=str(thing_id),
@@ -41,6 +43,17 @@ def note(
     )
     entry.save()
     return entry
+
+
+def person(actor: Actor | None) -> User | None:
+    """Return who did it, if somebody signed in did."""
+    return actor if isinstance(actor, User) else None
+
+
+def _name(actor: Actor | None) -> str:
+    if isinstance(actor, ApiKey):
+        return f"Key {actor}"
+    return str(actor) if actor else "Tact"
 
 
 class Change(NamedTuple):

@@ -54,4 +54,4 @@ class KeyAuthentication(BaseAuthentication):
         return KeyUser(key), key
 
     def authenticate_header(self, request: Request) -> str:
-        return 'Basic realm="Tact"'
+        return 'Bearer realm="Tact"'

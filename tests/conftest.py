@@ -16,6 +16,7 @@ from audiences.models import Event, Identity, Profile
 from tenants import clock
 from tenants.models import Membership, Tenant, User
 from tenants.roles import Role
+from tests.api import Caller
 from tests.walk import recorder
 
 PASSWORD = "correct horse battery"
@@ -91,6 +92,12 @@ def client_of(make_member: Callable[..., User]) -> Callable[..., Client]:
         return client
 
     return make
+
+
+@pytest.fixture
+def api(tenant: Tenant) -> Caller:
+    """A program of the tenant's that may do everything."""
+    return Caller(tenant)
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ Adding yours is one line of ROUTES, under its URL name:
     page()              no id of a tenant's thing in its path; shows only one's own tenant
     thing(Model)        its path names a row by ``public_id``; another tenant's is a 404
     thing(Model, "key") the same, where the path's parameter has another name; more parameters as keywords
-    call(body)          reached with an API key instead of a session; parameters of its path as keywords
+    call(body)          sends data in with an API key instead of a session; parameters of its path as keywords
+    api(Model, data)    of the management API, reached with a secret key; without a model its path names no row
     public(reason)      open to the world, such as a link in a mail
     platform(reason)    about the person signed in or this installation, not about a tenant
 
@@ -61,8 +62,14 @@ def call(body: dict[str, Any], at: str = "", **params: Any) -> Route:
     return Route("call", params=lambda world: params, data=body, at=at)
 
 
-def public(reason: str, **params: Any) -> Route:
-    return Route("public", reason, params=lambda world: params)
+def api(model: type[Any] | None = None, data: dict[str, Any] | None = None) -> Route:
+    return Route(
+        "api", params=lambda world: {"public_id": world[model].public_id} if model else {}, data=data or {}
+    )
+
+
+def public(reason: str, at: str = "", **params: Any) -> Route:
+    return Route("public", reason, params=lambda world: params, at=at)
 
 
 def platform(reason: str, **params: Any) -> Route:
@@ -89,6 +96,9 @@ ROUTES: dict[str, Route] = {
     # config
     "home": page(),
     "healthz": public("says that the process serves"),
+    "api_docs": public("describes the management API"),
+    "api_schema": public("describes the management API"),
+    "api_nothing": public("says that there is nothing", at="/api/v1/nothing-of-the-kind"),
     # tenants
     "no_tenant": platform("for people without a tenant"),
     "tenant_switch": platform("chooses among the person's own; test_settings.py holds that others' are 404"),
@@ -112,6 +122,13 @@ ROUTES: dict[str, Route] = {
     "tracking_call": call({"userId": SAME_ID, "event": SAME_NAME, "properties": {"x": 1}}, path="track"),
     "tracking_batch": call({"batch": BATCH}, at="/v1/batch"),
     "tracking_settings": public("the key in the path is a public one", key="nobody-made-this"),
+    "api_profiles": api(),
+    "api_profile": api(Profile),
+    "api_profile_events": api(Profile),
+    "api_segments": api(data={"name": "Lapsed", "rule": {"all": []}}),
+    "api_segment": api(Segment, {"name": "Lapsed", "rule": {"all": []}}),
+    "api_segment_count": api(Segment),
+    "api_segment_profiles": api(Segment),
     "segment_list": page(),
     "segment_new": page(name="Lapsed", rule='{"all": []}'),
     "segment_count": page(rule='{"all": []}'),
