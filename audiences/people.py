@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
@@ -57,6 +58,18 @@ def known_as(*, tenant_id: int, external_id: str = "", email: str = "") -> Query
         theirs = identities.filter(kind=Identity.Kind.EMAIL, value=email.lower()).values("profile_id")
         people = people.filter(Q(email__in={email, email.lower()}) | Q(pk__in=theirs))
     return people
+
+
+def meant(words: str, *, tenant_id: int, limit: int = 8) -> list[Profile]:
+    """Return the living people whom a public id or ``newest``'s words may mean; one alone if it is exact."""
+    try:
+        return list(Profile.objects.living().filter(public_id=UUID(words)))
+    except ValueError:
+        found = newest(tenant_id=tenant_id, words=words, limit=limit).people
+    exact = [
+        one for one in found if words.lower() in ((one.email or "").lower(), (one.external_id or "").lower())
+    ]
+    return exact if len(exact) == 1 else found
 
 
 def count(*, tenant_id: int) -> int:

@@ -15,7 +15,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from audiences import people, segments, vocabulary
-from audiences.models import Profile, Segment
+from audiences.models import Segment
 from audiences.rules import words
 from audiences.rules.tree import InvalidRule
 from audiences.segment_forms import RuleForm, SegmentForm, WhyForm
@@ -24,7 +24,6 @@ from tenants.access import allow
 from tenants.http import TenantRequest
 
 PER_PAGE = 25
-MOST_FOUND = 8
 REFUSALS = (InvalidRule, segments.SegmentCycle, segments.NameTaken)
 BROKEN = (InvalidRule, segments.SegmentCycle)
 
@@ -176,7 +175,7 @@ def segment_why(request: TenantRequest) -> HttpResponse:
     context: dict[str, Any] = {}
     if form.is_valid() and form.cleaned_data["person"].strip():
         asked, now = form.cleaned_data["person"].strip(), clock.now(request.tenant)
-        found = _meant(asked, request.tenant.pk)
+        found = people.meant(asked, tenant_id=request.tenant.pk)
         context = {"asked": asked, "found": found}
         if len(found) == 1:
             context["person"] = found[0]
@@ -187,18 +186,6 @@ def segment_why(request: TenantRequest) -> HttpResponse:
     elif "rule" in form.errors:
         context["problem"] = "Finish the rule first."
     return render(request, "audiences/_segment_why.html", context)
-
-
-def _meant(asked: str, tenant_id: int) -> list[Profile]:
-    """Return the living people whom an id, an address or the beginning of a name may mean; one alone if it is exact."""
-    try:
-        return list(Profile.objects.living().filter(public_id=UUID(asked)))
-    except ValueError:
-        found = people.newest(tenant_id=tenant_id, words=asked, limit=MOST_FOUND).people
-    exact = [
-        one for one in found if asked.lower() in ((one.email or "").lower(), (one.external_id or "").lower())
-    ]
-    return exact if len(exact) == 1 else found
 
 
 @require_safe

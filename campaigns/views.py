@@ -89,15 +89,16 @@ def campaign_detail(request: TenantRequest, public_id: UUID) -> HttpResponse:
         "versions": campaign.versions.select_related("launched_by").order_by("-number"),
         "has_draft": version.launched_at is None,
         "blockers": launching.problems(version, now=now) if version.launched_at is None else [],
-        "progress_url": _progress_url(campaign),
+        "progress_url": _delivery_url("campaign_progress", campaign),
+        "why_url": _delivery_url("campaign_why", campaign),
     }
     return render(request, "campaigns/detail.html", context)
 
 
-def _progress_url(campaign: Campaign) -> str:
-    """Where the results live; delivery, above us, may not have them."""
+def _delivery_url(name: str, campaign: Campaign) -> str:
+    """Where the results and their explanations live; delivery, above us, may not have them."""
     try:
-        return reverse("campaign_progress", args=[campaign.public_id])
+        return reverse(name, args=[campaign.public_id])
     except NoReverseMatch:
         return ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
@@ -77,17 +77,35 @@ class Known:
 
 
 def gather(rows: list[Due], *, tenant: Tenant, channel: str, now: datetime) -> list[Known]:
-    """Lock the rows' profiles and return what is known of each, in the order given. Call it inside a transaction."""
+    """Lock the rows' profiles and return what is known of each, in the order given. Call it inside a transaction.
+
+    Whoever is merged or erased while we wait for the lock is a tombstone to what is read after it.
+    """
+    binary.run(LOCK, [tenant.pk, sorted({row.profile_id for row in rows})])
+    return look(rows, tenant=tenant, channel=channel, now=now)
+
+
+def look(
+    rows: list[Due],
+    *,
+    tenant: Tenant,
+    channel: str,
+    now: datetime,
+    imagined: Mapping[int, dict[str, Any]] | None = None,
+) -> list[Known]:
+    """Return what is known of each row, in the order given. Locks and changes nothing.
+
+    ``imagined`` are the properties of events that are not stored, by the ids under which rows refer to them.
+    """
     briefs = brief_campaigns({row.campaign_id for row in rows}, tenant=tenant)
     ids = sorted({row.profile_id for row in rows})
-    living = _lock(ids, tenant=tenant)
     rules = [rule for brief in briefs.values() for rule in brief.spec.rules]
     facts = people.load(tenant_id=tenant.pk, ids=ids, rules=rules, now=now)
     audiences = _audiences(rows, briefs, tenant=tenant, now=now)
     suppressed = _suppressed(facts.values(), tenant=tenant, channel=channel)
     standings = _standings(rows, tenant=tenant)
     versions = {campaign_id: brief.version for campaign_id, brief in briefs.items()}
-    triggered = occasions.of_rows(rows, versions, tenant=tenant, now=now)
+    triggered = occasions.of_rows(rows, versions, tenant=tenant, now=now, imagined=imagined or {})
     rooms = caps.rooms(_asking(rows, briefs, facts, tenant), tenant=tenant, channel=channel, now=now)
     known = []
     for row in rows:
@@ -110,7 +128,7 @@ def gather(rows: list[Due], *, tenant: Tenant, channel: str, now: datetime) -> l
             is_marketing=brief.is_marketing,
             due_at=row.due_at,
             lateness=timedelta(hours=brief.version.lateness_hours),
-            is_living=seen is not None and row.profile_id in living,
+            is_living=seen is not None,
             is_in_audience=row.profile_id in audiences[row.campaign_id],
             choice=choice,
             channel=channel,
@@ -164,11 +182,6 @@ def _frozen(version_id: int) -> tuple[arms.Spec, dict[int, dict[str, Any]]]:
     version = Version.objects.select_related("campaign").get(pk=version_id)
     held = Content.objects.filter(variant__version=version_id)
     return arms.load(version), {content.pk: content.parts for content in held}
-
-
-def _lock(ids: list[int], *, tenant: Tenant) -> set[int]:
-    """Lock those of the profiles that live, and return them."""
-    return {pk for (pk,) in binary.run(LOCK, [tenant.pk, ids])}
 
 
 def _audiences(

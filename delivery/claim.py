@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from audiences import binary
+from delivery.models import Delivery
 from tenants.models import Tenant
 
 CHUNK = 500
@@ -108,6 +109,21 @@ class Due:
     due_at: datetime  # at first, whatever it has waited for since
     attempts: int  # this one included
     event_id: int | None  # what set it off, if an event did
+
+    @classmethod
+    def of(cls, row: Delivery) -> Due:
+        """Return a row as it would be claimed at this moment."""
+        due_at = row.first_due_at or row.due_at
+        return cls(
+            row.pk,
+            row.occasion_at,
+            row.profile_id,
+            row.campaign_id,
+            row.occasion,
+            due_at,
+            row.attempts + 1,
+            row.event_id,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,11 @@ def decide(circumstances: Circumstances, *, now: datetime) -> Decision:
     return Decision("hold_out" if circumstances.choice.is_control else "send", "", tuple(gates))
 
 
+def every_gate(circumstances: Circumstances, *, now: datetime) -> tuple[Gate, ...]:
+    """Return what each gate says, also those after the first no: what else somebody would have to put right."""
+    return tuple(ask(circumstances, now) for ask in GATES)
+
+
 def _campaign_live(known: Circumstances, now: datetime) -> Gate:
     return Gate("campaign_live", known.campaign_state == "live", known.campaign_state, "campaign_not_live")
 

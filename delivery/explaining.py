@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,16 +31,24 @@ GATES = {  # what each gate asks
 class Step:
     """One gate: what it asked, whether it was passed, and what it saw, as name and value."""
 
+    name: str
     asks: str
     passed: bool
     saw: list[tuple[str, Any]]
 
+    def as_json(self) -> dict[str, Any]:
+        saw = {name or "value": _plain(value) for name, value in self.saw}
+        return {"gate": self.name, "asks": self.asks, "passed": self.passed, "saw": saw}
+
 
 def steps(row: Delivery) -> list[Step]:
     """Return the gates of a row's decision; none while it is undecided."""
-    if not row.decision:
-        return []
-    return [Step(_asks(name), passed, _saw(saw)) for name, passed, saw in row.decision["gates"]]
+    return said(row.decision["gates"]) if row.decision else []
+
+
+def said(gates: Iterable[tuple[str, bool, Any]]) -> list[Step]:
+    """Return gates, each given as name, whether it was passed and what it saw, in words."""
+    return [Step(name, _asks(name), passed, _saw(saw)) for name, passed, saw in gates]
 
 
 def _asks(name: str) -> str:
@@ -51,6 +60,10 @@ def _saw(saw: Any) -> list[tuple[str, Any]]:
     if isinstance(saw, dict):
         return [(name.replace("_", " "), _value(value)) for name, value in saw.items() if value is not None]
     return [] if saw is None or isinstance(saw, bool) or saw == "" else [("", saw)]
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _value(value: Any) -> Any:

@@ -52,13 +52,21 @@ class Occasion:
 
 
 def of_rows(
-    rows: Sequence[Due], versions: Mapping[int, Version], *, tenant: Tenant, now: datetime
+    rows: Sequence[Due],
+    versions: Mapping[int, Version],
+    *,
+    tenant: Tenant,
+    now: datetime,
+    imagined: Mapping[int, dict[str, Any]],
 ) -> dict[int, Occasion]:
-    """Return the occasions of triggered rows by row id; ``versions`` are those that decide, by campaign."""
+    """Return the occasions of triggered rows by row id; ``versions`` are those that decide, by campaign.
+
+    ``imagined`` are the properties of events that are not stored, by id.
+    """
     triggered = [row for row in rows if row.event_id is not None]
     if not triggered:
         return {}
-    properties = _properties(triggered, tenant)
+    properties = _properties(triggered, tenant) | dict(imagined)
     called_off = _called_off(triggered, versions, tenant=tenant, now=now)
     before = _before(triggered, tenant)
     return {

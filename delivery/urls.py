@@ -2,7 +2,15 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from delivery import cap_views, inbox_views, provider_views, quiet_views, results_views, tracking_views
+from delivery import (
+    cap_views,
+    explain_views,
+    inbox_views,
+    provider_views,
+    quiet_views,
+    results_views,
+    tracking_views,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("campaigns/<uuid:public_id>/progress/", results_views.campaign_progress, name="campaign_progress"),
@@ -12,6 +20,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         results_views.campaign_results_csv,
         name="campaign_results_csv",
     ),
+    path("campaigns/<uuid:public_id>/why/", explain_views.campaign_why, name="campaign_why"),
+    path("people/<uuid:public_id>/why/", explain_views.profile_why, name="profile_why"),
     path("inbox/", inbox_views.mail_list, name="inbox"),
     path("inbox/<uuid:public_id>/", inbox_views.mail_detail, name="inbox_message"),
     path("inbox/<uuid:public_id>/frame/", inbox_views.mail_frame, name="inbox_frame"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,15 @@ class Node:
     def is_group(self) -> bool:
         return self.kind in schema.GROUPS
 
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "verdict": self.verdict,
+            "sentence": self.sentence,
+            "seen": self.seen,
+            "children": [child.as_json() for child in self.children],
+        }
+
 
 GROUP_SENTENCES = {
     "all": "All of these hold",
@@ -39,12 +49,17 @@ def explain(rule: Any, facts: Facts, *, now: datetime) -> Node:
     return _explained(schema.parse(rule), facts, now)
 
 
-def _explained(node: tree.Node, facts: Facts, now: datetime) -> Node:
+def explain_properties(rule: Any, properties: Mapping[str, Any], *, now: datetime) -> Node:
+    """Return the tree of a filter for one event's properties. Raises InvalidRule."""
+    return _explained(schema.parse_properties(rule), properties, now)
+
+
+def _explained(node: tree.Node, subject: Any, now: datetime) -> Node:
     is_group = isinstance(node, tree.Group)
     return Node(
         kind=node.kind if isinstance(node, tree.Group) else str(type(node).__struct_config__.tag),
-        verdict=node.holds(facts, now),
+        verdict=node.holds(subject, now),
         sentence=GROUP_SENTENCES[node.kind] if isinstance(node, tree.Group) else node.words(),
-        seen="" if is_group else node.seen(facts, now),
-        children=tuple(_explained(part, facts, now) for part in node.parts()),
+        seen="" if is_group else node.seen(subject, now),
+        children=tuple(_explained(part, subject, now) for part in node.parts()),
     )

@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
-from campaigns import contents, launching
+from audiences import ingest
+from audiences.models import Profile
+from campaigns import contents, launching, triggers
 from campaigns.models import Campaign, Variant, Version
 from delivery import pipeline
 from delivery.channels.email import sending
@@ -23,6 +25,7 @@ from tenants import clock
 from tenants.models import Tenant, User
 
 BODY = "<p>Hello {{ profile.first_name | default: 'you' }}</p><p><a href='https://shop.test/new'>New records</a></p>"
+CART_WORDS = "<p>Your cart is worth {{ event.total }}</p>"
 
 
 @dataclass
@@ -133,3 +136,46 @@ def later(tenant: Tenant) -> Callable[[timedelta], datetime]:
         return clock.now(tenant)
 
     return move
+
+
+@pytest.fixture
+def did(tenant: Tenant) -> Callable[..., None]:
+    """Store an event of somebody's, so many minutes ago."""
+
+    def store(event: str = "Cart Viewed", user: str = "u1", *, ago: float = 0.0, **properties: Any) -> None:
+        now = clock.now(tenant)
+        call = {
+            "type": "track",
+            "userId": user,
+            "event": event,
+            "timestamp": (now - timedelta(minutes=ago)).isoformat(),
+            "properties": properties,
+        }
+        assert ingest.store(tenant=tenant, calls=[call], now=now).accepted == 1
+
+    return store
+
+
+@pytest.fixture
+def person(make_profile: Callable[..., Profile]) -> Callable[..., Profile]:
+    """Somebody whom calls find by the external id ``user``."""
+
+    def make(user: str = "u1", **fields: Any) -> Profile:
+        profile = make_profile(**({"email": f"{user}@example.test"} | fields))
+        Profile.objects.filter(pk=profile.pk).update(external_id=user)
+        ingest.store(tenant=profile.tenant, calls=[], now=clock.now(profile.tenant))
+        profile.identities.create(tenant=profile.tenant, kind="external_id", value=user)
+        return profile
+
+    return make
+
+
+@pytest.fixture
+def triggered(make_campaign: Callable[..., Campaign]) -> Callable[..., Campaign]:
+    """A campaign set off by a cart, its mail telling what the cart is worth."""
+
+    def make(trigger: dict[str, Any] | None = None, *, words: str = CART_WORDS, **fields: Any) -> Campaign:
+        trigger, variants = trigger or triggers.make("Cart Viewed"), (("a", 100, "Your cart", words),)
+        return make_campaign(when="event", trigger=trigger, variants=variants, **fields)
+
+    return make

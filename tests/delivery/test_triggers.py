@@ -7,59 +7,17 @@ from datetime import timedelta
 import pytest
 
 from audiences import ingest
-from audiences.models import Profile
 from campaigns import drafts, launching, lifecycle, summary, triggers, versions
 from campaigns.models import Version
 from delivery import results
 from delivery.models import Delivery
 from tenants import clock
+from tests.delivery.conftest import CART_WORDS
 
 pytestmark = pytest.mark.usefixtures("postbox")
 CART = triggers.make("Cart Viewed")
 ORDER = triggers.make("Order Completed")
 BIG = [{"on": "property", "name": "total", "operator": "at_least", "value": 100}]
-WORDS = "<p>Your cart is worth {{ event.total }}</p>"
-
-
-@pytest.fixture
-def did(tenant):
-    """Store an event of somebody's, so many minutes ago."""
-
-    def store(event="Cart Viewed", user="u1", *, ago=0.0, **properties):
-        now = clock.now(tenant)
-        call = {
-            "type": "track",
-            "userId": user,
-            "event": event,
-            "timestamp": (now - timedelta(minutes=ago)).isoformat(),
-            "properties": properties,
-        }
-        assert ingest.store(tenant=tenant, calls=[call], now=now).accepted == 1
-
-    return store
-
-
-@pytest.fixture
-def person(make_profile):
-    def make(user="u1", **fields):
-        profile = make_profile(**({"email": f"{user}@example.test"} | fields))
-        Profile.objects.filter(pk=profile.pk).update(external_id=user)
-        ingest.store(tenant=profile.tenant, calls=[], now=clock.now(profile.tenant))
-        profile.identities.create(tenant=profile.tenant, kind="external_id", value=user)
-        return profile
-
-    return make
-
-
-@pytest.fixture
-def triggered(make_campaign):
-    """A campaign set off by a cart, its mail telling what the cart is worth."""
-
-    def make(trigger=CART, **fields):
-        variants = (("a", 100, "Your cart", fields.pop("words", WORDS)),)
-        return make_campaign(when="event", trigger=trigger, variants=variants, **fields)
-
-    return make
 
 
 def states(campaign):
@@ -359,7 +317,7 @@ def test_a_triggered_campaign_says_itself(triggered):
 
 
 def test_event_values_belong_to_triggered_campaigns_alone(make_campaign, triggered, owner):
-    campaign = make_campaign(variants=(("a", 100, "Cart", WORDS),), is_launched=False)
+    campaign = make_campaign(variants=(("a", 100, "Cart", CART_WORDS),), is_launched=False)
     draft = versions.draft_of(campaign)
     assert "nothing triggers" in str(launching.problems(draft, now=draft.created_at))
     drafts.set_schedule(

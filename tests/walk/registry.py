@@ -178,6 +178,8 @@ ROUTES: dict[str, Route] = {
     "resubscribe": public("a signed link in a mail", token="nobody-made-this"),
     # results
     "campaign_people": thing(Campaign),
+    "campaign_why": thing(Campaign),
+    "profile_why": thing(Profile),
     "campaign_progress": thing(Campaign),
     "campaign_results_csv": thing(Campaign),
     # campaigns

@@ -1,0 +1,173 @@
+"""What had to happen before a campaign owed somebody a message, and how far it came.
+
+Each kind of schedule or trigger answers in one place: a line of KINDS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from audiences.models import Event, Profile
+from audiences.rules import explain
+from campaigns import triggers
+from campaigns.models import Campaign, Version
+from delivery.models import Plan
+
+OCCURRENCES = 5  # of the trigger, the newest
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One thing that had to come first; ``reason`` says in words what it means that it did not."""
+
+    asks: str
+    holds: bool
+    reason: str = ""
+    at: datetime | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "asks": self.asks,
+            "holds": self.holds,
+            "reason": "" if self.holds else self.reason,
+            "at": moment(self.at),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """Something they did that might have set it off, and why it did not; ``filters`` are the trigger's verdicts."""
+
+    event: str
+    at: datetime
+    reason: str
+    filters: explain.Node | None
+
+    def as_json(self) -> dict[str, Any]:
+        filters = self.filters.as_json() if self.filters else None
+        return {"event": self.event, "at": moment(self.at), "reason": self.reason, "filters": filters}
+
+
+@dataclass(frozen=True, slots=True)
+class Entering:
+    """The way into a campaign. ``event`` is what the next event would likely bring; None where none sets it off."""
+
+    conditions: list[Condition] = field(default_factory=list)
+    occurrences: list[Occurrence] = field(default_factory=list)
+    event: dict[str, Any] | None = None
+
+    @property
+    def reason(self) -> str:
+        """Return why nothing is owed to them: the first condition that does not hold."""
+        return next((each.reason for each in self.conditions if not each.holds), "")
+
+
+def moment(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def way_in(version: Version, profile: Profile, *, now: datetime) -> Entering:
+    """Return how far somebody without a delivery of the campaign came towards one, by the version that decides."""
+    if version.launched_at is None:
+        return Entering([Condition("The campaign was launched", False, "the campaign has not been launched")])
+    launched = Condition("The campaign was launched", True, at=version.launched_at)
+    found = KINDS.get(Version.When(version.when), _planned)(version, profile, now)
+    return Entering([launched, *found.conditions], found.occurrences, found.event)
+
+
+# --- Planned by the clock -----------------------------------------------------------------------------------------
+
+
+def _planned(version: Version, profile: Profile, now: datetime) -> Entering:
+    """Planning walks through the people once; whoever is in the audience then is owed a message."""
+    begins_at = version.starts_at or version.launched_at
+    assert begins_at is not None
+    plan = Plan.objects.filter(campaign_id=version.campaign_id).order_by("-occasion_at", "-id").first()
+    return Entering(list(_planning(version.campaign, plan, profile, begins_at=begins_at, now=now)))
+
+
+def _planning(
+    campaign: Campaign, plan: Plan | None, profile: Profile, *, begins_at: datetime, now: datetime
+) -> Iterator[Condition]:
+    yield Condition("Its hour has come", begins_at <= now, "its hour has not come", at=begins_at)
+    is_done = plan is not None and plan.done_at is not None
+    is_reached = plan is not None and profile.pk <= plan.planned_to
+    yield Condition("Planning has come to them", is_reached or is_done, _not_planned(campaign))
+    yield Condition("They were known by then", is_reached, "they came after it was planned")
+    yield Condition(
+        "In the audience at that time",
+        False,
+        "they were not in the audience when it was planned",
+        at=plan.occasion_at if plan else None,
+    )
+
+
+def _not_planned(campaign: Campaign) -> str:
+    if campaign.state == Campaign.State.LIVE:
+        return "planning has not come to them yet"
+    return f"the campaign was {campaign.get_state_display().lower()} before planning came to them"
+
+
+# --- Set off by an event ------------------------------------------------------------------------------------------
+
+
+def _by_event(version: Version, profile: Profile, now: datetime) -> Entering:
+    """An event of theirs that fits the trigger, after it began to listen, owes them a message."""
+    assert version.trigger is not None
+    begins_at = version.starts_at or version.launched_at
+    assert begins_at is not None
+    did = Event.objects.filter(
+        profile=profile, name=version.trigger["name"], is_internal=False, occurred_at__lte=now
+    )
+    newest = list(did.order_by("-occurred_at", "-id")[:OCCURRENCES])
+    occurrences = [_occurrence(version, event, begins_at) for event in newest]
+    never = f"they have never done {triggers.said({'on': 'event', 'name': version.trigger['name']})}"
+    reason = occurrences[0].reason if occurrences else never
+    return Entering(
+        [
+            Condition("It listens", begins_at <= now, "it does not listen yet", at=begins_at),
+            Condition(f"They did {triggers.said(version.trigger)} since then", False, reason),
+        ],
+        occurrences,
+        event=_likely(newest, occurrences),
+    )
+
+
+def _occurrence(version: Version, event: Event, begins_at: datetime) -> Occurrence:
+    where = (version.trigger or {}).get("where")
+    filters = (
+        explain.explain_properties({"all": where}, event.properties, now=event.occurred_at) if where else None
+    )
+    return Occurrence(event.name, event.occurred_at, _unheard(version, event, filters, begins_at), filters)
+
+
+def _unheard(version: Version, event: Event, filters: explain.Node | None, begins_at: datetime) -> str:
+    """Return why an event set nothing off, as ``triggers.Listener`` would have judged it."""
+    if event.occurred_at < begins_at:
+        return "it happened before the campaign began to listen"
+    if version.ends_at is not None and event.occurred_at >= version.ends_at:
+        return "it happened after the campaign had ended"
+    if filters is not None and not filters.verdict:
+        return "what it brought does not pass the filter"
+    if event.received_at - event.occurred_at > timedelta(hours=version.tenant.trigger_age_hours):
+        return "it reached us too late to set anything off"
+    if version.campaign.state == Campaign.State.STOPPED:
+        return "the campaign was stopped"
+    return "nobody waited for it when it arrived"
+
+
+def _likely(events: list[Event], occurrences: list[Occurrence]) -> dict[str, Any]:
+    """Return the properties of the newest that passes the filter; none if there is none."""
+    pairs = zip(events, occurrences, strict=True)
+    return next((event.properties for event, one in pairs if one.filters is None or one.filters.verdict), {})
+
+
+Kind = Callable[[Version, Profile, datetime], Entering]
+KINDS: dict[Version.When, Kind] = {
+    Version.When.NOW: _planned,
+    Version.When.AT: _planned,
+    Version.When.EVENT: _by_event,
+}
