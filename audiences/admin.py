@@ -22,7 +22,9 @@ from audiences.models import (
     RefusedCall,
     RefusedRow,
     Segment,
+    SegmentMember,
     Suppression,
+    WatchedSegment,
 )
 from audiences.rules import schema
 from audiences.rules.tree import InvalidRule
@@ -144,6 +146,19 @@ class EventAdmin(ReadOnlyAdmin):
 class EventTotalAdmin(ReadOnlyAdmin):
     list_display = ("name", "profile", "count", "first_at", "last_at")
     list_select_related = ("profile",)
+    ordering = ("-id",)
+
+
+@admin.register(WatchedSegment)
+class WatchedSegmentAdmin(ReadOnlyAdmin):
+    list_display = ("segment", "rests_until")
+    list_select_related = ("segment",)
+
+
+@admin.register(SegmentMember)
+class SegmentMemberAdmin(ReadOnlyAdmin):
+    list_display = ("segment", "profile")
+    list_select_related = ("segment", "profile")
     ordering = ("-id",)
 
 

@@ -328,6 +328,45 @@ class Segment(models.Model):
         return self.name
 
 
+class WatchedSegment(models.Model):
+    """A segment whose coming and going is noticed, because something waits for it."""
+
+    tenant = models.ForeignKey("tenants.Tenant", models.CASCADE, related_name="+", db_index=False)
+    segment = models.ForeignKey(Segment, models.CASCADE, db_index=False, related_name="+")
+    rule = models.JSONField()  # with the segments it refers to written out: what its memberships go by
+    rests_until = models.DateTimeField(db_default=Now())  # raw time: everybody is looked at again then
+
+    objects = ScopedManager(tenant="tenant")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "segment"], name="segment_watched_once")]
+
+    def __str__(self) -> str:
+        return str(self.segment)
+
+
+class SegmentMember(models.Model):
+    """Somebody who is in a watched segment, as last noticed."""
+
+    tenant = models.ForeignKey(
+        "tenants.Tenant", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    segment = models.ForeignKey(Segment, models.CASCADE, db_index=False, related_name="+")
+    profile = models.ForeignKey(
+        Profile, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+
+    objects = ScopedManager(tenant="tenant")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "segment", "profile"], name="segment_member_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.segment_id}/{self.profile_id}"
+
+
 class Import(models.Model):
     """A CSV file of people on its way in."""
 

@@ -141,7 +141,7 @@ def set_schedule(
     if when != Version.When.AT:
         starts_at = None
     if when == Version.When.EVENT:
-        _check_triggered(triggered)
+        triggered = _checked_triggered(triggered)
     else:
         triggered = {}
     if hours and (hours["window_start"] is None) != (hours["window_end"] is None):
@@ -164,15 +164,15 @@ def set_schedule(
     versions.note(version, actor, "set schedule", shown)
 
 
-def _check_triggered(given: Mapping[str, Any]) -> None:
+def _checked_triggered(given: Mapping[str, Any]) -> dict[str, Any]:
     if not given.get("trigger"):
-        raise Refused("Say which event sets it off.")
+        raise Refused("Say what sets it off.")
     if given.get("delay_minutes", 0) > triggers.LONGEST_DELAY_MINUTES:
         raise Refused(f"It can wait for {triggers.delay_said(triggers.LONGEST_DELAY_MINUTES)} at the most.")
     if len(given.get("exceptions", ())) > triggers.MOST_EXCEPTIONS:
         raise Refused(f"{triggers.MOST_EXCEPTIONS} exceptions are as many as there can be.")
-    for trigger in (given["trigger"], *given.get("exceptions", ())):
-        triggers.check(trigger)
+    exceptions = [triggers.renewed(each) for each in given.get("exceptions", ())]
+    return {**given, "trigger": triggers.renewed(given["trigger"]), "exceptions": exceptions}
 
 
 def _iso(value: Any) -> Any:

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from django.db import transaction
 
-from audiences import segments
-from audiences.models import EventDefinition
+from audiences import memberships, segments
+from audiences.models import EventDefinition, Segment
 from audiences.rules.schema import InvalidRule
-from campaigns import arms, channels, contents, reach, summary, versions
+from campaigns import arms, channels, circles, contents, reach, summary, triggers, versions
 from campaigns.drafts import EVERYONE
 from campaigns.models import Campaign, Content, Variant, Version
 from campaigns.reach import Counts
@@ -165,12 +165,13 @@ def _trigger(version: Version, now: datetime) -> Iterator[Check]:
         yield Check(
             "stop", "The time it listens until has passed", "schedule", "Choose a later one, or none."
         )
-    names = {each["name"] for each in (version.trigger, *version.exceptions)}
-    unheard = names - set(EventDefinition.objects.filter(name__in=names).values_list("name", flat=True))
-    for name in sorted(unheard):
+    if circle := circles.through(version):
+        yield Check("stop", circle, "schedule", "Choose something else to set it off.")
+    events = {each["name"] for each in (version.trigger, *version.exceptions) if each["on"] == "event"}
+    heard_of = set(EventDefinition.objects.filter(name__in=events).values_list("name", flat=True))
+    for name in sorted(events - heard_of):
         yield Check("warn", f"No event named {name} has come in yet", "schedule", "Check its spelling.")
-    if version.trigger["name"] not in unheard:
-        yield Check("done", f"Set off by {version.trigger['name']}", "schedule")
+    yield Check("done", f"Set off when they {triggers.said(version.trigger)}", "schedule")
 
 
 def _goal(version: Version) -> Iterator[Check]:
@@ -252,6 +253,8 @@ def _freeze(version: Version, actor: Actor, expected: Counts, now: datetime) -> 
         if variant.segment is not None:
             variant.rule = segments.resolve(variant.segment.rule)
             variant.save(update_fields=["rule"])
+    if version.trigger and version.trigger["on"] == "segment":
+        memberships.watch(Segment.objects.get(public_id=version.trigger["id"]), now=now)
     version.counts = expected.as_json()
     version.launched_at, version.launched_by = now, audit.person(actor)
     version.save(update_fields=["rule", "counts", "launched_at", "launched_by"])

@@ -83,7 +83,7 @@ class Version(models.Model):
     class When(models.TextChoices):
         NOW = "now", "At once"
         AT = "at", "At a time"
-        EVENT = "event", "When somebody does something"
+        EVENT = "event", "When something happens"
 
     class Again(models.TextChoices):
         ONCE = "once", "Once"

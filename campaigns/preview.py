@@ -18,7 +18,7 @@ from audiences.attributes import STANDARD
 from audiences.facts import Facts
 from audiences.models import AttributeDefinition, Event, EventDefinition, Profile
 from audiences.rules import memory, sql
-from campaigns import arms, channels, contents, launching
+from campaigns import arms, channels, contents, launching, triggers
 from campaigns.arms import Choice
 from campaigns.channels import Compiled, Problem
 from campaigns.drafts import EVERYONE
@@ -109,7 +109,7 @@ def _event(version: Version, profile: Profile | None) -> dict[str, Any] | None:
     """Return what the trigger's event could bring: the person's last one of that name, else anybody's, else nothing."""
     if version.when != Version.When.EVENT or not version.trigger:
         return None
-    newest = Event.objects.filter(name=version.trigger["name"]).order_by("-occurred_at")
+    newest = Event.objects.filter(name=triggers.heard(version.trigger).name).order_by("-occurred_at")
     theirs = newest.filter(profile=profile).first() if profile else None
     found = theirs or newest.first()
     return found.properties if found else {}
@@ -222,7 +222,7 @@ def variables(version: Version, profile: Profile | None, *, now: datetime) -> di
 def _named(version: Version) -> list[str]:
     """Return the properties that events of the trigger's name have come with."""
     assert version.trigger
-    known = EventDefinition.objects.filter(name=version.trigger["name"]).first()
+    known = EventDefinition.objects.filter(name=triggers.heard(version.trigger).name).first()
     return sorted(known.properties) if known else []
 
 

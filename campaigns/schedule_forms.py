@@ -1,8 +1,7 @@
-"""The editor's schedule step: a time, or the event that sets it off with what calls it off."""
+"""The editor's schedule step: a time, or what sets it off with what calls it off."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, time
 from functools import cached_property
 from typing import Any
@@ -11,11 +10,11 @@ from zoneinfo import ZoneInfo
 from django import forms
 
 from audiences.models import EventDefinition
-from audiences.rules.tree import InvalidRule
 from campaigns import triggers
 from campaigns.calendar.words import WEEKDAYS
 from campaigns.forms import offer_lengths
 from campaigns.models import Version
+from campaigns.trigger_forms import EventForm, TriggerForm
 
 LATENESS = [
     (1, "1 hour"), (4, "4 hours"), (12, "12 hours"), (24, "1 day"), (72, "3 days"), (168, "1 week"), (720, "30 days"),
@@ -24,101 +23,7 @@ AGAIN_AFTER = [
     (1, "1 hour"), (24, "1 day"), (72, "3 days"), (168, "7 days"), (336, "14 days"), (720, "30 days"),
     (2160, "90 days"),
 ]  # fmt: skip
-FILTERS_SHOWN = 2  # of the trigger; as many as it has, if it has more
 EXCEPTIONS_SHOWN = 3
-
-
-class FilterForm(forms.Form):
-    """One filter on an event's property. Left without a property, there is none."""
-
-    property = forms.CharField(
-        required=False,
-        max_length=200,
-        label="Property",
-    )
-    operator = forms.ChoiceField(required=False, label="Comparison", choices=list(triggers.FILTERS.items()))
-    value = forms.CharField(required=False, max_length=500, label="Value")
-
-    def condition(self, kinds: list[str]) -> dict[str, Any] | None:
-        """Return the filter as the rule language has it; ``kinds`` are those its property came with."""
-        data = self.cleaned_data
-        if not data["property"]:
-            return None
-        condition = {"on": "property", "name": data["property"], "operator": data["operator"] or "is"}
-        if condition["operator"] == "exists":
-            return condition
-        return condition | {"value": _value(data["value"], condition["operator"], kinds)}
-
-
-def _value(text: str, operator: str, kinds: list[str]) -> Any:
-    """Return what was typed as the kind of value it is compared with."""
-    is_number = operator in ("greater", "at_least", "less", "at_most") or kinds == ["number"]
-    if is_number:
-        try:
-            number = float(text.replace(",", "."))
-        except ValueError:
-            raise forms.ValidationError(f"“{text}” is no number.") from None
-        return int(number) if number.is_integer() else number
-    if kinds == ["boolean"] and text.lower() in ("true", "false", "yes", "no"):
-        return text.lower() in ("true", "yes")
-    return text
-
-
-class EventForm(forms.Form):
-    """An event by its name, with filters below."""
-
-    event = forms.CharField(
-        required=False,
-        max_length=255,
-        label="Event",
-    )
-
-    def __init__(
-        self, data: Any = None, *, prefix: str, trigger: Mapping[str, Any] | None, filters: int
-    ) -> None:
-        trigger = trigger or {}
-        super().__init__(data, prefix=prefix, initial={"event": trigger.get("name", "")})
-        where = trigger.get("where", [])
-        shown = max(filters, len(where))
-        self.filters = [
-            FilterForm(
-                data,
-                prefix=f"{prefix}-{number}",
-                initial=_shown(where[number]) if number < len(where) else None,
-            )
-            for number in range(shown)
-        ]
-
-    def trigger(self) -> triggers.Trigger | None:
-        """Return what was entered, None for no event. Adds the form's errors where it is none."""
-        if not self.is_valid() or not all(each.is_valid() for each in self.filters):
-            return None
-        name = self.cleaned_data["event"].strip()
-        if not name:
-            return None
-        known = EventDefinition.objects.filter(name=name).values_list("properties", flat=True).first() or {}
-        where = []
-        for each in self.filters:
-            try:
-                condition = each.condition(known.get(each.cleaned_data["property"], []))
-            except forms.ValidationError as wrong:
-                each.add_error("value", wrong)
-                continue
-            if condition:
-                where.append(condition)
-        try:
-            return triggers.make(name, where)
-        except InvalidRule as wrong:
-            self.add_error("event", str(wrong))
-            return None
-
-
-def _shown(condition: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "property": condition.get("name", ""),
-        "operator": condition.get("operator", "is"),
-        "value": condition.get("value", ""),
-    }
 
 
 class ScheduleForm(forms.Form):
@@ -191,7 +96,7 @@ class ScheduleForm(forms.Form):
         self.fields["ends"].help_text = f"Leave it empty to listen on. {self.fields['ends'].help_text}"
         offer_lengths(self, "lateness_hours", LATENESS, unit="hours")
         offer_lengths(self, "again_hours", AGAIN_AFTER, unit="hours")
-        self.trigger = EventForm(data, prefix="trigger", trigger=version.trigger, filters=FILTERS_SHOWN)
+        self.trigger = TriggerForm(data, version=version)
         kept = [*version.exceptions, *[None] * EXCEPTIONS_SHOWN]
         self.exceptions = [
             EventForm(data, prefix=f"exception-{number}", trigger=kept[number], filters=1)
@@ -223,17 +128,17 @@ class ScheduleForm(forms.Form):
         if data.get("when") == Version.When.EVENT:
             data["trigger"] = self.trigger.trigger()
             data["exceptions"] = [trigger for each in self.exceptions if (trigger := each.trigger())]
-            for wrong in self._wrong_events():
+            for wrong in [*self._wrong_events(), *self.trigger.wrong()]:
                 self.add_error(None, wrong)
             if data["trigger"] is None and not self.errors:
-                self.add_error(None, "Say which event sets it off.")
+                self.add_error(None, self.trigger.missing())
         return data
 
     def _wrong_events(self) -> list[str]:
         """Return what is wrong in the events' own forms, said with the event."""
         return [
             f"{each['event'].value() or 'An event'}: {error}"
-            for each in (self.trigger, *self.exceptions)
+            for each in (self.trigger.event, *self.exceptions)
             for form in (each, *each.filters)
             for errors in form.errors.values()
             for error in errors

@@ -134,13 +134,13 @@ def _triggered(version: Version) -> str:
     assert version.trigger
     wait = _wait(version)
     off = " or ".join(triggers.said(each) for each in version.exceptions)
-    unless = f", unless they do {off} meanwhile" if off else ""
+    unless = f", unless they {off} meanwhile" if off else ""
     again = {
         Version.Again.ONCE: "once for each person",
         Version.Again.AFTER: f"again after {triggers.delay_said(version.again_hours * 60)} at the earliest",
         Version.Again.ALWAYS: "every time",
     }[Version.Again(version.again)]
-    return f"{wait} they do {triggers.said(version.trigger)}{unless}; {again}"
+    return f"{wait} they {triggers.said(version.trigger)}{unless}; {again}"
 
 
 def _wait(version: Version) -> str:
@@ -178,7 +178,7 @@ def _capped(version: Version) -> str:
 
 def _when(version: Version) -> str:
     if version.when == Version.When.EVENT:
-        return _triggered(version) if version.trigger else "when an event that is not chosen yet happens"
+        return _triggered(version) if version.trigger else "when something that is not chosen yet happens"
     if version.when == Version.When.NOW or version.starts_at is None:
         return "as soon as it is launched"
     local = version.starts_at.astimezone(ZoneInfo(version.tenant.timezone))

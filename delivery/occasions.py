@@ -22,7 +22,7 @@ JOIN audiences_event e ON e.tenant_id = %s AND e.id = r.event_id AND e.occurred_
 """
 
 SINCE = """
-SELECT r.id, e.name, e.occurred_at, e.properties::text
+SELECT r.id, e.name, e.is_internal, e.occurred_at, e.properties::text
 FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::timestamptz[]) AS r(id, profile_id, event_id, at)
 JOIN audiences_event e ON e.tenant_id = %s AND e.profile_id = r.profile_id AND e.name = ANY(%b::text[])
                       AND e.occurred_at >= r.at AND e.id <> r.event_id
@@ -86,8 +86,9 @@ def _called_off(
     rows: Sequence[Due], versions: Mapping[int, Version], *, tenant: Tenant, now: datetime
 ) -> dict[int, dict[str, str]]:
     """Return the first event since that is an exception; those that arrived later have cancelled the row themselves."""
-    by_id = {row.id: row for row in rows if versions[row.campaign_id].exceptions}
-    names = {each["name"] for row in by_id.values() for each in versions[row.campaign_id].exceptions}
+    ends = {campaign_id: triggers.calling_off(version) for campaign_id, version in versions.items()}
+    by_id = {row.id: row for row in rows if ends[row.campaign_id]}
+    names = {each.name for row in by_id.values() for each in ends[row.campaign_id]}
     if not names:
         return {}
     given = list(by_id.values())
@@ -98,10 +99,14 @@ def _called_off(
         [row.occasion_at for row in given],
     ]
     first: dict[int, dict[str, str]] = {}
-    for id_, name, at, text in binary.run(SINCE, [*columns, tenant.pk, list(names)]):
-        exceptions = versions[by_id[id_].campaign_id].exceptions
+    for id_, name, is_internal, at, text in binary.run(SINCE, [*columns, tenant.pk, list(names)]):
+        meant = [
+            each
+            for each in ends[by_id[id_].campaign_id]
+            if each.name == name and each.is_internal == is_internal
+        ]
         held = msgspec.json.decode(text)
-        if at <= now and any(triggers.fits(each, name, held, now=at) for each in exceptions):
+        if at <= now and any(each.fits(held, now=at) for each in meant):
             first.setdefault(id_, {"event": name, "at": at.isoformat()})
     return first
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from django.db import connection
 
 from audiences import partitions
-from delivery import pipeline, pulse, residence
+from delivery import pipeline, pulse, residence, watching
 from tenants import clock, wake
 
 LISTENS_SECONDS = 1.0
@@ -43,7 +43,10 @@ def drain(slot: int) -> int:
 
 
 def tick() -> None:
-    """The net under the pulse, and the months that will be needed: the queue's own schedule runs it every minute."""
+    """The net under the pulse, the months that will be needed, and who moved between segments as time went by.
+
+    The queue's own schedule runs it every minute.
+    """
     pulse.call_drains()
     now = clock.raw_now()
     for table in (
@@ -51,6 +54,7 @@ def tick() -> None:
         "delivery_delivery",
     ):  # so that nobody has to make one in mid transaction
         partitions.ensure_months(table, [now, now + MONTHS_AHEAD])
+    watching.look_around()
 
 
 @contextmanager

@@ -5,8 +5,9 @@ Everybody concerned is locked by then, so a message that is called off here is e
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -14,6 +15,7 @@ from audiences import binary, partitions
 from audiences.signals import RecordedEvent
 from campaigns import triggers
 from campaigns.models import Version
+from campaigns.triggers import Happening
 from delivery.plan import channel_of
 from tenants import wake
 from tenants.models import Tenant
@@ -69,23 +71,22 @@ class Listener:
 
     campaign_id: int
     trigger: triggers.Trigger
-    exceptions: tuple[triggers.Trigger, ...]
+    happening: Happening
+    exceptions: tuple[Happening, ...]
     delay: timedelta
     starts_at: datetime
     ends_at: datetime | None
     is_once: bool
     replaces_waiting: bool
     channel: str
+    priority: int = 0
 
     def hears(self, event: RecordedEvent) -> bool:
-        """Whether the event sets it off: a recent one, in its time."""
+        """Whether an event of the name it waits for sets it off: a recent one, in its time."""
         is_in_time = self.starts_at <= event.occurred_at and (
             self.ends_at is None or event.occurred_at < self.ends_at
         )
-        return event.may_start and is_in_time and _fits(self.trigger, event)
-
-    def is_called_off_by(self, event: RecordedEvent) -> bool:
-        return any(_fits(exception, event) for exception in self.exceptions)
+        return event.may_start and is_in_time and _fits(self.happening, event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,36 +95,43 @@ class Heard:
 
     listener: Listener
     event: RecordedEvent
-    priority: int = 0
 
     @property
     def key(self) -> tuple[int, int]:
         return self.listener.campaign_id, self.event.profile_id
 
 
-def hear(*, tenant: Tenant, events: Sequence[RecordedEvent], now: datetime) -> int:
+def listening(tenant: Tenant) -> list[Listener]:
+    """Return what the tenant's campaigns wait for at this moment. One small query."""
+    found = binary.run(LISTENING, [tenant.pk])
+    return [replace(_listener(version_id), priority=priority) for version_id, priority in found]
+
+
+def hear(
+    listeners: Sequence[Listener], *, tenant: Tenant, events: Sequence[RecordedEvent], now: datetime
+) -> int:
     """Plan what new events set off and call off what they end; return the rows planned.
 
-    ``events`` are people's own, none of our messages' traces. The people are locked by the caller. Costs one small
-    query where no campaign waits for events.
+    The people are locked by the caller. Each event is held against those only that wait for its name.
     """
-    listening = binary.run(LISTENING, [tenant.pk])
-    listeners = [(_listener(version_id), priority) for version_id, priority in listening]
-    if not listeners:
-        return 0
+    waiting: defaultdict[str, list[Listener]] = defaultdict(list)
+    ending: defaultdict[str, list[tuple[Listener, Happening]]] = defaultdict(list)
+    for listener in listeners:
+        waiting[listener.happening.name].append(listener)
+        for exception in listener.exceptions:
+            ending[exception.name].append((listener, exception))
     heard = [
-        Heard(listener, event, priority)
-        for listener, priority in listeners
+        Heard(listener, event)
         for event in events
+        for listener in waiting.get(event.name, ())
         if listener.hears(event)
     ]
     planned = _plan(tenant, list(_each_once(heard)), now=now)
     ended = [
         Heard(listener, event)
-        for listener, _ in listeners
-        if listener.exceptions
         for event in events
-        if listener.is_called_off_by(event)
+        for listener, exception in ending.get(event.name, ())
+        if _fits(exception, event)
     ]
     _cancel(tenant, ended, "exception", now=now)
     return planned
@@ -157,7 +165,7 @@ def _plan(tenant: Tenant, heard: list[Heard], *, now: datetime) -> int:
             [one.event.id for one in heard],
             [one.event.occurred_at for one in heard],
             [one.listener.channel for one in heard],
-            [one.priority for one in heard],
+            [one.listener.priority for one in heard],
             due,
             [one.listener.is_once for one in heard],
             [one.listener.replaces_waiting for one in heard],
@@ -183,8 +191,10 @@ def _cancel(tenant: Tenant, heard: list[Heard], reason: str, *, now: datetime) -
         binary.run(CANCEL, [reason, now, *columns, tenant.pk])
 
 
-def _fits(trigger: triggers.Trigger, event: RecordedEvent) -> bool:
-    return triggers.fits(trigger, event.name, event.properties, now=event.occurred_at)
+def _fits(happening: Happening, event: RecordedEvent) -> bool:
+    return happening.is_internal == event.is_internal and happening.fits(
+        event.properties, now=event.occurred_at
+    )
 
 
 @lru_cache(maxsize=1_024)
@@ -195,7 +205,8 @@ def _listener(version_id: int) -> Listener:
     return Listener(
         campaign_id=version.campaign_id,
         trigger=version.trigger,
-        exceptions=tuple(version.exceptions),
+        happening=triggers.heard(version.trigger),
+        exceptions=tuple(triggers.calling_off(version)),
         delay=timedelta(minutes=version.delay_minutes),
         starts_at=version.starts_at or version.launched_at,
         ends_at=version.ends_at,

@@ -60,7 +60,7 @@ def store(
     )
     reader = Reader(clock=clock, origin=origin, sent_at=sent_at, context=context)
     understood, refused = reader.read(calls)
-    events.ensure_months([call.at for call in understood if call.event])
+    events.ensure_months([now, *(call.at for call in understood if call.event)])
     for _ in range(ATTEMPTS):
         try:
             with transaction.atomic():

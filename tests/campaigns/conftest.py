@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
 from audiences.models import Segment
 from campaigns import contents, drafts
@@ -69,3 +71,22 @@ def add(version: Version, actor: User, body: str = BODY, *, weight: int = 50, **
     drafts.change_variant(variant=variant, actor=actor, **settings)
     variant.refresh_from_db()
     return variant
+
+
+def url(name: str, campaign: Campaign, *more: str) -> str:
+    return reverse(name, args=[campaign.public_id, *more])
+
+
+@pytest.fixture
+def campaign(make_campaign: Callable[..., Campaign]) -> Campaign:
+    return make_campaign()
+
+
+@pytest.fixture
+def marketer(client_of: Callable[..., Client]) -> Client:
+    return client_of("marketer")
+
+
+@pytest.fixture
+def publisher(client_of: Callable[..., Client]) -> Client:
+    return client_of("publisher")

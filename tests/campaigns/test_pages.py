@@ -13,34 +13,14 @@ from django.test import Client
 from django.urls import reverse
 from django_scopes import scope
 
-from audiences import ingest
 from audiences.models import AttributeDefinition, EventDefinition, Profile, Segment
 from campaigns import launching, lifecycle, versions
 from campaigns.models import Campaign, Version
 from campaigns.recipes import RECIPES
 from tenants.models import Tenant, User
-from tests.campaigns.conftest import add, words, write
+from tests.campaigns.conftest import add, url, words, write
 
 HTMX = {"HX-Request": "true"}
-
-
-def url(name: str, campaign: Campaign, *more: str) -> str:
-    return reverse(name, args=[campaign.public_id, *more])
-
-
-@pytest.fixture
-def campaign(make_campaign: Callable[..., Campaign]) -> Campaign:
-    return make_campaign()
-
-
-@pytest.fixture
-def marketer(client_of: Callable[..., Client]) -> Client:
-    return client_of("marketer")
-
-
-@pytest.fixture
-def publisher(client_of: Callable[..., Client]) -> Client:
-    return client_of("publisher")
 
 
 class TestList:
@@ -285,101 +265,6 @@ class TestSteps:
         assert '<option value="Order Completed">' in page
         assert '<option value="total">' in page
         assert '<option value="sku">' not in page
-
-
-TRIGGER = {
-    "when": "event", "lateness_hours": "24", "starts": "",
-    "trigger-event": "Cart Viewed", "trigger-0-property": "total", "trigger-0-operator": "at_least",
-    "trigger-0-value": "99.5", "delay": "2", "delay_unit": "hours",
-    "exception-0-event": "Order Completed", "replaces_waiting": "on", "again": "after", "again_hours": "168",
-}  # fmt: skip
-
-
-class TestTrigger:
-    def test_an_event_with_filters_delay_and_exceptions_is_kept_and_shown(
-        self, campaign: Campaign, marketer: Client
-    ) -> None:
-        assert marketer.post(url("campaign_schedule", campaign), TRIGGER).status_code == 302
-        draft = campaign.versions.get()
-        where = [{"on": "property", "name": "total", "operator": "at_least", "value": 99.5}]
-        assert draft.trigger == {"on": "event", "name": "Cart Viewed", "where": where}
-        assert draft.exceptions == [{"on": "event", "name": "Order Completed"}]
-        assert (draft.delay_minutes, draft.replaces_waiting) == (120, True)
-        assert (draft.again, draft.again_hours) == ("after", 168)
-        page = marketer.get(url("campaign_schedule", campaign)).content.decode()
-        for shown in ('value="Cart Viewed"', 'value="99.5"', 'value="Order Completed"', 'value="2"'):
-            assert shown in page
-        review = marketer.get(url("campaign_review", campaign)).content.decode()
-        assert "2 hours after they do" in review
-
-    def test_hours_are_kept_and_shown(self, campaign: Campaign, marketer: Client) -> None:
-        hours = {
-            "window_start": "09:00",
-            "window_end": "18:00",
-            "window_days": ["0", "4"],
-            "outside_hours": "skip",
-        }
-        plain = {"when": "now", "starts": "", "lateness_hours": "24"}
-        assert marketer.post(url("campaign_schedule", campaign), plain | hours).status_code == 302
-        draft = campaign.versions.get()
-        assert (draft.window_days, draft.outside_hours) == ([0, 4], "skip")
-        page = marketer.get(url("campaign_schedule", campaign)).content.decode()
-        assert 'value="09:00"' in page
-        answer = marketer.post(url("campaign_schedule", campaign), plain | {"window_start": "09:00"})
-        assert "or neither" in answer.content.decode()
-        assert marketer.post(url("campaign_schedule", campaign), plain).status_code == 302
-        assert campaign.versions.get().window_start is None
-
-    @pytest.mark.parametrize(
-        ("change", "said"),
-        [
-            ({"trigger-event": ""}, "Say which event sets it off"),
-            ({"trigger-0-value": "much"}, "is no number"),
-            ({"delay": "-1"}, "greater than or equal to 0"),
-            ({"delay": "61", "delay_unit": "days"}, "60 days at the most"),
-            (
-                {"exception-0-0-property": "total", "exception-0-0-operator": "less"},
-                "is no number",
-            ),
-            ({"trigger-event": "a\x00b"}, "not allowed"),
-        ],
-    )  # fmt: skip
-    def test_what_is_wrong_is_said(
-        self, campaign: Campaign, marketer: Client, change: dict[str, str], said: str
-    ) -> None:
-        answer = marketer.post(url("campaign_schedule", campaign), TRIGGER | change)
-        assert answer.status_code == 422
-        assert said in answer.content.decode()
-        assert campaign.versions.get().when == "now"
-
-    @pytest.mark.parametrize(
-        ("kinds", "typed", "value"),
-        [
-            (["number"], "5", 5), (["text"], "5", "5"), (["boolean"], "yes", True), (["text", "number"], "5", "5"),
-            ([], "x", "x"),
-        ],
-    )  # fmt: skip
-    def test_a_value_is_of_the_kind_its_property_comes_with(
-        self, campaign: Campaign, marketer: Client, tenant: Tenant, now: datetime,
-        kinds: list[str], typed: str, value: object,
-    ) -> None:  # fmt: skip
-        definition = {"name": "Cart Viewed", "properties": {"kind": kinds}, "first_seen_at": now}
-        EventDefinition(tenant=tenant, **definition).save()
-        filter_ = {"trigger-0-property": "kind", "trigger-0-operator": "is", "trigger-0-value": typed}
-        marketer.post(url("campaign_schedule", campaign), TRIGGER | filter_)
-        trigger = campaign.versions.get().trigger
-        assert trigger
-        assert trigger["where"][0]["value"] == value
-
-    def test_the_preview_shows_what_the_last_such_event_brought(
-        self, campaign: Campaign, marketer: Client, tenant: Tenant, now: datetime
-    ) -> None:
-        call = {"type": "track", "userId": "u1", "event": "Cart Viewed", "properties": {"total": 77}}
-        ingest.store(tenant=tenant, calls=[call], now=now)
-        marketer.post(url("campaign_schedule", campaign), TRIGGER)
-        form = {"channel": "email", **words("<p>Worth {{ event.total }}</p>")}
-        preview = marketer.post(url("campaign_preview_draft", campaign, "a"), form, headers=HTMX)
-        assert "Worth 77" in preview.content.decode()
 
 
 class TestMessage:
