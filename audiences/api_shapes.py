@@ -9,7 +9,6 @@ from rest_framework import serializers
 from audiences.models import Identity, Profile, Suppression
 
 Shape = serializers.Serializer[Any]
-STANDINGS = serializers.ChoiceField(choices=Profile.Standing.choices)
 
 
 class IdentityShape(Shape):
@@ -67,7 +66,8 @@ class ShortProfileShape(Shape):
     latitude = serializers.FloatField(allow_null=True)
     longitude = serializers.FloatField(allow_null=True)
     consent = serializers.DictField(
-        child=STANDINGS, help_text="By channel, or `topic:` and its name; what nobody stated is not here."
+        child=serializers.ChoiceField(choices=Profile.Standing.choices),
+        help_text="By channel, or `topic:` and its name; what nobody stated is not here.",
     )
     created_at = serializers.DateTimeField()
     last_seen_at = serializers.DateTimeField(allow_null=True)

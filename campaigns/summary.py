@@ -33,9 +33,13 @@ class Row:
     campaign: Campaign
     version: Version  # the draft if there is one, else what was launched last
     launched: Version | None
-    pill: Pill
+    state: str  # the campaign's, or "scheduled"
     audience: str
     variants: int
+
+    @property
+    def pill(self) -> Pill:
+        return PILLS[self.state]
 
 
 def row(campaign: Campaign, *, now: datetime) -> Row:
@@ -47,7 +51,7 @@ def row(campaign: Campaign, *, now: datetime) -> Row:
         campaign=campaign,
         version=versions[-1],
         launched=launched,
-        pill=PILLS[_state(campaign, launched, now)],
+        state=_state(campaign, launched, now),
         audience=audience(shown),
         variants=len(shown.variants.all()),
     )

@@ -7,6 +7,8 @@ from tenants import api_errors
 
 version_1: list[URLPattern | URLResolver] = [
     path("", include("audiences.api_urls")),
+    path("", include("campaigns.api_urls")),
+    path("", include("delivery.api_urls")),
     path("schema", SpectacularAPIView.as_view(), name="api_schema"),
     re_path(r"^.*$", api_errors.nothing_here, name="api_nothing"),
 ]

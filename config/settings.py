@@ -197,6 +197,11 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "People, segments, campaigns and messages of one brand: whichever the key belongs to.",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "CampaignState": "campaigns.api_shapes.STATES",
+        "CampaignStateAsked": "campaigns.models.Campaign.State",
+        "DeliveryState": "delivery.models.Delivery.State",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "tryItOutEnabled": True, "persistAuthorization": False},

@@ -23,8 +23,10 @@ from django.urls import reverse
 
 from audiences.models import Import, Profile, Segment
 from campaigns.models import Campaign
-from delivery.models import FrequencyCap
+from delivery.models import Delivery, FrequencyCap
+from tenants import references
 from tenants.models import ApiKey, Invitation, Membership
+from tenants.references import Place
 from tests.walk.world import SAME_EMAIL, SAME_ID, SAME_NAME, World
 
 Params = Callable[[World], dict[str, Any]]
@@ -66,6 +68,15 @@ def api(model: type[Any] | None = None, data: dict[str, Any] | None = None) -> R
     return Route(
         "api", params=lambda world: {"public_id": world[model].public_id} if model else {}, data=data or {}
     )
+
+
+def api_at(params: Params) -> Route:
+    """The same, for what is not named by its row's public id."""
+    return Route("api", params=params)
+
+
+def reference_to(delivery: Any) -> str:
+    return references.write("delivery", Place(delivery.pk, delivery.occasion_at))
 
 
 def public(reason: str, at: str = "", **params: Any) -> Route:
@@ -129,6 +140,16 @@ ROUTES: dict[str, Route] = {
     "api_segment": api(Segment, {"name": "Lapsed", "rule": {"all": []}}),
     "api_segment_count": api(Segment),
     "api_segment_profiles": api(Segment),
+    "api_campaigns": api(),
+    "api_campaign": api(Campaign),
+    "api_campaign_launch": api(Campaign),
+    "api_campaign_pause": api(Campaign),
+    "api_campaign_resume": api(Campaign),
+    "api_campaign_stop": api(Campaign),
+    "api_campaign_deliveries": api(Campaign),
+    "api_campaign_results": api(Campaign),
+    "api_profile_deliveries": api(Profile),
+    "api_delivery": api_at(lambda world: {"reference": reference_to(world[Delivery])}),
     "segment_list": page(),
     "segment_new": page(name="Lapsed", rule='{"all": []}'),
     "segment_count": page(rule='{"all": []}'),

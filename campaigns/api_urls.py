@@ -1,0 +1,14 @@
+"""Addresses of the management API's campaigns."""
+
+from django.urls import path
+
+from campaigns import api
+
+urlpatterns = [
+    path("campaigns", api.CampaignList.as_view(), name="api_campaigns"),
+    path("campaigns/<uuid:public_id>", api.CampaignDetail.as_view(), name="api_campaign"),
+    path("campaigns/<uuid:public_id>/launch", api.Launch.as_view(), name="api_campaign_launch"),
+    path("campaigns/<uuid:public_id>/pause", api.Pause.as_view(), name="api_campaign_pause"),
+    path("campaigns/<uuid:public_id>/resume", api.Resume.as_view(), name="api_campaign_resume"),
+    path("campaigns/<uuid:public_id>/stop", api.Stop.as_view(), name="api_campaign_stop"),
+]

@@ -1,0 +1,18 @@
+"""Addresses of the management API's deliveries and results."""
+
+from django.urls import path
+
+from delivery import api
+
+urlpatterns = [
+    path(
+        "profiles/<uuid:public_id>/deliveries", api.ProfileDeliveries.as_view(), name="api_profile_deliveries"
+    ),
+    path(
+        "campaigns/<uuid:public_id>/deliveries",
+        api.CampaignDeliveries.as_view(),
+        name="api_campaign_deliveries",
+    ),
+    path("campaigns/<uuid:public_id>/results", api.CampaignResults.as_view(), name="api_campaign_results"),
+    path("deliveries/<str:reference>", api.DeliveryDetail.as_view(), name="api_delivery"),
+]
