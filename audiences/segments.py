@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
 from psycopg.errors import QueryCanceled
 
-from audiences import facts
+from audiences import facts, messages
 from audiences.models import Profile, Segment
 from audiences.rules import explain, memory, schema, sql
 from audiences.rules.tree import InvalidRule
@@ -178,22 +178,27 @@ def _copy_names(name: str) -> Iterator[str]:
 
 def references(rule: Rule) -> Iterator[UUID]:
     """Yield the ids of the segments that a rule refers to itself, those inside a frozen one left out."""
-    if rule.get("on") == "segment":
-        yield UUID(str(rule["id"]))
+    return (UUID(str(one["id"])) for one in _conditions(rule) if one["on"] == "segment")
+
+
+def _conditions(rule: Rule) -> Iterator[Rule]:
+    if "on" in rule:
+        yield rule
     for kind in schema.GROUPS:
         for member in rule.get(kind, ()):
-            yield from references(member)
+            yield from _conditions(member)
 
 
 def resolve(rule: Rule, *, of: Segment | None = None) -> Rule:
-    """Return the rule with each segment it refers to carrying that segment's name and rule, as of now.
+    """Return the rule with all it refers to named as of now, segments with their rules.
 
     Needs the tenant's scope open. ``of`` is the segment whose new rule this is, to be found in no circle. Raises
-    InvalidRule for what is no rule or refers to a segment that the tenant does not have, and SegmentCycle.
+    InvalidRule for what is no rule or refers to a segment or campaign that the tenant does not have, and SegmentCycle.
     """
     schema.check(rule)
     known = _reachable(rule)
-    resolved = _Resolver(known).resolve(rule, "", [(of.public_id, of.name)] if of else [])
+    campaigns = _campaigns([rule, *(segment.rule for segment in known.values())])
+    resolved = _Resolver(known, campaigns).resolve(rule, "", [(of.public_id, of.name)] if of else [])
     schema.check(resolved)  # small segments in segments in segments may make a rule that is too long
     return resolved
 
@@ -209,14 +214,24 @@ def _reachable(rule: Rule) -> dict[UUID, Segment]:
     return known
 
 
+def _campaigns(rules: Iterable[Rule]) -> dict[UUID, messages.Campaign]:
+    """Load every campaign that one of the rules speaks of."""
+    said = (one.get("campaign") for rule in rules for one in _conditions(rule) if one["on"] == "message")
+    ids = {UUID(str(id_)) for id_ in said if id_}
+    return {campaign.id: campaign for campaign in messages.campaigns(ids)}
+
+
 @dataclass
 class _Resolver:
     known: Mapping[UUID, Segment]
+    campaigns: Mapping[UUID, messages.Campaign]
 
     def resolve(self, rule: Rule, path: str, way: list[tuple[UUID, str]]) -> Rule:
         """``way`` are the segments we are inside of."""
         if rule.get("on") == "segment":
             return self._segment(rule, path, way)
+        if rule.get("on") == "message":
+            return self._message(rule, path)
         for kind in schema.GROUPS:
             if kind in rule:
                 return {
@@ -239,11 +254,26 @@ class _Resolver:
             raise InvalidRule(path, f"Segments are nested more than {schema.DEEPEST} deep.")
         return rule | {"id": str(id_), "name": segment.name, "rule": self.resolve(segment.rule, "", further)}
 
+    def _message(self, rule: Rule, path: str) -> Rule:
+        if not rule.get("campaign"):
+            return rule
+        campaign = self.campaigns.get(UUID(str(rule["campaign"])))
+        if campaign is None:
+            raise InvalidRule(f"{path}.campaign".lstrip("."), "There is no such campaign.")
+        variant = rule.get("variant", "")
+        if variant and variant not in campaign.variants:
+            raise InvalidRule(f"{path}.variant".lstrip("."), f"“{campaign.name}” has no such variant.")
+        named = {"campaign": str(campaign.id), "campaign_name": campaign.name}
+        return rule | named | ({"variant_name": campaign.variants[variant]} if variant else {})
+
+
+FILLED_IN = {"segment": ("name", "rule"), "message": ("campaign_name", "variant_name")}
+
 
 def _bare(rule: Rule) -> Rule:
-    """Return the rule with segments by their ids alone."""
-    if rule.get("on") == "segment":
-        return {key: value for key, value in rule.items() if key not in ("name", "rule")}
+    """Return the rule with what it refers to by ids alone."""
+    if filled_in := FILLED_IN.get(rule.get("on", "")):
+        return {key: value for key, value in rule.items() if key not in filled_in}
     return {
         key: [_bare(member) for member in value] if key in schema.GROUPS else value
         for key, value in rule.items()

@@ -1,4 +1,4 @@
-"""What rules can speak of in one tenant: its attributes, events and segments, and how each can be compared."""
+"""What rules can speak of in one tenant: its attributes, events, campaigns, segments; how each can be compared."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import connection
 
+from audiences import messages
 from audiences.attributes import STANDARD
 from audiences.models import AttributeDefinition, EventDefinition, Profile, Segment
 from audiences.rules import operators, places, times
@@ -73,6 +74,18 @@ def describe(*, leave_out: Segment | None = None) -> dict[str, Any]:
             for event in EventDefinition.objects.order_by("is_internal", "name")
         ],
         "segments": [{"id": str(segment.public_id), "name": segment.name} for segment in segments],
+        "messages": {
+            "deeds": list(messages.DEEDS.items()),
+            "channels": [[channel.kind, channel.label] for channel in messages.channels()],
+            "campaigns": [
+                {
+                    "id": str(campaign.id),
+                    "name": f"{campaign.name} (archived)" if campaign.is_archived else campaign.name,
+                    "variants": list(campaign.variants.items()),
+                }
+                for campaign in messages.campaigns()
+            ],
+        },
         "standings": [list(choice) for choice in Profile.Standing.choices],
         "units": list(times.UNITS),
     }

@@ -5,3 +5,9 @@ from django.apps import AppConfig
 
 class CampaignsConfig(AppConfig):
     name = "campaigns"
+
+    def ready(self) -> None:
+        from audiences import messages
+        from campaigns import mentions
+
+        messages.register_campaigns(mentions.find)

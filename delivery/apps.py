@@ -10,7 +10,12 @@ class DeliveryConfig(AppConfig):
 
     def ready(self) -> None:
         from audiences.panels import register_profile_panel
-        from delivery import profile_panel, receiving  # noqa: F401  # receiving: subscribes to what audiences stores
+        from delivery import (  # noqa: F401  # receiving: subscribes to what audiences stores
+            profile_panel,
+            receiving,
+            traces,
+        )
 
         channels.register()
+        traces.register()
         register_profile_panel(profile_panel.messages)

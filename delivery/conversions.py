@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import msgspec
 from django.db import connection
 
+from audiences import ingest
 from audiences.rules import memory
 from audiences.signals import RecordedEvent
+from campaigns.arms import CONTROL
+from delivery import traces
 from tenants.models import Tenant
 
 # One statement for a batch: each event finds its exposure through the index on a profile's deliveries.
@@ -38,9 +42,12 @@ ON CONFLICT (tenant_id, campaign_id, goal, delivery_id) DO UPDATE
 SET events = c.events + excluded.events, revenue = c.revenue + excluded.revenue,
     event_id = CASE WHEN excluded.converted_at < c.converted_at THEN excluded.event_id ELSE c.event_id END,
     converted_at = least(c.converted_at, excluded.converted_at)
+RETURNING c.profile_id, c.delivery_id, c.arm, c.goal, c.converted_at, c.revenue, c.xmax = 0
 """
 
-FORGET = "DELETE FROM delivery_conversion WHERE tenant_id = %s AND profile_id = ANY(%s)"
+FORGET = """
+DELETE FROM delivery_conversion WHERE tenant_id = %s AND profile_id = ANY(%s) RETURNING delivery_id, goal
+"""
 
 AFTER_EXPOSURE = """
 SELECT e.id, e.profile_id, e.name, e.occurred_at, e.properties
@@ -78,10 +85,33 @@ class Happened:
     properties: dict[str, Any]
 
 
-def credit(*, tenant: Tenant, events: Iterable[RecordedEvent | Happened]) -> int:
+class Credited(NamedTuple):
+    """A conversion that an event has made, or added to."""
+
+    profile_id: int
+    delivery_id: int
+    arm: str
+    goal: str
+    converted_at: datetime
+    revenue: Decimal
+    is_new: bool
+
+    @property
+    def key(self) -> tuple[int, str]:
+        return self.delivery_id, self.goal
+
+
+def credit(
+    *,
+    tenant: Tenant,
+    events: Iterable[RecordedEvent | Happened],
+    now: datetime,
+    told: Container[tuple[int, str]] = (),
+) -> int:
     """Credit new events to exposures; return the conversions touched. Each event must be passed once ever.
 
-    Costs one small query where no event's name is anybody's goal.
+    A new conversion of a message leaves a trace, unless it was ``told`` of before: (delivery, goal). The people are
+    locked by the caller. Costs one small query where no event's name is anybody's goal.
     """
     given = list(events)
     goals = _goals(tenant, {event.name for event in given})
@@ -104,14 +134,39 @@ def credit(*, tenant: Tenant, events: Iterable[RecordedEvent | Happened]) -> int
     }
     with connection.cursor() as cursor:
         cursor.execute(CREDIT, parameters)
-        return int(cursor.rowcount)
+        credited = [Credited(*row) for row in cursor.fetchall()]
+    new = [one for one in credited if one.is_new and one.arm != CONTROL and one.key not in told]
+    if new:
+        _leave_traces(new, tenant=tenant, now=now)
+    return len(credited)
 
 
-def recount(*, tenant: Tenant, profile_ids: list[int]) -> None:
+def _leave_traces(credited: list[Credited], *, tenant: Tenant, now: datetime) -> None:
+    found = traces.of_people(
+        tenant_id=tenant.pk,
+        profile_ids=[one.profile_id for one in credited],
+        delivery_ids=[one.delivery_id for one in credited],
+    )
+    messages = {message.delivery_id: message for message in found}
+    events = [
+        ingest.InternalEvent(
+            call_id=f"converted {one.delivery_id} {one.goal}",
+            profile_id=one.profile_id,
+            name=traces.CONVERTED,
+            occurred_at=one.converted_at,
+            properties=messages[one.delivery_id].properties(goal=one.goal, revenue=float(one.revenue)),
+        )
+        for one in credited
+    ]
+    ingest.record_known_new(tenant=tenant, events=events, now=now)
+
+
+def recount(*, tenant: Tenant, profile_ids: list[int], now: datetime) -> None:
     """Credit all that some profiles did anew, as after a merge: their events and exposures have come together."""
     names = list(_goals(tenant, None))
     with connection.cursor() as cursor:
         cursor.execute(FORGET, [tenant.pk, profile_ids])
+        told = set(cursor.fetchall())
         if not names:
             return
         cursor.execute(AFTER_EXPOSURE, {"tenant": tenant.pk, "profiles": profile_ids, "names": names})
@@ -119,6 +174,8 @@ def recount(*, tenant: Tenant, profile_ids: list[int]) -> None:
     credit(
         tenant=tenant,
         events=[Happened(id_, who, name, at, msgspec.json.decode(held)) for id_, who, name, at, held in rows],
+        now=now,
+        told=told,
     )
 
 

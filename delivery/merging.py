@@ -6,7 +6,7 @@ from datetime import datetime
 
 from audiences import binary
 from audiences.signals import Merge
-from delivery import caps, conversions
+from delivery import caps
 from tenants.models import Tenant
 
 # Several of these people were owed the same message: the row furthest along stays, the winner's own if they are as
@@ -79,7 +79,7 @@ ORDER = ["planned", "cancelled", "skipped", "failed", "held_out", "unknown", "se
 
 
 def move(*, tenant: Tenant, merges: list[Merge], now: datetime) -> None:
-    """Move deliveries, entries and conversions of losers to winners; runs in the transaction that merges them.
+    """Move deliveries and entries of losers to winners; runs in the transaction that merges them.
 
     A tombstone keeps what was set apart from it before, under the id it had.
     """
@@ -91,4 +91,3 @@ def move(*, tenant: Tenant, merges: list[Merge], now: datetime) -> None:
     binary.run(MOVE_DELIVERIES, [*pairs, tenant.pk, [id_ for (id_,) in apart]])
     binary.run(UNITE_ENTRIES, [*pairs, tenant.pk, tenant.pk])
     binary.run(UNITE_CAP_USES, [*pairs, tenant.pk, tenant.pk])
-    conversions.recount(tenant=tenant, profile_ids=sorted({*losers, *winners}))

@@ -23,17 +23,18 @@ def on_events_recorded(
     merges: list[Merge],
     **_: Any,
 ) -> None:
-    """Move what merged profiles had, credit what people did, plan what it sets off, and notice what it changes.
+    """Move what merged profiles had, plan what people set off, notice what changes, and credit what they did.
 
-    Our own messages' traces convert nobody.
+    Crediting comes last: it leaves traces, which are heard in their turn. Our own messages' traces convert nobody.
     """
     if merges:
         merging.move(tenant=tenant, merges=merges, now=now)
-    # A recount has credited all events of those who merged, the new ones among them.
-    merged = {merge.winner_id for merge in merges}
-    credit = [event for event in events if not event.is_internal and event.profile_id not in merged]
-    if credit:
-        conversions.credit(tenant=tenant, events=credit)
     if listeners := triggers.listening(tenant):
         triggers.hear(listeners, tenant=tenant, events=events, now=now)
         watching.notice(listeners, tenant=tenant, events=events, changes=changes, merges=merges, now=now)
+    merged = {id_ for merge in merges for id_ in (merge.winner_id, merge.loser_id)}
+    if merged:  # all that they did, the new events among it
+        conversions.recount(tenant=tenant, profile_ids=sorted(merged), now=now)
+    credit = [event for event in events if not event.is_internal and event.profile_id not in merged]
+    if credit:
+        conversions.credit(tenant=tenant, events=credit, now=now)

@@ -8,6 +8,7 @@ from django_scopes import scope
 
 from audiences import tombstones
 from delivery import conversions
+from tenants import clock
 from tenants.models import Tenant
 
 # Rows that somebody holds at this moment are passed by: two who wait for each other's rows would wait for ever, and
@@ -60,7 +61,7 @@ def _credit_anew(tenant_id: int, profile_ids: list[int]) -> None:
     tenant = Tenant.objects.get(pk=tenant_id)
     with scope(tenant=tenant):
         living = tombstones.lock_living(tenant_id, profile_ids)
-        conversions.recount(tenant=tenant, profile_ids=sorted(living.values()))
+        conversions.recount(tenant=tenant, profile_ids=sorted(living.values()), now=clock.now(tenant))
 
 
 STOPPED = "SELECT id, tenant_id FROM campaigns_campaign WHERE state = 'stopped' AND closed_at IS NULL"

@@ -8,6 +8,9 @@ from typing import Any
 
 from django.db import connection
 
+from audiences import messages
+from campaigns import channels
+
 NAMES = {
     "email": {
         "sent": "Email Sent",
@@ -17,6 +20,15 @@ NAMES = {
         "unsubscribed": "Unsubscribed",
     }
 }
+CONVERTED = "Message Converted"  # on any channel
+
+
+def register() -> None:
+    """Let rules speak of messages by the events that they leave."""
+    for kind, names in NAMES.items():
+        channel = channels.get(kind)
+        events = names | {"received": names["sent"], "converted": CONVERTED}
+        messages.register_channel(messages.Channel(kind, channel.label, channel.noun, events))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +64,23 @@ SELECT d.id, d.occasion_at, d.profile_id, d.campaign_id, c.public_id::text, c.na
 FROM delivery_delivery d
 JOIN campaigns_campaign c ON c.tenant_id = d.tenant_id AND c.id = d.campaign_id
 JOIN campaigns_version v ON v.tenant_id = d.tenant_id AND v.id = d.version_id
-WHERE d.tenant_id = %s AND d.id = %s AND d.occasion_at = %s
+WHERE d.tenant_id = %s AND {}
 """
+ONE = FIND.format("d.id = %s AND d.occasion_at = %s")
+OF_PEOPLE = FIND.format("d.profile_id = ANY(%s) AND d.id = ANY(%s)")
 
 
 def find(*, tenant_id: int, delivery_id: int, occasion_at: datetime) -> Message | None:
     """Return the message of one decided delivery, or None; reads a single partition."""
+    return next(iter(_found(ONE, [tenant_id, delivery_id, occasion_at])), None)
+
+
+def of_people(*, tenant_id: int, profile_ids: list[int], delivery_ids: list[int]) -> list[Message]:
+    """Return the messages of decided deliveries to these people."""
+    return _found(OF_PEOPLE, [tenant_id, profile_ids, delivery_ids])
+
+
+def _found(statement: str, params: list[Any]) -> list[Message]:
     with connection.cursor() as cursor:
-        cursor.execute(FIND, [tenant_id, delivery_id, occasion_at])
-        row = cursor.fetchone()
-    return Message(*row) if row else None
+        cursor.execute(statement, params)
+        return [Message(*row) for row in cursor.fetchall()]

@@ -13,33 +13,44 @@ from audiences.rules.scope import Scope
 
 if TYPE_CHECKING:
     from audiences.rules.kinds.event import Event
+    from audiences.rules.kinds.happening import Happening
+    from audiences.rules.tree import Node
 
 
-def counted(event: Event, scope: Scope, least: int, most: int | None) -> Fragment:
+def counted(event: Happening, scope: Scope, least: int, most: int | None) -> Fragment:
     """Return those with so many fitting events: the index event_of_name, or event_of_profile among few ids."""
     return sql(
-        "SELECT e.profile_id FROM audiences_event e"
-        " WHERE e.tenant_id = {} AND e.name = {} AND {}{}{} GROUP BY e.profile_id{}",
+        "SELECT e.profile_id FROM audiences_event e WHERE e.tenant_id = {} AND {} GROUP BY e.profile_id{}",
         scope.tenant_id,
-        event.name,
-        event.span(scope.now).sql(identifier("e.occurred_at")),
-        _where(event, scope, "e.properties"),
-        scope.only("e.profile_id"),
+        _fitting(event, scope),
         _having(least, most),
     )
 
 
-def done(event: Event, scope: Scope) -> Fragment:
+def done(event: Happening, scope: Scope) -> Fragment:
     """Return a condition on ``p``, that there is a fitting event: PostgreSQL looks it up for each if they are few."""
     return sql(
-        "EXISTS (SELECT 1 FROM audiences_event e WHERE e.tenant_id = {} AND e.profile_id = p.id AND e.name = {}"
-        " AND {}{}{})",
+        "EXISTS (SELECT 1 FROM audiences_event e WHERE e.tenant_id = {} AND e.profile_id = p.id AND {})",
         scope.tenant_id,
-        event.name,
+        _fitting(event, scope),
+    )
+
+
+def _fitting(event: Happening, scope: Scope) -> Fragment:
+    return sql(
+        "{} AND {}{}{}{}",
+        named("e", event.names()),
         event.span(scope.now).sql(identifier("e.occurred_at")),
-        _where(event, scope, "e.properties"),
+        where("e", event.filters(), scope),
+        event.further_sql(scope),
         scope.only("e.profile_id"),
     )
+
+
+def named(alias: str, names: tuple[str, ...]) -> Fragment:
+    """Return that the event ``alias`` has one of the names."""
+    name = identifier(f"{alias}.name")
+    return sql("{} = {}", name, *names) if len(names) == 1 else sql("{} = ANY({}::text[])", name, list(names))
 
 
 def ever(name: str, scope: Scope) -> Fragment:
@@ -76,7 +87,7 @@ def picked(event: Event, scope: Scope) -> Fragment:
             "SELECT f.profile_id FROM ({}) f WHERE {}{}",
             edges,
             event.span(scope.now).sql(identifier("f.occurred_at")),
-            _where(event, scope, "f.properties"),
+            where("f", event.where, scope),
         )
     edge = "min(u.first_at)" if event.which == "first" else "max(u.last_at)"
     return sql(
@@ -130,11 +141,12 @@ def _at_the_edge(edge: str, name: str, scope: Scope) -> Fragment:
     )
 
 
-def _where(event: Event, scope: Scope, document: str) -> Fragment:
-    if not event.where:
+def where(alias: str, filters: tuple[Node, ...], scope: Scope) -> Fragment:
+    """Return `` AND ...``, that the properties of the event ``alias`` fulfil the filters; empty if there are none."""
+    if not filters:
         return Fragment("")
-    inside = dataclasses.replace(scope, document=identifier(document))
-    return sql(" AND {}", join(" AND ", (rule.sql(inside) for rule in event.where)))
+    inside = dataclasses.replace(scope, document=identifier(f"{alias}.properties"))
+    return sql(" AND {}", join(" AND ", (rule.sql(inside) for rule in filters)))
 
 
 def _having(least: int, most: int | None) -> Fragment:

@@ -9,7 +9,7 @@ from django.db import connection
 
 from audiences.rules import schema
 from audiences.rules.fragments import Fragment, identifier, join, sql
-from audiences.rules.kinds.event import Event
+from audiences.rules.kinds.happening import Happening
 from audiences.rules.scope import Scope
 
 
@@ -40,7 +40,7 @@ def members(
 def _members(rule: Any, scope: Scope) -> Fragment:
     node = schema.parse(rule)
     scope.is_narrowed = any(
-        not any(isinstance(part, Event) for part in one.walk()) for one in node.conjuncts()
+        not any(isinstance(part, Happening) for part in one.walk()) for one in node.conjuncts()
     )
     condition = node.sql(scope)
     joins = [

@@ -18,7 +18,8 @@ ICONS = {
     "Email Sent": "send",
     "Email Opened": "mail-opened",
     "Email Link Clicked": "click",
-    "Email Unsubscribed": "user-minus",
+    "Unsubscribed": "user-minus",
+    "Message Converted": "target",
     "Email Bounced": "alert-triangle",
 }
 SUMMARY = 4  # properties shown beside an event's name

@@ -6,16 +6,17 @@ import { length, time, valueFields } from "./values.js";
 export const KINDS = [
   ["attribute", "About them", "user", () => ({ on: "attribute", name: "", operator: "is" })],
   ["event", "What they did", "bolt", () => ({ on: "event", name: "" })],
+  ["message", "Messages", "mail", () => ({ on: "message", what: "opened" })],
   ["segment", "Segment", "users-group", () => ({ on: "segment", id: "" })],
   ["consent", "Subscription", "bell", () => ({ on: "consent", subject: "email", operator: "is_not", value: "unsubscribed", or_missing: true })],
   ["bucket", "Random share", "percentage", () => ({ on: "bucket", salt: crypto.getRandomValues(new Uint32Array(1))[0], from: 0, to: 999 })],
 ];
 
-const LABELS = { attribute: "About them", event: "What they did", segment: "Segment", consent: "Subscription", bucket: "Random share", property: "Property" };
+const LABELS = Object.fromEntries(KINDS);
 
 /** The controls of a condition; null for one that this builder cannot show. */
 export function conditionFields(node, context) {
-  const fields = { attribute, event, segment, consent, bucket }[node.on];
+  const fields = { attribute, event, message, segment, consent, bucket }[node.on];
   return fields ? fields(node, context) : null;
 }
 
@@ -122,6 +123,7 @@ const OFTEN = [
   ["first", "for the first time"],
   ["last", "for the last time"],
 ];
+const COUNTED = OFTEN.filter(([key]) => key !== "first" && key !== "last");
 const WHEN = [["", "ever"], ["within", "in the last"], ["between", "between"], ["from", "since"], ["to", "until"]];
 
 function event(node, context) {
@@ -132,25 +134,29 @@ function event(node, context) {
     node.name = text;
     return others && node.where ? redraw() : changed();
   };
-  const did = (chosen) => {
-    if (chosen === "did") delete node.did;
-    else node.did = false;
-    changed();
-  };
   return [
-    select("Whether they did it", [["did", "did"], ["not", "did not do"]], node.did === false ? "not" : "did", did, { class: "form-select rule-did" }),
+    whether(node, "did", "did not do", context),
     input("Event's name", node.name, named, {
       list: datalist("events", vocabulary.events.map(({ name, label }) => [name, label])),
       placeholder: "event",
       class: "form-control rule-name",
     }),
-    ...often(node, context),
+    ...often(node, OFTEN, context),
     ...happened(node, context),
     where(node, context),
   ];
 }
 
-function often(node, { changed, redraw }) {
+function whether(node, yes, no, { changed }) {
+  const choose = (chosen) => {
+    if (chosen === "did") delete node.did;
+    else node.did = false;
+    changed();
+  };
+  return select("Whether they did it", [["did", yes], ["not", no]], node.did === false ? "not" : "did", choose, { class: "form-select rule-did" });
+}
+
+function often(node, choices, { changed, redraw }) {
   if (node.at_least !== undefined && node.at_most !== undefined) {
     return [words(`between ${node.at_least} and ${node.at_most} times`)];
   }
@@ -162,7 +168,7 @@ function often(node, { changed, redraw }) {
     else if (chosen) node[chosen] = number ?? (chosen === "at_least" ? 2 : 1);
     redraw();
   };
-  const fields = [select("How often", OFTEN, current, choose, { class: "form-select rule-often" })];
+  const fields = [select("How often", choices, current, choose, { class: "form-select rule-often" })];
   if (["at_least", "at_most", "exactly"].includes(current)) {
     const count = (text) => {
       node[current] = text === "" ? 0 : Math.round(Number(text));
@@ -220,6 +226,43 @@ function where(node, context) {
   };
   const more = el("button", { type: "button", class: "btn btn-sm btn-ghost-secondary rule-where-add", onClick: add }, icon("plus"), lines.length ? "and where…" : "where…");
   return el("div", { class: "rule-wheres" }, lines, more);
+}
+
+// --- messages -------------------------------------------------------------------------------------------------------
+
+function message(node, context) {
+  const { changed, redraw } = context;
+  const { deeds, channels, campaigns } = context.vocabulary.messages;
+  const put = (key, act) => (value) => {
+    if (value) node[key] = value;
+    else delete node[key];
+    act();
+  };
+  const what = (chosen) => {
+    node.what = chosen;
+    if (chosen === "ignored") node.unopened_for = { days: 3 };
+    else delete node.unopened_for;
+    redraw();
+  };
+  const campaign = (chosen) => {
+    delete node.variant;
+    put("campaign", redraw)(chosen);
+  };
+  const variants = campaigns.find(({ id }) => id === node.campaign)?.variants ?? [];
+  return [
+    whether(node, "has", "has not", context),
+    select("What they did with it", deeds, node.what, what, { class: "form-select rule-operator" }),
+    select("Campaign", [["", "any message"], ...campaigns.map(({ id, name }) => [id, name])], node.campaign, campaign, { class: "form-select rule-name" }),
+    variants.length > 1 || node.variant
+      ? select("Variant", [["", "any variant"], ...variants.map(([key, name]) => [key, `variant ${name}`])], node.variant, put("variant", changed))
+      : null,
+    channels.length > 1 || node.channel
+      ? select("Channel", [["", "on any channel"], ...channels.map(([kind, label]) => [kind, `by ${label}`])], node.channel, put("channel", changed))
+      : null,
+    ...(node.what === "ignored" ? [words("for"), ...length(node.unopened_for ?? {}, put("unopened_for", changed))] : []),
+    ...often(node, COUNTED, context),
+    ...happened(node, context),
+  ];
 }
 
 // --- the others -----------------------------------------------------------------------------------------------------

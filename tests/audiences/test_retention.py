@@ -23,7 +23,7 @@ def outlives_its_events(rule: Any) -> bool:
     """Whether a rule asks for what totals keep: how often ever, or when the first and the last was."""
     nodes = [node for node in schema.parse(rule).walk() if isinstance(node, Rule)]
     return bool(nodes) and all(
-        (node.which == "last" or not node.where) and (node.which or not node._has_time()) for node in nodes
+        (node.which == "last" or not node.where) and (node.which or not node.has_time()) for node in nodes
     )
 
 

@@ -179,7 +179,7 @@ def test_a_recount_comes_to_the_same(sent, order, tenant):
     before = list(
         Conversion.objects.values_list("delivery_id", "events", "revenue", "converted_at", "event_id")
     )
-    conversions.recount(tenant=tenant, profile_ids=[sent.profile_id])
+    conversions.recount(tenant=tenant, profile_ids=[sent.profile_id], now=clock.now(tenant))
     after = list(
         Conversion.objects.values_list("delivery_id", "events", "revenue", "converted_at", "event_id")
     )

@@ -14,11 +14,12 @@ from django_scopes import scope
 from playwright.sync_api import Locator, Page, expect
 
 from audiences import ingest, segments
-from audiences.models import Segment
+from audiences.models import Profile, Segment
+from campaigns import drafts
 from tenants import clock
 from tenants.models import Tenant
 from tests.audiences.rules.cases import CASES
-from tests.audiences.rules.world import attribute, event, property_
+from tests.audiences.rules.world import attribute, event, message, property_
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
 
@@ -109,6 +110,47 @@ def test_a_segment_is_built_by_choosing(shop: Tenant, open_browser: Callable[...
     page.get_by_label("Email, id or name").fill("ana2@example.test")
     expect(page.locator("#why")).to_contain_text("is out")
     expect(page.locator("#why")).to_contain_text("not in that time")
+
+
+def test_messages_are_chosen_by_deed_campaign_and_variant(
+    shop: Tenant, open_browser: Callable[..., Page]
+) -> None:
+    with scope(tenant=shop):
+        spring = drafts.create(tenant=shop, actor=None, name="Spring")
+        draft = spring.versions.get()
+        drafts.add_variant(version=draft, actor=None)
+        somebody = Profile.objects.get(external_id="u3")
+        sent = {"campaign": str(spring.public_id), "variant": "b", "channel": "email", "delivery": 1}
+        now = clock.now(shop)
+        trace = ingest.InternalEvent("t1", somebody.pk, "Email Sent", now - timedelta(days=4), sent)
+        ingest.record_internal(tenant=shop, events=[trace], now=now)
+    page = open_browser("marketer")
+    page.goto(reverse("segment_new"))
+    page.get_by_role("button", name="Messages").click()
+    row = condition(page, 0)
+    expect(row.get_by_label("Whether they did it")).to_be_focused()
+    row.get_by_label("What they did with it").select_option("left unopened")
+    row.get_by_label("Campaign").select_option("Spring")
+    counted(page, 1)
+    row.get_by_label("Variant").select_option("variant B")
+    row.get_by_label("How many", exact=True).fill("5")
+    counted(page, 0)
+    row.get_by_label("How many", exact=True).fill("2")
+    counted(page, 1)
+    row.get_by_label("How often").select_option("at least")
+    row.get_by_label("How many times").fill("1")
+    row.get_by_label("When").select_option("in the last")
+    expect(page.locator("#glimpse .sentence")).to_have_text(
+        "Everyone who left variant “B” of “Spring” unopened for 2 days in the last 30 days."
+    )
+    row.get_by_label("Whether they did it").select_option("has not")
+    counted(page, 19)
+    row.get_by_label("What they did with it").select_option("opened")
+    assert rule_in(page)["all"] == [
+        message(
+            "opened", did=False, campaign=str(spring.public_id), variant="b", at_least=1, within={"days": 30}
+        )
+    ]
 
 
 def test_groups_are_nested_copied_and_removed_by_keyboard(

@@ -4,6 +4,7 @@ from audiences.rules.kinds.attribute import Attribute
 from audiences.rules.kinds.bucket import Bucket
 from audiences.rules.kinds.consent import Consent
 from audiences.rules.kinds.event import Event
+from audiences.rules.kinds.message import Message
 from audiences.rules.kinds.property import Property
 from audiences.rules.kinds.segment import Segment
 from audiences.rules.tree import Condition
@@ -11,6 +12,7 @@ from audiences.rules.tree import Condition
 KINDS: dict[str, type[Condition]] = {
     "attribute": Attribute,
     "event": Event,
+    "message": Message,
     "segment": Segment,
     "consent": Consent,
     "bucket": Bucket,

@@ -8,7 +8,19 @@ from typing import Any
 from hypothesis import strategies as st
 
 from audiences.rules import operators, places
-from tests.audiences.rules.world import NOW, TICK, attribute, bucket, consent, event, property_, segment
+from tests.audiences.rules.world import (
+    AUTUMN,
+    NOW,
+    SPRING,
+    TICK,
+    attribute,
+    bucket,
+    consent,
+    event,
+    message,
+    property_,
+    segment,
+)
 
 LETTERS = "aAbÉéßẞΣσςİiKk\u212a%_\\'\"\x01 e\u0301東🙂"
 EVENTS = ("X", "Y", "it's 100%")
@@ -56,6 +68,16 @@ json_values = st.recursive(
     max_leaves=5,
 )
 documents = st.dictionaries(st.sampled_from(["a", "b", "it's %"]), json_values, max_size=3)
+traces = st.fixed_dictionaries(
+    {"delivery": st.sampled_from([1, 1, 2, 1.0, "1", None, [1]])},
+    optional={
+        "campaign": st.sampled_from([SPRING, SPRING, AUTUMN, None]),
+        "variant": st.sampled_from(["a", "b", 1]),
+        "channel": st.sampled_from(["email", "pigeon"]),
+        "machine": st.sampled_from(["yes", None]),
+    },
+)
+TRACES = ("Email Sent", "Email Opened", "Email Link Clicked", "Unsubscribed", "Message Converted")
 paths = st.sampled_from(["a", "a", "a", "b", "a.b", "a.b.c", "b.a", "a.0", "it's %"])
 
 people = st.fixed_dictionaries(
@@ -68,7 +90,11 @@ people = st.fixed_dictionaries(
         "consent": st.dictionaries(
             st.sampled_from(["email", "topic:a"]), st.sampled_from(["subscribed", "opted_in", "unsubscribed"])
         ),
-        "done": st.lists(st.tuples(st.sampled_from(EVENTS), moments, documents), max_size=5),
+        "done": st.lists(
+            st.tuples(st.sampled_from(EVENTS), moments, documents)
+            | st.tuples(st.sampled_from(TRACES), moments, traces),
+            max_size=6,
+        ),
     }
 )
 
@@ -200,7 +226,23 @@ def events(draw: st.DrawFn) -> dict[str, Any]:
     return event(draw(st.sampled_from(EVENTS)), did=draw(st.booleans()), where=where, **how, **span)
 
 
-conditions = comparisons() | on_columns | events()
+deeds = st.sampled_from(["received", "opened", "clicked", "converted", "ignored", "ignored", "unsubscribed"])
+campaigns = st.sampled_from(
+    [{}, {"campaign": SPRING}, {"campaign": AUTUMN}, {"campaign": SPRING, "variant": "a"}]
+)
+
+
+@st.composite
+def about_messages(draw: st.DrawFn) -> dict[str, Any]:
+    what, span = draw(deeds), draw(spans)
+    more = draw(counts) | draw(campaigns) | draw(st.sampled_from([{}, {"channel": "email"}]))
+    if what == "ignored":
+        more = more | {"unopened_for": draw(st.sampled_from(LENGTHS[:2]))}
+        span = {"within": {"days": 30}} if "within" in span else span
+    return message(what, did=draw(any_), **span, **more)
+
+
+conditions = comparisons() | on_columns | events() | about_messages()
 rules = st.recursive(
     conditions,
     lambda inner: (

@@ -13,7 +13,16 @@ import pytest
 from audiences.rules import operators, schema
 from audiences.rules.tree import InvalidRule
 from tests.audiences.rules.cases import CASES
-from tests.audiences.rules.world import attribute, bucket, consent, event, property_, segment
+from tests.audiences.rules.world import (
+    SPRING,
+    attribute,
+    bucket,
+    consent,
+    event,
+    message,
+    property_,
+    segment,
+)
 
 # (name, rule, where, part of what is said)
 REFUSED: list[tuple[str, Any, str, str]] = [
@@ -81,6 +90,18 @@ REFUSED: list[tuple[str, Any, str, str]] = [
     ("which, counted", event("X", which="last", within={"days": 1}, at_least=2), "at_least", "only one last event"),
     ("which other", event("X", which="second", within={"days": 1}), "which", "Invalid enum value"),
     ("an event without a name", event(""), "name", "event's name"),
+    ("a message and an unknown deed", message("forwarded"), "what", "Invalid enum value"),
+    ("a message of no campaign", message("opened", campaign="spring"), "campaign", "Invalid UUID"),
+    ("a variant of which campaign", message("opened", variant="a"), "variant", "of which campaign"),
+    ("NUL in a variant", message("opened", campaign=SPRING, variant="a\0"), "variant", "no data can hold"),
+    ("a channel that is none", message("opened", channel="pigeon"), "channel", "there is 'email'"),
+    ("a message opened exactly and at least", message("opened", exactly=1, at_least=1), "exactly", "Leave out"),
+    ("a message, which", message("opened", which="last"), "", "Unexpected `which`"),
+    ("ignored for how long", message("ignored"), "unopened_for", "for how long"),
+    ("ignored for no length", message("ignored", unopened_for={"days": 0}), "unopened_for", "at least 1"),
+    ("opened, and unopened", message("opened", unopened_for={"days": 1}), "unopened_for", "Only what is ignored"),
+    ("ignored in too short a time", message("ignored", unopened_for={"days": 1}, within={"hours": 24}), "within",
+     "so short a time"),
     ("a segment without an id", segment("mine"), "id", "Invalid UUID"),
     ("a segment's rule", segment("00000000-0000-4000-8000-000000000001", rule={"all": [{}]}), "rule.all[0]", "a group"),
     ("buckets the wrong way round", bucket(5, 4), "to", "not before"),
@@ -138,7 +159,8 @@ def test_the_json_schema_takes_every_rule(rule: Any) -> None:
 BEYOND_SCHEMA = ("column", "a time by", "the wrong way", "times the", "no time", "no day", "year", "NUL", "surrogate",
                  "empty part", "NaN", "infinity", "huge", "long value", "millennium", "exactly and", "more than",
                  "within and", "what is no time", "to before", "which of", "which, counted", "consent that",
-                 "consent in order", "a segment without", "between a number", "name of")  # fmt: skip
+                 "consent in order", "a segment without", "between a number", "name of",
+                 "a message of no", "too short")  # fmt: skip
 
 
 @pytest.mark.parametrize(

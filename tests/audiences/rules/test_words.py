@@ -8,7 +8,16 @@ import pytest
 
 from audiences.attributes import STANDARD
 from audiences.rules import places, words
-from tests.audiences.rules.world import attribute, bucket, consent, event, property_, segment
+from tests.audiences.rules.world import (
+    SPRING,
+    attribute,
+    bucket,
+    consent,
+    event,
+    message,
+    property_,
+    segment,
+)
 
 PARIS = attribute("city", "is", "Paris")
 PRO = attribute("plan", "is", "pro")
@@ -106,6 +115,28 @@ SENTENCES: list[tuple[Any, str]] = [
         event("Order Completed", which="first", did=False, within={"days": 30}),
         "everyone whose first “Order Completed” was not in the last 30 days (also those who never did it)",
     ),
+    (message("received"), "everyone who received a message"),
+    (message("received", channel="email", did=False), "everyone who never received an email"),
+    (message("opened", campaign=SPRING), f"everyone who opened “{SPRING}”"),
+    (
+        message("opened", campaign=SPRING, campaign_name="Spring", at_least=2, within={"days": 30}),
+        "everyone who opened “Spring” at least twice in the last 30 days",
+    ),
+    (
+        message("clicked", campaign=SPRING, campaign_name="Spring", variant="b", variant_name="Short",
+                channel="email", did=False, from_="2026-05-01"),
+        "everyone who did not click a link in the email variant “Short” of “Spring” since 1 May 2026",
+    ),
+    (message("converted", campaign=SPRING, campaign_name="Spring"), "everyone who converted after “Spring”"),
+    (
+        message("ignored", unopened_for={"days": 3}, at_least=3, within={"days": 30}),
+        "everyone who left a message unopened for 3 days at least 3 times in the last 30 days",
+    ),
+    (
+        {"none": [message("ignored", campaign=SPRING, campaign_name="Spring", unopened_for={"hours": 1})]},
+        "everyone who never left “Spring” unopened for 1 hour",
+    ),
+    (message("unsubscribed", exactly=0), "everyone who never unsubscribed from a message"),
     (consent("email", "is", "unsubscribed"), "everyone who has unsubscribed from email"),
     (
         consent("topic:jazz", "is_not", "unsubscribed", or_missing=True),

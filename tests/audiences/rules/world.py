@@ -102,6 +102,18 @@ PEOPLE: dict[str, dict[str, Any]] = {
     },
 }
 
+SPRING, AUTUMN = "00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-00000000000b"
+
+
+def trace(
+    name: str, before_now: timedelta, delivery: Any, campaign: str, variant: str = "a", **more: Any
+) -> Any:
+    """Return what a message leaves in somebody's stream."""
+    of = {"campaign": campaign, "variant": variant, "channel": "email", "delivery": delivery}
+    return name, NOW - before_now, of | more
+
+
+DAY = timedelta(days=1)
 # Who did what: (event, when, properties).
 DONE: dict[str, list[tuple[str, datetime, dict[str, Any]]]] = {
     "ada": [
@@ -114,11 +126,20 @@ DONE: dict[str, list[tuple[str, datetime, dict[str, Any]]]] = {
         ),
         ("Order Completed", NOW - timedelta(hours=1), {"total": 70, "currency": "USD", "ship": {"to": "FR"}}),
         ("Cart Viewed", NOW - timedelta(hours=2), {}),
+        trace("Email Sent", 20 * DAY, 1, SPRING),
+        trace("Email Opened", 17 * DAY, 1, SPRING),  # three days to the instant
+        trace("Email Link Clicked", 17 * DAY, 1, SPRING, url="https://example.test"),
+        trace("Message Converted", 16 * DAY, 1, SPRING, goal="Orders"),
+        trace("Email Sent", 3 * DAY, 2, AUTUMN, "b"),
     ],
     "ben": [
         ("Order Completed", NOW - timedelta(days=30) - TICK, {"total": "60", "currency": "EUR"}),
         ("Cart Viewed", NOW - timedelta(days=3), {"from": "100% page"}),
         ("Cart Viewed", NOW - timedelta(days=2), {}),
+        trace("Email Sent", 20 * DAY, 3, SPRING, "b"),
+        trace("Email Opened", 20 * DAY, 3, SPRING, "b", machine="yes"),
+        trace("Email Opened", 17 * DAY - TICK, 3, SPRING, "b"),  # a moment too late
+        trace("Unsubscribed", 16 * DAY, 3, SPRING, "b"),
     ],
     "cleo": [
         ("Cart Viewed", NOW, {"total": None}),
@@ -127,10 +148,14 @@ DONE: dict[str, list[tuple[str, datetime, dict[str, Any]]]] = {
             datetime(2026, 5, 31, 23, 59, 59, tzinfo=UTC),
             {"total": 60.0, "currency": "GBP"},
         ),
+        trace("Email Sent", 3 * DAY - TICK, 4, AUTUMN),
+        trace("Email Opened", 4 * DAY, 2, AUTUMN),  # of another message
     ],
     "dan": [
         ("Order Completed", NOW + TICK, {"total": 99}),
         ("Signed Up", datetime(2026, 6, 1, tzinfo=UTC), {"plan": "pro"}),
+        ("Email Sent", NOW - DAY, {"campaign": SPRING}),  # somebody else's: no delivery of ours
+        trace("Email Opened", DAY, None, SPRING),
     ],
     "eve": [('100% "Odd\'s" \\ Event', NOW - timedelta(days=1), {"100%": "%s"})],
 }
@@ -202,6 +227,13 @@ def consent(subject: str, operator: str, *value: Any, **more: Any) -> dict[str, 
 def event(name: str, **more: Any) -> dict[str, Any]:
     return {"on": "event", "name": name} | {
         {"from_": "from"}.get(key, key): value for key, value in more.items()
+    }
+
+
+def message(what: str, **more: Any) -> dict[str, Any]:
+    return {key: value for key, value in event("", **more).items() if key != "name"} | {
+        "on": "message",
+        "what": what,
     }
 
 
