@@ -42,3 +42,8 @@ def whisker(interval: Interval, point: float | None, axis: Interval) -> Whisker:
 def _place(value: float, axis: Interval) -> float:
     inside = min(max(value, axis.low), axis.high)
     return round((inside - axis.low) / (axis.high - axis.low) * WIDTH, 1)
+
+
+def part(count: int, whole: int) -> float:
+    """Return how long a bar is that shows ``count`` of ``whole``, of 100."""
+    return round(100 * count / whole, 3) if whole else 0.0

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from campaigns.models import Campaign
-from delivery import drawing, explaining, results
+from delivery import drawing, explaining, results, waterfall
 from delivery.models import Conversion, Delivery
 from delivery.results import Arm, Results, VersionResults
 from tenants.access import allow
@@ -51,10 +51,11 @@ def campaign_progress(request: TenantRequest, public_id: UUID) -> HttpResponse:
         "campaign": campaign,
         "results": found,
         "bar": _bar(campaign, found),
-        "reasons": [
-            (results.reason_words(reason), count, people_url(campaign, reason=reason))
-            for reason, count in found.reasons.most_common()
-        ],
+        "everyone_url": people_url(campaign),
+        "sent_url": people_url(campaign, state="sent"),
+        "sent_length": drawing.part(found.progress["sent"], found.audience),
+        "first_step": "Set off" if found.is_listening else "Audience",
+        "falls": _falls(campaign, found),
         "versions": [_shown(campaign, version) for version in found.versions],
         "every": BUSY_SECONDS if _is_busy(found) else QUIET_SECONDS,
     }
@@ -115,6 +116,20 @@ def _bar(campaign: Campaign, found: Results) -> list[dict[str, Any]]:
         }
         for state, (label, colour) in STATES.items()
         if found.progress[state]
+    ]
+
+
+def _falls(campaign: Campaign, found: Results) -> list[dict[str, Any]]:
+    """The waterfall: where each loss begins and how long it is, in hundredths of the audience."""
+    return [
+        {
+            "fall": fall,
+            "id": f"fall-{fall.state or fall.reason}",
+            "start": drawing.part(fall.left, found.audience),
+            "length": drawing.part(fall.people, found.audience),
+            "url": people_url(campaign, state=fall.state, reason=fall.reason),
+        }
+        for fall in waterfall.falls(found.progress, found.reasons)
     ]
 
 
