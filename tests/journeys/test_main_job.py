@@ -173,4 +173,4 @@ def test_from_a_segment_to_a_conversion(
     expect(results.get_by_role("heading", name="Finished")).to_be_visible(timeout=30_000)
     expect(results.get_by_role("heading", name="From the audience to what was sent")).to_be_visible()
     results.get_by_role("link", name="Unsubscribed").click()
-    expect(page.get_by_role("link", name=f"{leaver.first_name}")).to_be_visible()
+    expect(page.get_by_role("link", name=f"{leaver.first_name}", exact=True)).to_be_visible()
