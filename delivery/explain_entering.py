@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import QuerySet
+
 from audiences.models import Event, Profile
 from audiences.rules import explain
 from campaigns import triggers
 from campaigns.models import Campaign, Version
 from delivery.models import Plan
 
-OCCURRENCES = 5  # of the trigger, the newest
+OCCURRENCES = 5  # of what might have set it off, the newest
+LOOKED_AT = 50  # events among which they are looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,37 +114,47 @@ def _not_planned(campaign: Campaign) -> str:
     return f"the campaign was {campaign.get_state_display().lower()} before planning came to them"
 
 
-# --- Set off by an event ------------------------------------------------------------------------------------------
+# --- Set off by what people do, or what becomes of them -----------------------------------------------------------
 
 
-def _by_event(version: Version, profile: Profile, now: datetime) -> Entering:
-    """An event of theirs that fits the trigger, after it began to listen, owes them a message."""
+def _triggered(version: Version, profile: Profile, now: datetime) -> Entering:
+    """An event in their stream that fits the trigger, after the campaign began to listen, owes them a message."""
     assert version.trigger is not None
     begins_at = version.starts_at or version.launched_at
     assert begins_at is not None
-    did = Event.objects.filter(
-        profile=profile, name=version.trigger["name"], is_internal=False, occurred_at__lte=now
-    )
-    newest = list(did.order_by("-occurred_at", "-id")[:OCCURRENCES])
-    occurrences = [_occurrence(version, event, begins_at) for event in newest]
-    never = f"they have never done {triggers.said({'on': 'event', 'name': version.trigger['name']})}"
-    reason = occurrences[0].reason if occurrences else never
+    heard = triggers.heard(version.trigger)
+    met = [(event, _filters(heard, event)) for event in _newest(heard, profile, now)]
+    shown = [(event, filters) for event, filters in met if _is_about_it(heard, filters)][:OCCURRENCES]
+    occurrences = [
+        Occurrence(event.name, event.occurred_at, _unheard(version, event, filters, begins_at), filters)
+        for event, filters in shown
+    ]
+    reason = occurrences[0].reason if occurrences else "what sets it off has never happened"
+    fits = (event.properties for event, filters in shown if filters is None or filters.verdict)
     return Entering(
         [
             Condition("It listens", begins_at <= now, "it does not listen yet", at=begins_at),
-            Condition(f"They did {triggers.said(version.trigger)} since then", False, reason),
+            Condition(f"What sets it off: they {triggers.said(version.trigger)}", False, reason),
         ],
         occurrences,
-        event=_likely(newest, occurrences),
+        event=next(fits, {}),
     )
 
 
-def _occurrence(version: Version, event: Event, begins_at: datetime) -> Occurrence:
-    where = (version.trigger or {}).get("where")
-    filters = (
-        explain.explain_properties({"all": where}, event.properties, now=event.occurred_at) if where else None
-    )
-    return Occurrence(event.name, event.occurred_at, _unheard(version, event, filters, begins_at), filters)
+def _newest(heard: triggers.Happening, profile: Profile, now: datetime) -> QuerySet[Event]:
+    did = Event.objects.filter(profile=profile, name=heard.name, is_internal=heard.is_internal)
+    return did.filter(occurred_at__lte=now).order_by("-occurred_at", "-id")[:LOOKED_AT]
+
+
+def _filters(heard: triggers.Happening, event: Event) -> explain.Node | None:
+    if heard.where is None:
+        return None
+    return explain.explain_properties(heard.where, event.properties, now=event.occurred_at)
+
+
+def _is_about_it(heard: triggers.Happening, filters: explain.Node | None) -> bool:
+    """Whether one of our own events is about the attribute, segment or campaign meant: its first filter says which."""
+    return not heard.is_internal or filters is None or filters.children[0].verdict
 
 
 def _unheard(version: Version, event: Event, filters: explain.Node | None, begins_at: datetime) -> str:
@@ -159,15 +172,9 @@ def _unheard(version: Version, event: Event, filters: explain.Node | None, begin
     return "nobody waited for it when it arrived"
 
 
-def _likely(events: list[Event], occurrences: list[Occurrence]) -> dict[str, Any]:
-    """Return the properties of the newest that passes the filter; none if there is none."""
-    pairs = zip(events, occurrences, strict=True)
-    return next((event.properties for event, one in pairs if one.filters is None or one.filters.verdict), {})
-
-
 Kind = Callable[[Version, Profile, datetime], Entering]
 KINDS: dict[Version.When, Kind] = {
     Version.When.NOW: _planned,
     Version.When.AT: _planned,
-    Version.When.EVENT: _by_event,
+    Version.When.EVENT: _triggered,
 }

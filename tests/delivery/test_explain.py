@@ -9,6 +9,7 @@ import pytest
 from django.db import connection, transaction
 from django.urls import reverse
 
+from audiences import ingest
 from audiences.models import Profile
 from campaigns import lifecycle, triggers
 from delivery import explain
@@ -205,7 +206,7 @@ def test_before_its_hour_and_before_planning_it_says_which(ask, make_profile, ma
 
 def test_who_never_did_what_triggers_it_is_told_so(ask, triggered, person):
     answer = ask(triggered(words="<p>Hello</p>"), person())
-    assert answer.sentence == "Never entered: they have never done “Cart Viewed”"
+    assert answer.sentence == "Never entered: what sets it off has never happened"
     assert answer.now.words == "Would get it"
 
 
@@ -222,6 +223,20 @@ def test_events_that_set_nothing_off_are_listed_with_the_filter_that_said_no(ask
     assert newest.filters.children[0].seen == "12"
     assert oldest.filters.verdict
     assert oldest.reason == "it happened before the campaign began to listen"
+
+
+def test_what_became_of_them_is_explained_like_what_they_did(ask, triggered, person, tenant):
+    """An attribute's change is an event of our own: changes of other attributes are not listed, other values are."""
+    profile = person()
+    campaign = triggered(triggers.on_attribute("plan", "gold"), words="<p>Hello</p>")
+    for traits in ({"plan": "silver"}, {"city": "Rome"}):
+        call = {"type": "identify", "userId": "u1", "messageId": str(traits), "traits": traits}
+        assert ingest.store(tenant=tenant, calls=[call], now=clock.now(tenant)).accepted == 1
+    answer = ask(campaign, profile)
+    (occurrence,) = answer.entering.occurrences
+    assert [child.verdict for child in occurrence.filters.children] == [True, False]
+    assert occurrence.filters.children[1].seen == "silver"
+    assert answer.now.words == "Would get it"
 
 
 def test_what_a_message_needs_of_the_event_is_taken_from_the_newest(ask, triggered, person, did):
