@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from delivery import api
+from delivery import api, explain_api
 
 urlpatterns = [
     path(
@@ -13,6 +13,7 @@ urlpatterns = [
         api.CampaignDeliveries.as_view(),
         name="api_campaign_deliveries",
     ),
+    path("campaigns/<uuid:public_id>/why", explain_api.CampaignWhy.as_view(), name="api_campaign_why"),
     path("campaigns/<uuid:public_id>/results", api.CampaignResults.as_view(), name="api_campaign_results"),
     path("deliveries/<str:reference>", api.DeliveryDetail.as_view(), name="api_delivery"),
 ]

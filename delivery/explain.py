@@ -37,6 +37,13 @@ OUTCOMES = {  # state -> what it is called where programs read it, and people
     State.CANCELLED: ("did_not", "Did not get it"),
     State.UNKNOWN: ("unsure", "May have got it"),
 }
+PROSPECTS = {  # of a planned row: what the gates say -> the same
+    "send": ("will_get_it", "Will get it"),
+    "hold_out": ("will_be_held_out", "Will be held out: in the control group"),
+    "wait": ("will_wait", "Will wait"),
+    "skip": ("will_not", "Will not get it"),
+}
+VERDICTS = sorted({NEVER, *(verdict for verdict, _ in (*OUTCOMES.values(), *PROSPECTS.values()))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +208,7 @@ def _told(row: Delivery, campaign: Campaign, *, now: datetime) -> Told:
 def _planned(row: Delivery, campaign: Campaign, *, now: datetime) -> Told:
     at = max(now, row.due_at)
     forecast = _forecast(Due.of(row), campaign, channel=row.channel, at=at)
-    verdict, words = {
-        "send": ("will_get_it", "Will get it"),
-        "hold_out": ("will_be_held_out", "Will be held out: in the control group"),
-        "wait": ("will_wait", "Will wait"),
-        "skip": ("will_not", "Will not get it"),
-    }[forecast.decision.verdict]
+    verdict, words = PROSPECTS[forecast.decision.verdict]
     if forecast.decision.reason:
         words = f"{words}, as things stand: {_inner(reason_words(forecast.decision.reason))}"
     waits_for = _waits_for(row, campaign, now=now)

@@ -15,6 +15,7 @@ from campaigns import lifecycle, triggers
 from delivery import explain
 from delivery.models import CapUse, Delivery, Entry, FrequencyCap
 from tenants import clock
+from tests.api import shaped
 from tests.delivery import steps
 
 pytestmark = pytest.mark.usefixtures("postbox")
@@ -319,3 +320,26 @@ def test_every_kind_of_page_renders(make_profile, make_campaign, triggered, pers
         address = reverse("campaign_why", args=[campaign.public_id])
         assert words in client.get(address, {"profile": profile.public_id}).content.decode()
         assert client.get(address, {"profile": erased.public_id}).status_code == 200
+
+
+# --- Programs -----------------------------------------------------------------------------------------------------
+def test_programs_are_told_the_same(api, triggered, person, did, tenant):
+    had, never, campaign = person("u1"), person("u2"), triggered(delay_minutes=5)
+    did(total=7)
+    now = clock.now(tenant)
+    for profile, verdict in ((had, "will_get_it"), (never, "never_entered")):
+        answer = api.get(f"campaigns/{campaign.public_id}/why", profile=profile.public_id)
+        assert answer.status_code == 200
+        told = answer.json()
+        ours = explain.why(campaign, profile, now=now).as_json()
+        assert set(told) == set(ours)
+        assert (told["verdict"], told["sentence"]) == (verdict, ours["sentence"])
+        assert [row["words"] for row in told["deliveries"]] == [row["words"] for row in ours["deliveries"]]
+    assert told["conditions"] == ours["conditions"]
+    assert told["now"]["gates"] == ours["now"]["gates"]
+
+
+def test_programs_ask_about_somebody_there_is(api, triggered, make_profile, other_tenant):
+    address = f"campaigns/{triggered().public_id}/why"
+    shaped(api.get(address), 400, "invalid")
+    shaped(api.get(address, profile=make_profile(of=other_tenant).public_id), 404, "not_found")

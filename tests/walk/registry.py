@@ -65,6 +65,7 @@ def call(body: dict[str, Any], at: str = "", **params: Any) -> Route:
 
 
 def api(model: type[Any] | None = None, data: dict[str, Any] | None = None) -> Route:
+    """``data`` is the body; a model in it is what the address asks for after its question mark, by that row's id."""
     return Route(
         "api", params=lambda world: {"public_id": world[model].public_id} if model else {}, data=data or {}
     )
@@ -148,6 +149,7 @@ ROUTES: dict[str, Route] = {
     "api_campaign_stop": api(Campaign),
     "api_campaign_deliveries": api(Campaign),
     "api_campaign_results": api(Campaign),
+    "api_campaign_why": api(Campaign, {"profile": Profile}),
     "api_profile_deliveries": api(Profile),
     "api_delivery": api_at(lambda world: {"reference": reference_to(world[Delivery])}),
     "segment_list": page(),

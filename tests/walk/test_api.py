@@ -46,7 +46,14 @@ def bodies(route: Route, theirs: World) -> list[dict[str, Any]]:
 
 def ask(caller: Caller, address: Address, route: Route, method: str, world: World, body: Any) -> Any:
     path = route.url(address.name, world).removeprefix("/api/v1/")
-    return caller.get(path) if method == "GET" else caller.send(method, path, body)
+    if method != "GET":
+        return caller.send(method, path, body)
+    asked = {name: body[name] for name, value in route.data.items() if isinstance(value, type)}
+    return caller.get(path, **{name: _id(value, world) for name, value in asked.items()})
+
+
+def _id(value: Any, world: World) -> str:
+    return str(world[value].public_id) if isinstance(value, type) else value
 
 
 def assert_silent(answer: Any) -> None:
