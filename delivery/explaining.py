@@ -14,6 +14,7 @@ GATES = {  # what each gate asks
     "not_late": "In time",
     "in_audience": "In the audience",
     "exception": "Nothing has called it off",
+    "exception_too_late": "What calls it off was told only after it left",
     "replaced": "No newer event has taken its place",
     "at_rest": "At rest for long enough",
     "re_eligible": "May get it, or get it again",

@@ -64,6 +64,23 @@ WHERE d.tenant_id = %s AND d.campaign_id = r.campaign_id AND d.profile_id = r.pr
   AND d.event_id <> r.event_id AND (d.occasion_at <= r.at OR r.is_recent AND d.event_id < r.event_id)
 """
 
+# What happened before a message left and was told afterwards: noted on its decision, the first one.
+TOO_LATE = """
+UPDATE delivery_delivery d
+SET decision = jsonb_set(d.decision, '{gates}', d.decision -> 'gates' || jsonb_build_array(jsonb_build_array(
+        'exception_too_late', true, jsonb_build_object(
+            'event', r.name, 'at', r.at, 'seconds_late', floor(extract(epoch FROM t.now - r.at))))))
+FROM (SELECT %s::timestamptz AS now) t,
+     (SELECT DISTINCT ON (campaign_id, profile_id) *
+      FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::timestamptz[], %b::text[])
+           AS given(campaign_id, profile_id, event_id, at, name)
+      ORDER BY campaign_id, profile_id, at) r
+WHERE d.tenant_id = %s AND d.campaign_id = r.campaign_id AND d.profile_id = r.profile_id
+  AND d.state IN ('sending', 'sent', 'unknown') AND d.event_id <> r.event_id
+  AND d.occasion_at <= r.at AND (d.exposed_at IS NULL OR r.at <= d.exposed_at)
+  AND NOT d.decision -> 'gates' @> '[["exception_too_late"]]'
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Listener:
@@ -134,6 +151,7 @@ def hear(
         if _fits(exception, event)
     ]
     _cancel(tenant, ended, "exception", now=now)
+    _note_too_late(tenant, ended, now=now)
     return planned
 
 
@@ -180,15 +198,23 @@ def _plan(tenant: Tenant, heard: list[Heard], *, now: datetime) -> int:
 
 def _cancel(tenant: Tenant, heard: list[Heard], reason: str, *, now: datetime) -> None:
     if heard:
-        columns = [
-            [one.listener.campaign_id for one in heard],
-            [one.event.profile_id for one in heard],
-            [one.event.id for one in heard],
-            [one.event.occurred_at for one in heard],
-            [one.event.name for one in heard],
-            [reason == "exception" and one.event.may_start for one in heard],
-        ]
-        binary.run(CANCEL, [reason, now, *columns, tenant.pk])
+        is_recent = [reason == "exception" and one.event.may_start for one in heard]
+        binary.run(CANCEL, [reason, now, *_columns(heard), is_recent, tenant.pk])
+
+
+def _note_too_late(tenant: Tenant, exceptions: list[Heard], *, now: datetime) -> None:
+    if exceptions:
+        binary.run(TOO_LATE, [now, *_columns(exceptions), tenant.pk])
+
+
+def _columns(heard: list[Heard]) -> list[list[object]]:
+    return [
+        [one.listener.campaign_id for one in heard],
+        [one.event.profile_id for one in heard],
+        [one.event.id for one in heard],
+        [one.event.occurred_at for one in heard],
+        [one.event.name for one in heard],
+    ]
 
 
 def _fits(happening: Happening, event: RecordedEvent) -> bool:

@@ -193,6 +193,32 @@ def test_an_exception_that_arrives_later_counts_even_if_it_is_older(triggered, p
     assert states(campaign) == [("cancelled", "exception")]
 
 
+def test_an_exception_that_is_told_too_late_is_noted_with_its_lag(triggered, person, did, later, run):
+    person()
+    campaign = triggered(exceptions=[ORDER])
+    did(total=1)
+    later(timedelta(minutes=2))
+    run()
+    later(timedelta(minutes=10))
+    did("Order Completed", ago=11)
+    did("Order Completed", ago=10.5)
+    row = Delivery.objects.get(campaign=campaign)
+    noted = [saw for name, _, saw in row.decision["gates"] if name == "exception_too_late"]
+    assert (row.state, len(noted)) == ("sent", 1)
+    assert 659 <= noted[0]["seconds_late"] <= 661
+
+
+def test_what_happens_after_a_message_left_is_no_exception(triggered, person, did, later, run):
+    person()
+    campaign = triggered(exceptions=[ORDER])
+    did(total=1)
+    run()
+    later(timedelta(minutes=10))
+    did("Order Completed")
+    gates = Delivery.objects.get(campaign=campaign).decision["gates"]
+    assert "exception_too_late" not in [name for name, _, _ in gates]
+
+
 def test_an_exception_has_filters_and_is_one_persons(triggered, person, did):
     person()
     person("u2")
