@@ -28,6 +28,7 @@ from campaigns.models import Variant, Version
 
 INERT = "#"  # where the unsubscribe link of previews and tests leads: nobody is unsubscribed by looking
 FOUND_AT_MOST = 8
+LOOKED_AT = 20  # newest events among which one is looked for that fits
 SAMPLE = {  # who a message is shown as while a tenant has nobody yet
     "first_name": "Ada",
     "last_name": "Lovelace",
@@ -106,13 +107,18 @@ def _shown(
 
 
 def _event(version: Version, profile: Profile | None) -> dict[str, Any] | None:
-    """Return what the trigger's event could bring: the person's last one of that name, else anybody's, else nothing."""
+    """Return what the trigger's event could bring: the person's last that fits, else anybody's, else any or nothing."""
     if version.when != Version.When.EVENT or not version.trigger:
         return None
-    newest = Event.objects.filter(name=triggers.heard(version.trigger).name).order_by("-occurred_at")
-    theirs = newest.filter(profile=profile).first() if profile else None
-    found = theirs or newest.first()
-    return found.properties if found else {}
+    happening = triggers.heard(version.trigger)
+    newest = Event.objects.filter(name=happening.name, is_internal=happening.is_internal).order_by(
+        "-occurred_at"
+    )
+    theirs = newest.filter(profile=profile)[:LOOKED_AT] if profile else []
+    found = [*theirs, *newest[:LOOKED_AT]]
+    fitting = (event for event in found if happening.fits(event.properties, now=event.occurred_at))
+    sample = next(fitting, None) or next(iter(found), None)
+    return sample.properties if sample else {}
 
 
 def _facts(

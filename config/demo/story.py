@@ -17,7 +17,7 @@ from audiences import freshness, ingest, segments
 from audiences.models import Segment
 from campaigns import contents, drafts, launching, versions
 from campaigns.models import Campaign, Version
-from config.demo import people, purchases
+from config.demo import moments, people, purchases
 from config.demo.purchases import Purchase
 from tenants import clock, keys
 from tenants.models import ApiKey, Membership, Tenant, User
@@ -180,10 +180,13 @@ def _segments(tenant: Tenant) -> None:
 
 @transaction.atomic
 def _launch(tenant: Tenant) -> None:
-    """Launch the win-back: two ways to say it, one for those whose name we lack, and a tenth who hear nothing."""
+    """Launch what waits for moments, and the win-back: two ways to say it, one for those whose name we lack, and a
+    tenth who hear nothing.
+    """
     if Campaign.objects.filter(name="Win them back").exists():
         return
     owner = User.objects.get(email=OWNER)
+    moments.launch(tenant, owner, body=BODY)
     campaign = drafts.create(tenant=tenant, actor=owner, name="Win them back")
     version = versions.draft_of(campaign)
     drafts.set_audience(

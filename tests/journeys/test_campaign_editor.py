@@ -160,7 +160,7 @@ def test_an_event_sets_it_off_in_certain_hours(
     page.goto(url("schedule", campaign))
     event = page.get_by_label("The event that sets it off", exact=True)
     expect(event).to_be_hidden()
-    page.get_by_label("When somebody does something").check()
+    page.get_by_label("When something happens").check()
     event.fill("Cart Viewed")
     page.get_by_label("Property, The event that sets it off").first.fill("total")
     page.get_by_label("Comparison, The event that sets it off").first.select_option("at_least")
