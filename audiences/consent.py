@@ -69,3 +69,13 @@ def note(tenant_id: int, changes: list[Change]) -> None:
         sql = """INSERT INTO audiences_consentchange (tenant_id, profile_id, subject, standing, at, origin)
                  SELECT %s, c.* FROM unnest(%b::bigint[], %b::text[], %b::text[], %b::timestamptz[], %b::text[]) c"""
         binary.run(sql, [tenant_id, *(list(column) for column in zip(*changes, strict=True))])
+
+
+def subject_words(subject: str) -> str:
+    """Return what people call a channel or topic: "Email", "Topic “news”"."""
+    topic = subject.removeprefix("topic:")
+    return f"Topic “{topic}”" if topic != subject else {"sms": "SMS"}.get(subject, subject.capitalize())
+
+
+def standing_words(standing: str) -> str:
+    return Profile.Standing(standing).label.capitalize() if standing else "Nothing said"

@@ -14,7 +14,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST, require_safe
 
-from audiences import attributes, consent, panels, people, segments, suppression, timeline
+from audiences import attributes, consent, panels, people, segments, strands, suppression
 from audiences.models import AttributeDefinition, ConsentChange, Profile
 from tenants import audit, clock
 from tenants.access import allow
@@ -53,7 +53,6 @@ def profile_detail(request: TenantRequest, public_id: UUID) -> HttpResponse:
     profile = get_object_or_404(Profile, public_id=public_id)
     if profile.merged_into:
         return redirect("profile_detail", profile.merged_into.public_id)
-    events, older = timeline.of_profile(profile)
     return render(
         request,
         "audiences/profile.html",
@@ -67,21 +66,36 @@ def profile_detail(request: TenantRequest, public_id: UUID) -> HttpResponse:
             "suppressions": suppression.of(profile),
             "history": _history(profile),
             "panels": panels.of_profile(request, profile),
-            "events": events,
-            "older": older,
-        },
+        }
+        | _timeline(request, profile),
     )
 
 
 @require_safe
 @allow("view")
 def profile_timeline(request: TenantRequest, public_id: UUID) -> HttpResponse:
-    """The events before a place in somebody's timeline; for htmx."""
+    """Somebody's timeline from its newest, or what was before a place in it; for htmx."""
     profile = _living(public_id)
+    before = _place(request)
+    template = "audiences/_timeline.html" if before else "audiences/_timeline_card.html"
+    return render(request, template, {"profile": profile} | _timeline(request, profile, before=before))
+
+
+def _timeline(
+    request: TenantRequest, profile: Profile, *, before: strands.Place | None = None
+) -> dict[str, Any]:
+    """What a timeline shows: everything, or what the chip ``show`` narrows it to."""
+    chips = strands.chips()
+    chip = request.GET.get("show", "")
+    chip = chip if chip in chips else ""
+    return {"woven": strands.weave(profile, chip=chip, before=before), "chip": chip, "chips": ["", *chips]}
+
+
+def _place(request: TenantRequest) -> strands.Place | None:
     at, id_ = parse_datetime(request.GET.get("at", "").replace(" ", "+")), _number(request.GET.get("id"))
-    before = timeline.Place(at, id_) if isinstance(at, datetime) and at.tzinfo and id_ is not None else None
-    events, older = timeline.of_profile(profile, before=before)
-    return render(request, "audiences/_timeline.html", {"profile": profile, "events": events, "older": older})
+    if not isinstance(at, datetime) or not at.tzinfo or id_ is None:
+        return None
+    return strands.place(at, request.GET.get("in", ""), id_)
 
 
 @require_safe
@@ -123,7 +137,8 @@ def profile_consent(request: TenantRequest, public_id: UUID) -> HttpResponse:
             )
     if changed:
         messages.success(
-            request, f"{profile}: {_subject(subject).lower()} is {_standing(standing).lower()} now."
+            request,
+            f"{profile}: {consent.subject_words(subject).lower()} is {consent.standing_words(standing).lower()} now.",
         )
     return redirect("profile_detail", public_id)
 
@@ -187,9 +202,9 @@ def _standings(profile: Profile) -> list[dict[str, Any]]:
     return [
         {
             "subject": subject,
-            "label": _subject(subject),
+            "label": consent.subject_words(subject),
             "standing": profile.consent.get(subject, ""),
-            "words": _standing(profile.consent.get(subject, "")),
+            "words": consent.standing_words(profile.consent.get(subject, "")),
         }
         for subject in subjects
     ]
@@ -198,19 +213,14 @@ def _standings(profile: Profile) -> list[dict[str, Any]]:
 def _history(profile: Profile) -> list[dict[str, Any]]:
     changes = ConsentChange.objects.filter(profile=profile).order_by("-at", "-id")[:HISTORY]
     return [
-        {"subject": _subject(change.subject), "standing": _standing(change.standing), "change": change}
+        {
+            "subject": consent.subject_words(change.subject),
+            "standing": consent.standing_words(change.standing),
+            "change": change,
+        }
         for change in changes
     ]
 
 
 def _is_subject(subject: str, profile: Profile) -> bool:
     return subject == "email" or subject in profile.consent
-
-
-def _subject(subject: str) -> str:
-    topic = subject.removeprefix("topic:")
-    return f"Topic “{topic}”" if topic != subject else {"sms": "SMS"}.get(subject, subject.capitalize())
-
-
-def _standing(standing: str) -> str:
-    return Profile.Standing(standing).label.capitalize() if standing else "Nothing said"

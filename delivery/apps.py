@@ -9,6 +9,7 @@ class DeliveryConfig(AppConfig):
     name = "delivery"
 
     def ready(self) -> None:
+        from audiences import strands
         from audiences.panels import register_profile_panel
         from delivery import (  # noqa: F401  # receiving: subscribes to what audiences stores
             profile_panel,
@@ -19,3 +20,4 @@ class DeliveryConfig(AppConfig):
         channels.register()
         traces.register()
         register_profile_panel(profile_panel.messages)
+        strands.register(profile_panel.timeline)

@@ -1,12 +1,14 @@
-"""A person's messages on their page: what they got, and what they did not get and why."""
+"""A person's messages on their page: what they got, and what they did not get and why, also in their timeline."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.template.loader import render_to_string
 
 from audiences.models import Profile
+from audiences.strands import Strand
 from campaigns.models import Campaign
 from delivery import explaining
 from delivery.models import Delivery
@@ -14,6 +16,8 @@ from delivery.results import why
 from delivery.results_views import STATES
 from tenants.http import TenantRequest
 
+State = Delivery.State
+NOT_SENT = (State.SKIPPED, State.HELD_OUT, State.CANCELLED, State.FAILED, State.UNKNOWN)
 SHOWN = 20
 CAMPAIGNS = 200  # to ask about, the newest
 
@@ -33,6 +37,22 @@ def messages(request: TenantRequest, profile: Profile) -> str:
         "campaigns": campaigns,
     }
     return render_to_string("delivery/_profile_messages.html", context, request=request)
+
+
+def not_sent(profile: Profile) -> QuerySet[Delivery]:
+    """Return the messages that somebody did not get, or may not have got, each at the moment it was settled."""
+    rows = Delivery.objects.filter(profile=profile, state__in=NOT_SENT, settled_at__isnull=False)
+    return rows.select_related("campaign", "profile")
+
+
+timeline = Strand(
+    "not_sent",
+    "Not sent",
+    not_sent,
+    "settled_at",
+    "delivery/_happened_not_sent.html",
+    lambda row: _shown(row),
+)
 
 
 def _shown(row: Delivery) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from django import template
 
+from audiences import consent
 from audiences.models import Event
 
 register = template.Library()
@@ -62,3 +63,7 @@ def shown(value: Any) -> str:
 def pretty(value: Any) -> str:
     """Return a JSON value laid out over lines."""
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
+register.filter("consent_subject", consent.subject_words)
+register.filter("consent_standing", consent.standing_words)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -145,10 +147,10 @@ def test_the_timeline_goes_back_to_the_first_event(client_of: ClientOf, store: S
     store(*({"type": "track", "userId": "u1", "event": f"E{n:03}"} for n in range(130)))  # all at one moment
     browser, url = client_of("analyst"), page_of(found("external_id", "u1"))
     page = browser.get(url)
-    names = [event.name for event in page.context["events"]]
-    while older := page.context["older"]:
-        page = browser.get(url + "timeline/", {"at": older.at.isoformat(), "id": older.id})
-        names += [event.name for event in page.context["events"]]
+    names = [happening.shown.name for happening in page.context["woven"].happenings]
+    while more := re.search(r'hx-get="([^"]+\?show=&amp;at=[^"]+)"', page.content.decode()):
+        page = browser.get(html.unescape(more[1]))
+        names += [happening.shown.name for happening in page.context["woven"].happenings]
     assert names == [f"E{n:03}" for n in reversed(range(130))]
 
 
