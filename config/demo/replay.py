@@ -57,7 +57,7 @@ def run(
     shop = _Shop(url, write_key)
     for day, calls in days.items():
         began = time.monotonic()
-        for moment in (datetime.combine(day, hour(noon), UTC) for noon in LOOKS_AT_UTC):
+        for moment in (datetime.combine(day, hour(at), UTC) for at in LOOKS_AT_UTC):
             if moment > clock.now(tenant):
                 clock.set_to(tenant, moment)
                 time.sleep(pause / len(LOOKS_AT_UTC))
