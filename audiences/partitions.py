@@ -44,8 +44,12 @@ def _make(table: str, months: list[tuple[int, int]]) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         for year, month in months:
             name = _name(table, year, month)
-            cursor.execute("SELECT to_regclass(%s)", [name])
-            if cursor.fetchone()[0] is not None:
+            # Not to_regclass: what it remembers from before the wait for the lock may have become wrong meanwhile.
+            cursor.execute(
+                "SELECT 1 FROM pg_class WHERE relname = %s AND relnamespace = current_schema()::regnamespace",
+                [name],
+            )
+            if cursor.fetchone():
                 continue
             start = f"{year:04d}-{month:02d}-01 00:00:00+00"
             end = f"{year + month // 12:04d}-{month % 12 + 1:02d}-01 00:00:00+00"

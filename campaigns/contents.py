@@ -108,7 +108,7 @@ def compile_fields(*, channel: str, fields: Mapping[str, Any], version: Version)
     compiled = channels.get(channel).compile(fields, is_marketing=is_marketing)
     for path in compiled.variables:
         root = path.partition(".")[0].partition("[")[0]
-        if root == "event" and version.when == Version.When.EVENT:
+        if root == "event" and version.has_event:
             continue
         if why := NOT_HERE.get(root):
             compiled.problems.append(Problem("", f"{path} has no value: {why}."))

@@ -146,7 +146,10 @@ def set_schedule(
         triggered = {}
     if hours and (hours["window_start"] is None) != (hours["window_end"] is None):
         raise Refused("Say from when and to when it may be sent, or neither.")
-    is_triggered_before = version.when == Version.When.EVENT
+    had_event = version.has_event
+    if when == Version.When.API:
+        # Each request is one message, whatever set off or called off what was drafted before.
+        triggered = {"again": Version.Again.ALWAYS, "trigger": None, "exceptions": []}
     given = {"is_cap_exempt": is_cap_exempt, "when_capped": when_capped}
     capping = {name: value for name, value in given.items() if value is not None}
     changes = _set(
@@ -158,7 +161,7 @@ def set_schedule(
         **capping,
         **(hours or {}),
     )
-    if is_triggered_before != (when == Version.When.EVENT):
+    if had_event != version.has_event:
         contents.compile_again(version.campaign)
     shown = {name: (_iso(old), _iso(new)) for name, (old, new) in changes.items()}
     versions.note(version, actor, "set schedule", shown)

@@ -144,6 +144,8 @@ def _sender(version: Version) -> Iterator[Check]:
 def _schedule(version: Version, now: datetime) -> Iterator[Check]:
     if version.when == Version.When.EVENT:
         yield from _trigger(version, now)
+    elif version.when == Version.When.API:
+        yield Check("done", "Goes out when your server asks", "schedule")
     elif version.when == Version.When.NOW:
         yield Check("done", "Goes out as soon as it is launched", "schedule")
     elif version.starts_at is None:
@@ -191,7 +193,7 @@ def counts(version: Version, *, now: datetime) -> Counts:
     if rule is None or content is None:
         return Counts()
     shared = contents.shared_context(version.campaign, tenant=version.tenant)
-    if version.when == Version.When.EVENT:
+    if version.has_event:
         shared |= {"event": {}}
     return reach.count(
         arms.load(version),

@@ -84,6 +84,7 @@ class Version(models.Model):
         NOW = "now", "At once"
         AT = "at", "At a time"
         EVENT = "event", "When something happens"
+        API = "api", "When your server asks"
 
     class Again(models.TextChoices):
         ONCE = "once", "Once"
@@ -168,6 +169,11 @@ class Version(models.Model):
 
     def __str__(self) -> str:
         return f"{self.campaign} v{self.number}"
+
+    @property
+    def has_event(self) -> bool:
+        """Whether each of its messages answers an event, whose properties it may use."""
+        return self.when in (Version.When.EVENT, Version.When.API)
 
 
 class Variant(models.Model):

@@ -25,6 +25,7 @@ from campaigns.drafts import EVERYONE
 from campaigns.liquid.values import written
 from campaigns.liquid.wire import Refused
 from campaigns.models import Variant, Version
+from campaigns.triggers import Happening
 
 INERT = "#"  # where the unsubscribe link of previews and tests leads: nobody is unsubscribed by looking
 FOUND_AT_MOST = 8
@@ -107,18 +108,24 @@ def _shown(
 
 
 def _event(version: Version, profile: Profile | None) -> dict[str, Any] | None:
-    """Return what the trigger's event could bring: the person's last that fits, else anybody's, else any or nothing."""
-    if version.when != Version.When.EVENT or not version.trigger:
+    """Return what the event behind a message could bring: the person's last that fits, else anybody's, else any."""
+    happening = _heard(version)
+    if happening is None:
         return None
-    happening = triggers.heard(version.trigger)
-    newest = Event.objects.filter(name=happening.name, is_internal=happening.is_internal).order_by(
-        "-occurred_at"
-    )
+    heard = Event.objects.filter(name=happening.name, is_internal=happening.is_internal)
+    newest = heard.order_by("-occurred_at")
     theirs = newest.filter(profile=profile)[:LOOKED_AT] if profile else []
     found = [*theirs, *newest[:LOOKED_AT]]
     fitting = (event for event in found if happening.fits(event.properties, now=event.occurred_at))
     sample = next(fitting, None) or next(iter(found), None)
     return sample.properties if sample else {}
+
+
+def _heard(version: Version) -> Happening | None:
+    """Return the event that each message answers, None for none."""
+    if version.when == Version.When.API:
+        return triggers.requested(version.campaign.public_id)
+    return triggers.heard(version.trigger) if version.has_event and version.trigger else None
 
 
 def _facts(
@@ -226,9 +233,9 @@ def variables(version: Version, profile: Profile | None, *, now: datetime) -> di
 
 
 def _named(version: Version) -> list[str]:
-    """Return the properties that events of the trigger's name have come with."""
-    assert version.trigger
-    known = EventDefinition.objects.filter(name=triggers.heard(version.trigger).name).first()
+    """Return the properties that events of that name have come with."""
+    happening = _heard(version)
+    known = EventDefinition.objects.filter(name=happening.name).first() if happening else None
     return sorted(known.properties) if known else []
 
 

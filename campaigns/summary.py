@@ -183,6 +183,8 @@ def _capped(version: Version) -> str:
 def _when(version: Version) -> str:
     if version.when == Version.When.EVENT:
         return _triggered(version) if version.trigger else "when something that is not chosen yet happens"
+    if version.when == Version.When.API:
+        return "whenever your server asks"
     if version.when == Version.When.NOW or version.starts_at is None:
         return "as soon as it is launched"
     local = version.starts_at.astimezone(ZoneInfo(version.tenant.timezone))

@@ -38,6 +38,7 @@ ATTRIBUTE_CHANGED = "Attribute Changed"
 MOVES = {"entered": "Segment Entered", "left": "Segment Left"}
 SENT, OPENED, CLICKED = "Email Sent", "Email Opened", "Email Link Clicked"
 MESSAGES = {"got": SENT, "opened": OPENED, "clicked": CLICKED, "ignored": SENT}  # what is heard of a message
+REQUESTED = "Campaign Requested"  # by the brand's own server, with the campaign among the properties
 NOT_IGNORED = (OPENED, CLICKED)
 IN_WORDS = {"entered": "enter", "left": "leave", "got": "get", "opened": "open", "clicked": "click in"}
 
@@ -141,6 +142,11 @@ def heard(trigger: Trigger) -> Happening:
         case _:
             where = trigger.get("where")
             return Happening(trigger["name"], schema.parse_properties({"all": where}) if where else None)
+
+
+def requested(campaign_id: UUID) -> Happening:
+    """Return the event that a server's request for a campaign leaves."""
+    return _own(REQUESTED, _is({"campaign": str(campaign_id)}))
 
 
 def calling_off(version: Version) -> list[Happening]:

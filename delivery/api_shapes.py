@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from audiences.api_shapes import NamedShape
 from delivery.models import Delivery
+from tenants.api_schema import ErrorBody
 
 Shape = serializers.Serializer[Any]
 
@@ -64,6 +65,21 @@ class DeliveryDetailShape(DeliveryShape):
     address = serializers.CharField(allow_null=True)
     reply = serializers.CharField(allow_null=True, help_text="The provider's own words.")
     decision = DecisionShape(allow_null=True, help_text="Null: not decided yet.")
+
+
+class SendShape(Shape):
+    delivery = serializers.CharField(help_text="The message owed: ask for it at `deliveries/{id}`.")
+
+
+class SentShape(Shape):
+    """What became of one message of a batch: a delivery, or an error."""
+
+    delivery = serializers.CharField(allow_null=True)
+    error = ErrorBody(required=False)
+
+
+class SendBatchShape(Shape):
+    messages = SentShape(many=True, help_text="In the order they were sent in.")
 
 
 class IntervalShape(Shape):

@@ -82,7 +82,8 @@ SELECT t.id FROM tenants_tenant t
 WHERE EXISTS (SELECT 1 FROM delivery_plan p JOIN campaigns_campaign c ON c.id = p.campaign_id
               WHERE p.tenant_id = t.id AND p.done_at IS NULL AND c.state = 'live')
    OR EXISTS (SELECT 1 FROM campaigns_version v JOIN campaigns_campaign c ON c.id = v.campaign_id
-              WHERE v.tenant_id = t.id AND v.launched_at IS NOT NULL AND c.state = 'live' AND v."when" <> 'event'
+              WHERE v.tenant_id = t.id AND v.launched_at IS NOT NULL AND c.state = 'live'
+                AND v."when" NOT IN ('event', 'api')
                 AND coalesce(v.starts_at, v.launched_at) <= clock_timestamp() + t.clock_offset
                 AND NOT EXISTS (SELECT 1 FROM delivery_plan p
                                 WHERE p.tenant_id = t.id AND p.campaign_id = v.campaign_id AND p.occasion = 'once'))

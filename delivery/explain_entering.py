@@ -172,9 +172,19 @@ def _unheard(version: Version, event: Event, filters: explain.Node | None, begin
     return "nobody waited for it when it arrived"
 
 
+# --- Asked for by a server ----------------------------------------------------------------------------------------
+
+
+def _by_request(version: Version, profile: Profile, now: datetime) -> Entering:
+    """A request that named them would owe them a message."""
+    asked = Condition("Your server asked for it", False, "your server has not asked for it")
+    return Entering([asked], event={})
+
+
 Kind = Callable[[Version, Profile, datetime], Entering]
 KINDS: dict[Version.When, Kind] = {
     Version.When.NOW: _planned,
     Version.When.AT: _planned,
     Version.When.EVENT: _triggered,
+    Version.When.API: _by_request,
 }

@@ -28,7 +28,7 @@ LAUNCHED_BY_NOW = """
 INSERT INTO delivery_plan (tenant_id, campaign_id, version_id, occasion, occasion_at, planned_to, audience)
 SELECT v.tenant_id, v.campaign_id, v.id, %s, coalesce(v.starts_at, v.launched_at), 0, 0
 FROM campaigns_version v JOIN campaigns_campaign c ON c.id = v.campaign_id
-WHERE v.tenant_id = %s AND c.state = 'live' AND v.launched_at IS NOT NULL AND v."when" <> 'event'
+WHERE v.tenant_id = %s AND c.state = 'live' AND v.launched_at IS NOT NULL AND v."when" NOT IN ('event', 'api')
   AND coalesce(v.starts_at, v.launched_at) <= %s
 ORDER BY v.campaign_id, v.number DESC
 ON CONFLICT (tenant_id, campaign_id, occasion) DO NOTHING

@@ -183,7 +183,7 @@ def of(campaign: Campaign) -> Results:
 
 def _is_listening(campaign: Campaign, versions: list[Version]) -> bool:
     newest = versions[0] if versions else None
-    is_triggered = newest is not None and newest.when == Version.When.EVENT
+    is_triggered = newest is not None and newest.has_event
     return is_triggered and campaign.state == Campaign.State.LIVE
 
 

@@ -81,8 +81,8 @@ def _places(detail: Any, path: str) -> Iterator[tuple[str, str]]:
     """Walk what REST framework says is wrong, as a path and a message each."""
     if isinstance(detail, dict):
         for name, inner in detail.items():
-            is_whole = name == "non_field_errors"
-            yield from _places(inner, path if is_whole else f"{path}.{name}".lstrip("."))
+            step = f"[{name}]" if isinstance(name, int) else f".{name}"
+            yield from _places(inner, path if name == "non_field_errors" else f"{path}{step}".lstrip("."))
     elif isinstance(detail, list):
         for number, inner in enumerate(detail):
             is_nested = isinstance(inner, dict | list)

@@ -19,7 +19,7 @@ SCOPES = {
     "read": "Read people, campaigns and results",
     "edit": "Draft segments and campaigns",
     "launch": "Launch, pause and stop campaigns",
-    "send": "Send transactional messages",
+    "send": "Send campaigns that wait for your server",
 }
 WRITE_SCOPES = ["ingest"]  # a write key is public: whoever reads a web page has it
 USE_NOTED_EVERY = timedelta(minutes=1)

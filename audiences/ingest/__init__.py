@@ -2,7 +2,7 @@
 
 from audiences.ingest.calls import Origin, Refusal
 from audiences.ingest.events import ensure_months
-from audiences.ingest.internal import InternalEvent, record_internal, record_known_new
+from audiences.ingest.internal import InternalEvent, record_internal, record_known_new, record_new
 from audiences.ingest.storing import Stored, TooMuchAtOnce, prune, store
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "prune",
     "record_internal",
     "record_known_new",
+    "record_new",
     "store",
 ]

@@ -25,7 +25,12 @@ class InternalEvent:
 
 
 def record_internal(*, tenant: Tenant, events: list[InternalEvent], now: datetime) -> int:
-    """Store events of our own messages, each call id once, and return how many were new.
+    """Store events as ``record_new`` does, and return how many were new."""
+    return len(record_new(tenant=tenant, events=events, now=now))
+
+
+def record_new(*, tenant: Tenant, events: list[InternalEvent], now: datetime) -> dict[str, RecordedEvent]:
+    """Store events of our own messages, each call id once, and return those that were new, by their call ids.
 
     Sends ``events_recorded``. Events of a merged profile go to the one it was merged into, those of an erased one are
     dropped. Locks the profiles in id order: in a transaction of one's own, call it before touching rows that a merge
@@ -36,8 +41,9 @@ def record_internal(*, tenant: Tenant, events: list[InternalEvent], now: datetim
     with transaction.atomic():
         recorded = _store(tenant, events, now)
         if recorded:
-            events_recorded.send(None, tenant=tenant, now=now, events=recorded, changes=[], merges=[])
-    return len(recorded)
+            told = list(recorded.values())
+            events_recorded.send(None, tenant=tenant, now=now, events=told, changes=[], merges=[])
+    return recorded
 
 
 _ensure_months = events.ensure_months
@@ -55,19 +61,20 @@ def record_known_new(*, tenant: Tenant, events: list[InternalEvent], now: dateti
     return len(recorded)
 
 
-def _store(tenant: Tenant, given: list[InternalEvent], now: datetime) -> list[RecordedEvent]:
+def _store(tenant: Tenant, given: list[InternalEvent], now: datetime) -> dict[str, RecordedEvent]:
     by_digest = {hashlib.blake2b(event.call_id.encode(), digest_size=16).digest(): event for event in given}
     if not by_digest:
-        return []
+        return {}
     fresh = receipts.claim(tenant.pk, by_digest)
     new = [event for digest, event in by_digest.items() if digest in fresh]
     if not new:
-        return []
+        return {}
     living = tombstones.lock_living(tenant.pk, {event.profile_id for event in new})
     of_living = [
         replace(event, profile_id=living[event.profile_id]) for event in new if event.profile_id in living
     ]
-    return _insert(tenant, of_living, now)
+    recorded = _insert(tenant, of_living, now)
+    return {event.call_id: stored for event, stored in zip(of_living, recorded, strict=True)}
 
 
 def _insert(tenant: Tenant, given: list[InternalEvent], now: datetime) -> list[RecordedEvent]:

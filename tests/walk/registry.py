@@ -103,6 +103,7 @@ BATCH = [
     {"type": "alias", "userId": "new-id", "previousId": SAME_ID},
     {"type": "page", "anonymousId": "same-anonymous", "name": "Home"},
 ]
+MESSAGE = {"to": {"external_id": SAME_ID}, "idempotency_key": "same-key", "create": True}
 CAP = {"limit": "2", "about": "all", "kind": "rolling", "amount": "7", "unit": "days"}
 ROUTES: dict[str, Route] = {
     # config
@@ -148,6 +149,8 @@ ROUTES: dict[str, Route] = {
     "api_campaign_resume": api(Campaign),
     "api_campaign_stop": api(Campaign),
     "api_campaign_deliveries": api(Campaign),
+    "api_campaign_send": api(Campaign, MESSAGE),
+    "api_campaign_send_batch": api(Campaign, {"messages": [MESSAGE]}),
     "api_campaign_results": api(Campaign),
     "api_campaign_why": api(Campaign, {"profile": Profile}),
     "api_profile_deliveries": api(Profile),
