@@ -10,7 +10,7 @@ version_1: list[URLPattern | URLResolver] = [
     path("", include("campaigns.api_urls")),
     path("", include("delivery.api_urls")),
     path("schema", SpectacularAPIView.as_view(), name="api_schema"),
-    re_path(r"^.*$", api_errors.nothing_here, name="api_nothing"),
+    re_path("", api_errors.nothing_here, name="api_nothing"),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

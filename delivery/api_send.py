@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from audiences import ingest, people
 from audiences.models import Profile
 from campaigns.editing import campaign_of
+from campaigns.models import Campaign
 from delivery import requests
 from delivery.api import reference
 from delivery.api_shapes import SendBatchShape, SendShape
@@ -91,9 +92,9 @@ class _Sending(Api):
     scopes = {"POST": "send"}
     pace = "send"
 
-    def _owed(self, public_id: UUID, messages: list[dict[str, Any]]) -> list[Owed | Problem]:
-        """Return the delivery that answers each message, or why there is none; and note who was meant in it."""
-        campaign, now = campaign_of(public_id), self.now()
+    def _owed(self, campaign: Campaign, messages: list[dict[str, Any]]) -> list[Owed | Problem]:
+        """Return the delivery that answers each message, or why there is none."""
+        now = self.now()
         try:
             requests.check(campaign)
             met = [self._met(message, now) for message in messages]
@@ -164,7 +165,8 @@ class Send(_Sending):
         became of it is told under the answer's `delivery`. The same idempotency key again gets the first answer, with
         the header `Idempotency-Replayed`.
         """
-        (owed,) = self._owed(public_id, [self._message(request)])
+        campaign = campaign_of(public_id)
+        (owed,) = self._owed(campaign, [self._message(request)])
         if isinstance(owed, Problem):
             raise owed
         shown = _shown(owed)
@@ -200,7 +202,8 @@ class SendBatch(_Sending):
         A message that is malformed refuses the whole request, and nothing is sent; one whose person is not known is
         refused alone.
         """
-        answers = self._owed(public_id, self.given(BatchBody)["messages"])
+        campaign = campaign_of(public_id)
+        answers = self._owed(campaign, self.given(BatchBody)["messages"])
         return Response({"messages": [_shown(each) for each in answers]}, 202)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -65,6 +66,7 @@ def body(code: str, message: str, details: list[tuple[str, str]] | None = None) 
     return {"error": {"code": code, "message": message, "details": places}}
 
 
+@csrf_exempt
 def nothing_here(request: HttpRequest, **_: Any) -> JsonResponse:
     """Answer an address of the API that does not exist."""
     hint = " Addresses have no slash at the end." if request.path.endswith("/") else ""

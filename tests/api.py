@@ -24,7 +24,11 @@ class Caller:
                 scopes=list(keys.SCOPES) if scopes is None else scopes,
                 created_by=None,
             )
-        self.client = Client(raise_request_exception=False, headers={"Authorization": f"Bearer {self.key}"})
+        self.client = Client(
+            enforce_csrf_checks=True,
+            raise_request_exception=False,
+            headers={"Authorization": f"Bearer {self.key}"},
+        )
 
     def get(self, path: str, **query: Any) -> Any:
         return self.client.get(f"/api/v1/{path}", query)

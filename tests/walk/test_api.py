@@ -40,8 +40,9 @@ def _counted_anew() -> None:
 def bodies(route: Route, theirs: World) -> list[dict[str, Any]]:
     """What one's own tenant would accept, and the same with another tenant's things in every place for one."""
     ids = {name: str(theirs[model].public_id) for name, model in NAMES_OF_THINGS.items()}
-    rule = {"all": [{"on": "segment", "id": ids["segment"]}]}
-    return [route.data, route.data | {name: ids[name] for name in ids if name in route.data} | {"rule": rule}]
+    nested = {"rule": {"all": [{"on": "segment", "id": ids["segment"]}]}, "to": {"profile": ids["profile"]}}
+    crossed = {name: value for name, value in (ids | nested).items() if name in route.data}
+    return [route.data, route.data | crossed]
 
 
 def ask(caller: Caller, address: Address, route: Route, method: str, world: World, body: Any) -> Any:
