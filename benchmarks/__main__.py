@@ -20,7 +20,7 @@ from benchmarks.harness import Options, Result
 from config import folders
 
 # In this order: the ones that only read first, while the data is as it was loaded.
-ALL = ("segments", "planning", "ingest", "web", "mails", "memory")
+ALL = ("segments", "planning", "ingest", "triggers", "caps", "web", "mails", "latency", "memory")
 NEED_NO_DATA = {"memory"}
 TOLD = ("Django", "psycopg", "granian", "django-q2", "django-post-office", "djangorestframework", "msgspec")
 

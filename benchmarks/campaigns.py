@@ -24,11 +24,14 @@ BODY = f"""<h1>Hello {{{{ profile.first_name | default: "you" }}}} {{{{ profile.
 <p><a href="https://shop.test/new">See what is new</a> or <a href="https://shop.test/account">your account</a></p>"""
 
 
-def launched(world: World, *, name: str, rule: dict[str, Any]) -> Campaign:
-    """Return a campaign to those the rule means, launched as from the page. Needs the tenant's scope."""
+def launched(world: World, *, name: str, rule: dict[str, Any], **when: Any) -> Campaign:
+    """Return a campaign to those the rule means, launched as from the page. Needs the tenant's scope.
+
+    ``when`` are fields of its version; without any it goes out at once.
+    """
     campaign = Campaign(tenant=world.tenant, name=name, created_by=world.owner)
     campaign.save()
-    version = Version(tenant=world.tenant, campaign=campaign, number=1, rule=rule)
+    version = Version(tenant=world.tenant, campaign=campaign, number=1, rule=rule, **when)
     version.save()
     variant = Variant(tenant=world.tenant, version=version, key="a", name="A", weight=100)
     variant.save()

@@ -23,6 +23,10 @@ class Options:
     ingested: int = 50_000  # events a round
     requests: int = 200  # of 100 events, a round
     mails: int = 4_000  # a round
+    history: int = 1_000_000  # past deliveries, before caps are asked
+    asked: int = 10_000  # due rows that caps are asked about
+    rate: int = 200  # events a second, each its own request
+    seconds: int = 10  # of such events, a round
     clients: int = 2  # processes that send requests, two connections each
     drains: int = 2  # processes that send mail, on either side
     seed: int = 7

@@ -32,9 +32,11 @@ def run(world: World, options: Options) -> list[Result]:
     _make_limit()
     chance = random.Random(options.seed + 1)
     meter = Meter(lambda: [os.getpid()])
-    rounds = [_Round(world, options, number, chance, meter) for number in range(-1, options.rounds)]
+    rounds = [Round(world, options, number, chance) for number in range(-1, options.rounds)]
     ours, limit = interleave(
-        options.rounds, lambda number: rounds[number + 1].store(), lambda number: rounds[number + 1].copy()
+        options.rounds,
+        lambda number: rounds[number + 1].store(meter),
+        lambda number: rounds[number + 1].copy(),
     )
     notes = {
         "CPU microseconds an event": meter.microseconds(),
@@ -49,43 +51,41 @@ def run(world: World, options: Options) -> list[Result]:
     ]
 
 
-class _Round:
+class Round:
     """The events of one round, as calls and as rows, prepared before the clock starts."""
 
-    def __init__(
-        self, world: World, options: Options, number: int, chance: random.Random, meter: Meter
-    ) -> None:
+    def __init__(self, world: World, options: Options, number: int, chance: random.Random) -> None:
         self._world = world
         self._size = options.ingested
         self._first_id = world.events + 1 + (number + 1) * options.ingested
         self._seed = chance.random()
-        self._meter = meter
 
-    def _drawn(self) -> Iterator[tuple[int, str, datetime, str]]:
+    def drawn(self) -> Iterator[tuple[int, str, datetime, str]]:
+        """Yield who did what when, with its properties; the same each time."""
         chance, end = random.Random(self._seed), datetime.now(UTC)
         for name in chance.choices(data.NAMES, data.WEIGHTS, k=self._size):
             at = end - timedelta(seconds=3600 * chance.random())
             yield data.somebody(self._world.people, chance), name, at, data.properties(chance)
 
-    def store(self) -> float:
+    def store(self, meter: Meter) -> float:
         """Return the events a second, from their JSON to the last commit."""
-        calls = [call(*drawn) for drawn in self._drawn()]
+        calls = [call(*drawn) for drawn in self.drawn()]
         before = data.count("audiences_event")
-        self._meter.start()
+        meter.start()
         started = time.perf_counter()
         with scope(tenant=self._world.tenant):
             for place in range(0, len(calls), BATCH):
                 now = clock.now(self._world.tenant)
                 ingest.store(tenant=self._world.tenant, calls=calls[place : place + BATCH], now=now)
         taken = time.perf_counter() - started
-        self._meter.stop(self._size)
+        meter.stop(self._size)
         assert data.count("audiences_event") == before + self._size
         return self._size / taken
 
     def copy(self) -> float:
         lines = [
             data.event_line(self._first_id + place, self._world, who, name, at, at, values)
-            for place, (who, name, at, values) in enumerate(self._drawn())
+            for place, (who, name, at, values) in enumerate(self.drawn())
         ]
         ready = "".join(lines)
         before = data.count(LIMIT)

@@ -34,13 +34,13 @@ def _measure(layout: str, world: World, options: Options) -> Result:
     cpus = os.sched_getaffinity(0) if layout == "free" else {min(os.sched_getaffinity(0))}
     with ExitStack() as stack:
         sink = stack.enter_context(sinks.listening(options.smtp_sink, cpus=cpus))
-        _carry(world, sink)
+        carry(world, sink)
         drains = [
             stack.enter_context(resident.started("benchmarks.drain", cpus=cpus, environment={}))
             for _ in range(options.drains)
         ]
         peer = stack.enter_context(
-            resident.started("benchmarks.peers.sender", cpus=cpus, environment=_peers_environment(sink))
+            resident.started("benchmarks.peers.sender", cpus=cpus, environment=peers_environment(sink))
         )
         meter = Meter(lambda: [drain.pid for drain in drains])
         rates = interleave(
@@ -58,7 +58,7 @@ def _measure(layout: str, world: World, options: Options) -> Result:
     return Result(name, "mails/s", Bound(">=", 2), *rates, beside="django-post-office", notes=notes)
 
 
-def _carry(world: World, sink: Sink) -> None:
+def carry(world: World, sink: Sink) -> None:
     """Make the sink the tenant's mail server."""
     providers.save_smtp(
         tenant=world.tenant, actor=world.owner, host="127.0.0.1", port=sink.port, tls="none",
@@ -66,7 +66,8 @@ def _carry(world: World, sink: Sink) -> None:
     )  # fmt: skip
 
 
-def _peers_environment(sink: Sink) -> dict[str, str]:
+def peers_environment(sink: Sink) -> dict[str, str]:
+    """Return the variables by which the peers send to the sink."""
     login = f"{sink.login}:{sink.login}@" if sink.login else ""
     return {
         "DJANGO_SETTINGS_MODULE": programs.PEERS,

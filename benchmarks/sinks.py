@@ -1,4 +1,4 @@
-"""Where mail ends: a server that takes everything, keeps nothing, and knows how many mails it took."""
+"""Where mail ends: a server that takes everything, keeps nothing, and knows how many mails it took, and when."""
 
 from __future__ import annotations
 
@@ -63,9 +63,22 @@ def _last_count(file: Path) -> int:
 
 
 @contextmanager
-def _ours(cpus: set[int]) -> Iterator[Sink]:
+def noting(journal: Path) -> Iterator[Sink]:
+    """Take mail on our own server, and write each moment and recipient to ``journal``, for ``came`` to read."""
+    with _ours(os.sched_getaffinity(0), journal) as sink:
+        yield sink
+
+
+def came(journal: Path, *, since: float) -> list[tuple[str, float]]:
+    """Return whose mails were taken when (time.monotonic, the same in all processes), in that order."""
+    lines = [line.split() for line in journal.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    return [(recipient, float(at)) for at, recipient in lines if float(at) >= since]
+
+
+@contextmanager
+def _ours(cpus: set[int], journal: Path | None = None) -> Iterator[Sink]:
     taken, port = _forked.Value("q", 0), _forked.Value("i", 0)
-    process = _forked.Process(target=_serve, args=(taken, port, cpus), daemon=True)
+    process = _forked.Process(target=_serve, args=(taken, port, cpus, journal), daemon=True)
     process.start()
     while not port.value:
         time.sleep(0.01)
@@ -76,11 +89,14 @@ def _ours(cpus: set[int]) -> Iterator[Sink]:
         process.join()
 
 
-def _serve(taken: Any, port: Any, cpus: set[int]) -> None:
+def _serve(taken: Any, port: Any, cpus: set[int], journal: Path | None) -> None:
     os.sched_setaffinity(0, cpus)
+    written = journal.open("a", buffering=1) if journal else None
 
     def accept(tenant: str, sender: str, recipients: list[str], data: bytes) -> None:
         taken.value += len(recipients)
+        if written:
+            written.writelines(f"{time.monotonic()} {recipient}\n" for recipient in recipients)
 
     async def serve() -> None:
         async with Sandbox(accept).listening("127.0.0.1", 0) as listening_on:

@@ -9,10 +9,9 @@ import os
 import random
 import socket
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -59,8 +58,8 @@ def run(world: World, options: Options) -> list[Result]:
     _give_history()
     chance = random.Random(options.seed + 2)
     with ExitStack() as stack:
-        ours = stack.enter_context(_served("config.wsgi:application"))
-        theirs = stack.enter_context(_served("benchmarks.peers.wsgi:application"))
+        ours = stack.enter_context(served("config.wsgi:application"))
+        theirs = stack.enter_context(served("benchmarks.peers.wsgi:application"))
         return [
             _measure(
                 world, options, chance, ours, Side(*theirs, "/alone", "peer_event"), "DRF, events alone"
@@ -121,7 +120,7 @@ def body(people: int, chance: random.Random) -> bytes:
 
 
 @contextmanager
-def _served(application: str) -> Iterator[tuple[int, int]]:
+def served(application: str) -> Iterator[tuple[int, int]]:
     """Serve an application as ``manage.py up`` serves ours; yield the process and its port."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = int(probe.getsockname()[1])
@@ -186,8 +185,8 @@ def _client(side: Side, key: str, bodies: list[bytes], start: Barrier, answers: 
     os._exit(0)  # the parent's connection to the database is not ours to close
 
 
-def send(port: int, path: str, key: str, bodies: list[bytes], waits: list[float]) -> None:
-    """Send bodies over one connection; add each answer's wait in seconds. Exits at an answer that is no 200."""
+def send(port: int, path: str, key: str, bodies: Iterable[bytes], waits: list[float]) -> None:
+    """Send bodies over one connection; add each answer's wait in seconds. Raises RuntimeError at one that is no 200."""
     login = base64.b64encode(f"{key}:".encode()).decode()
     headers = {"Content-Type": "application/json", "Authorization": f"Basic {login}"}
     link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
@@ -197,7 +196,7 @@ def send(port: int, path: str, key: str, bodies: list[bytes], waits: list[float]
         answer = link.getresponse()
         said = answer.read()
         if answer.status != 200:
-            sys.exit(f"{answer.status}: {said[:500]!r}")
+            raise RuntimeError(f"{answer.status}: {said[:500]!r}")
         waits.append(time.perf_counter() - started)
     link.close()
 

@@ -7,6 +7,10 @@ from typing import Any
 import django
 
 UNSUBSCRIBE = "https://news.nightingale.test/u/a-token-as-long-as-those-that-tact-signs-0123456789-0123456789"
+HEADERS = {
+    "List-Unsubscribe": f"<{UNSUBSCRIBE}>",
+    "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+}
 READ = """
 SELECT email, first_name, last_name, city, attributes FROM audiences_profile
 WHERE tenant_id = %s AND attributes @> '{"panel": 0}' ORDER BY id LIMIT %s
@@ -28,7 +32,7 @@ def queue(content_id: str, size: str) -> int:
     tenant, template = content.tenant, _template(content.parts)
     with connection.cursor() as cursor:
         cursor.execute(READ, [tenant.pk, int(size)])
-        people = [_person(*row) for row in cursor.fetchall()]
+        people = [person(*row) for row in cursor.fetchall()]
     brand = {"name": tenant.name, "postal_address": tenant.postal_address}
     mails = [
         {
@@ -36,10 +40,7 @@ def queue(content_id: str, size: str) -> int:
             "sender": f"{tenant.from_name} <{tenant.from_email}>",
             "template": template,
             "context": {"profile": profile, "brand": brand, "unsubscribe_url": UNSUBSCRIBE},
-            "headers": {
-                "List-Unsubscribe": f"<{UNSUBSCRIBE}>",
-                "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-            },
+            "headers": HEADERS,
             "render_on_delivery": True,
         }
         for email, profile in people
@@ -50,7 +51,7 @@ def queue(content_id: str, size: str) -> int:
 def _template(parts: dict[str, Any]) -> Any:
     from post_office.models import EmailTemplate
 
-    words = {name: _translated(part["text"]) for name, part in parts.items()}
+    words = {name: translated(part["text"]) for name, part in parts.items()}
     template, _ = EmailTemplate.objects.update_or_create(
         name="News",
         defaults={"subject": words["subject"], "content": words["text"], "html_content": words["html"]},
@@ -58,13 +59,13 @@ def _template(parts: dict[str, Any]) -> Any:
     return template
 
 
-def _translated(liquid: str) -> str:
+def translated(liquid: str) -> str:
     for ours, theirs in DIALECT.items():
         liquid = liquid.replace(ours, theirs)
     return liquid
 
 
-def _person(email: str, first_name: str, last_name: str, city: str, attributes: Any) -> tuple[str, Any]:
+def person(email: str, first_name: str, last_name: str, city: str, attributes: Any) -> tuple[str, Any]:
     import json
 
     custom = json.loads(attributes) if isinstance(attributes, str) else attributes

@@ -1,9 +1,9 @@
 """Tact's own settings with the peers in place of its addresses: same database, same middleware, same server."""
 
 from config.settings import *  # noqa: F403
-from config.settings import INSTALLED_APPS as OURS
+from config.settings import INSTALLED_APPS, Q_CLUSTER
 
-INSTALLED_APPS = [*OURS, "post_office", "benchmarks.peers"]
+INSTALLED_APPS = [*INSTALLED_APPS, "post_office", "benchmarks.peers"]
 ROOT_URLCONF = "benchmarks.peers.urls"
 WSGI_APPLICATION = "benchmarks.peers.wsgi.application"
 POST_OFFICE = {
@@ -12,9 +12,24 @@ POST_OFFICE = {
     "LOG_LEVEL": 0,  # nothing but each mail's own row is written
     "BATCH_DELIVERY_TIMEOUT": 3_600,
 }
+# As many workers, on a queue of their own that is asked twenty times a second while it is empty, for several tasks at
+# once. What went well is not kept: that would cost another row for each task.
+Q_CLUSTER = Q_CLUSTER | {
+    "name": "peers",
+    "scheduler": False,
+    "poll": 0.05,
+    "bulk": 5,
+    "queue_limit": 10,
+    "retry": 1_500,
+    "save_limit": -1,
+}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "handlers": {"console": {"class": "logging.StreamHandler"}},
-    "loggers": {"post_office": {"handlers": ["console"], "level": "ERROR", "propagate": False}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        "django-q": {"level": "WARNING"},
+        "post_office": {"handlers": ["console"], "level": "ERROR", "propagate": False},
+    },
 }

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
+from django_q.tasks import async_task
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from benchmarks.listeners import LEAST_PRICE
 from benchmarks.peers.models import PeerEvent, PeerPerson
+from tenants.authentication import KeyAuthentication
 
 Calls = list[dict[str, Any]]
 
@@ -26,6 +29,8 @@ class CallSerializer(serializers.Serializer[Any]):
 
 class EventsAlone(APIView):
     """POST {"batch": [call, ...]}, with the same keys as ours. Nobody is looked up, seen or counted."""
+
+    authentication_classes = [KeyAuthentication]
 
     def post(self, request: Request) -> Response:
         calls = self.checked(request)
@@ -54,6 +59,22 @@ class EventsAlone(APIView):
             ],
             ignore_conflicts=True,
         )
+
+
+class EventThatSends(EventsAlone):
+    """POST one call: it is stored, and where it calls for a mail, so is a task of django-q2 that sends it."""
+
+    def checked(self, request: Request) -> Calls:
+        given = CallSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        return [given.validated_data]
+
+    @transaction.atomic
+    def store(self, tenant_id: int, calls: Calls) -> None:
+        super().store(tenant_id, calls)
+        for call in calls:
+            if call["properties"]["price"] >= LEAST_PRICE:
+                async_task("benchmarks.peers.tasks.send", tenant_id, call["userId"])
 
 
 class EventsOfPeople(EventsAlone):

@@ -15,6 +15,7 @@ from config import folders
 
 SIZES = {
     "people": 120, "events": 600, "rounds": 1, "ingested": 200, "requests": 4, "mails": 40, "clients": 1, "drains": 1,
+    "history": 1_200, "asked": 60, "rate": 20, "seconds": 2,
 }  # fmt: skip
 
 
@@ -29,7 +30,7 @@ def run(folder: Path, *which: str) -> list[dict[str, Any]]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=240,
     )
     written = list(folder.glob("*.json"))
     assert len(written) == 1, done.stdout + done.stderr
@@ -40,12 +41,19 @@ def run(folder: Path, *which: str) -> list[dict[str, Any]]:
 
 
 def test_all_that_compare_run_and_count(tmp_path: Path):
-    lines = run(tmp_path, "segments", "planning", "ingest", "web", "mails")
-    assert len(lines) == 10 + 2 + 1 + 2 + 2
+    lines = run(tmp_path, "segments", "planning", "ingest", "triggers", "caps", "web", "mails")
+    assert len(lines) == 10 + 2 + 1 + 1 + 1 + 2 + 2
     assert all(len(line["ours"]["rounds"]) == 1 for line in lines)
-    assert sum(bool(line["other"]) for line in lines) == 16  # all but the memory that planning gained
+    assert sum(bool(line["other"]) for line in lines) == 18  # all but the memory that planning gained
     found = {line["name"]: line["notes"]["found"] for line in lines if line["name"].startswith("segment")}
     assert found["segment: bucket"] > 0
+
+
+def test_every_event_of_the_latencys_load_becomes_one_mail_on_either_side(tmp_path: Path):
+    median, latest, beside = run(tmp_path, "latency")
+    assert 0 < median["ours"]["min"] <= latest["ours"]["max"]
+    assert beside["ours"] == median["ours"]
+    assert beside["other"]["min"] > 0
 
 
 @pytest.mark.faults

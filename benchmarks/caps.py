@@ -1,0 +1,196 @@
+"""Caps: who has room, asked and taken chunk by chunk as decisions do it, beside one statement that counts afresh."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
+from django_scopes import scope
+
+from audiences import partitions
+from benchmarks import data
+from benchmarks.data import World
+from benchmarks.harness import Bound, Options, Result, interleave
+from benchmarks.processor import Meter
+from campaigns.models import Campaign
+from delivery import cap_editing, caps
+from delivery.caps import Asking
+from delivery.claim import CHUNK, Due
+from delivery.models import FrequencyCap
+
+LIMIT, DAYS = 3, 7
+HISTORY_DAYS = 30
+DELIVERY = (
+    "tenant_id campaign_id profile_id occasion occasion_at slot channel priority state due_at reserved_at sent_at"
+    " settled_at exposed_at attempts lease_token arm reason address provider_id reply"
+)
+
+DUE = """
+INSERT INTO delivery_delivery
+    (tenant_id, campaign_id, profile_id, occasion, occasion_at, slot, channel, priority, due_at)
+SELECT tenant_id, %s, id, 'once', %s, 'first', 'email', 3, %s FROM audiences_profile
+WHERE tenant_id = %s ORDER BY hashint8extended(id, 0) LIMIT %s
+RETURNING id, occasion_at, profile_id
+"""
+
+# What was sent is counted along the index (tenant, profile, exposed_at), and no further than the limit.
+COUNTED = """
+SELECT count(*) FROM (
+    SELECT FROM delivery_delivery d
+    WHERE d.tenant_id = a.tenant_id AND d.profile_id = a.profile_id AND d.exposed_at > %(since)s LIMIT %(limit)s) found
+"""
+ASKED = "(SELECT %(tenant)s::bigint AS tenant_id, unnest(%(profiles)s::bigint[]) AS profile_id) a"
+MANY = """
+SELECT d.profile_id FROM delivery_delivery d
+WHERE d.tenant_id = %(tenant)s AND d.profile_id = ANY(%(profiles)s::bigint[]) AND d.exposed_at > %(since)s
+GROUP BY d.profile_id HAVING count(*) >= %(limit)s
+"""
+MARK = "INSERT INTO bench_granted (tenant_id, profile_id, at) SELECT tenant_id, profile_id, %(now)s FROM"
+BY_HAND = (
+    f"{MARK} {ASKED} WHERE ({COUNTED}) < %(limit)s RETURNING profile_id",
+    f"{MARK} {ASKED} WHERE profile_id NOT IN ({MANY}) RETURNING profile_id",
+)
+
+
+def run(world: World, options: Options) -> list[Result]:
+    now = world.loaded_at
+    with scope(tenant=world.tenant):
+        _send_history(world, options, now)
+        cap = cap_editing.add(
+            tenant=world.tenant, actor=world.owner, now=now, limit=LIMIT, kind=FrequencyCap.Kind.ROLLING,
+            scope=FrequencyCap.Scope.ALL, hours=24 * DAYS,
+        )  # fmt: skip
+        rows = _due(world, options, now)
+        _keep_uses()
+        best = min(BY_HAND, key=lambda statement: _by_hand(statement, world, rows, now)[0])
+        granted: list[set[int]] = []
+        meters = {"ours": Meter(lambda: [os.getpid()]), "by hand": Meter(lambda: [os.getpid()])}
+
+        def measure(side: str, decide: Callable[[], tuple[float, set[int]]]) -> float:
+            _restore_uses()
+            meters[side].start()
+            taken, people = decide()
+            meters[side].stop(len(rows))
+            granted.append(people)
+            return taken
+
+        times = interleave(
+            options.rounds,
+            lambda number: measure("ours", lambda: _ours(world, rows, now)),
+            lambda number: measure("by hand", lambda: _by_hand(best, world, rows, now)),
+        )
+        cap_editing.remove(cap=cap, actor=world.owner, now=now)
+    assert all(each == granted[0] for each in granted), "the two grant different people"
+    assert 0 < len(granted[0]) < len(rows)
+    _clear()
+    notes = {
+        "CPU microseconds a row": {side: meter.microseconds() for side, meter in meters.items()},
+        "past deliveries": options.history,
+        "due rows": len(rows),
+        "granted": len(granted[0]),
+        "chunk": CHUNK,
+        "cap": caps.words(cap),
+        "by hand": best,
+    }
+    name = f"caps, {len(rows):,} due rows"
+    return [Result(name, "s", Bound("<=", 1.5), *times, beside="by hand, all at once", notes=notes)]
+
+
+def _ours(world: World, rows: list[Due], now: datetime) -> tuple[float, set[int]]:
+    """Return the seconds that all chunks take, each in a transaction of its own, and who may hear from us."""
+    granted: set[int] = set()
+    started = time.perf_counter()
+    for place in range(0, len(rows), CHUNK):
+        granted |= _decided(world, rows[place : place + CHUNK], now)
+    return time.perf_counter() - started, granted
+
+
+@transaction.atomic
+def _decided(world: World, rows: list[Due], now: datetime) -> set[int]:
+    """Do what deciding does about caps; the decision itself is stored whether there are any or not."""
+    caps.hold(world.tenant)
+    asking = [Asking(row, [], ZoneInfo("Europe/Berlin")) for row in rows]
+    rooms = caps.rooms(asking, tenant=world.tenant, channel="email", now=now)
+    to_send = [row for row in rows if all(room.opens_at is None for room in rooms[row.id])]
+    taken = [(row.profile_id, room) for row in to_send for room in rooms[row.id]]
+    caps.reserve(taken, tenant=world.tenant, now=now)
+    return {row.profile_id for row in to_send}
+
+
+def _by_hand(statement: str, world: World, rows: list[Due], now: datetime) -> tuple[float, set[int]]:
+    values: dict[str, Any] = {
+        "tenant": world.tenant.pk,
+        "profiles": [row.profile_id for row in rows],
+        "since": now - timedelta(days=DAYS),
+        "limit": LIMIT,
+        "now": now,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE bench_granted")
+        started = time.perf_counter()
+        cursor.execute(statement, values)
+        granted = {profile_id for (profile_id,) in cursor.fetchall()}
+        return time.perf_counter() - started, granted
+
+
+def _send_history(world: World, options: Options, now: datetime) -> None:
+    """Write what was sent in the last month, to everybody at random."""
+    days = [now - timedelta(days=days) for days in range(-1, HISTORY_DAYS + 1)]
+    partitions.ensure_months("delivery_delivery", days)
+    past = _campaign(world, "Past")
+    data.copy("delivery_delivery", DELIVERY, _sent(past, world, options, now))
+    data.vacuum("delivery_delivery")
+
+
+def _sent(past: Campaign, world: World, options: Options, now: datetime) -> Iterator[str]:
+    chance = random.Random(options.seed + 4)
+    for number in range(options.history):
+        who = 1 + int(world.people * chance.random())
+        at = now - timedelta(days=HISTORY_DAYS * chance.random())
+        yield (
+            f"{world.tenant.pk}\t{past.pk}\t{who}\tpast {number}\t{at}\tfirst\temail\t3\tsent\t{at}\t{at}\t{at}\t{at}"
+            f"\t{at}\t1\t0\ta\t\tp{who}@people.test\t\t250 2.0.0 Ok\n"
+        )
+
+
+def _due(world: World, options: Options, now: datetime) -> list[Due]:
+    """Write due rows for some of the people and return them as they are claimed."""
+    new = _campaign(world, "New")
+    with connection.cursor() as cursor:
+        cursor.execute(DUE, [new.pk, now, now, world.tenant.pk, options.asked])
+        rows = [Due(id_, at, who, new.pk, "once", now, 1, None) for id_, at, who in cursor.fetchall()]
+    data.vacuum("delivery_delivery")
+    return rows
+
+
+def _campaign(world: World, name: str) -> Campaign:
+    """Return a campaign of which caps read nothing but that it is there."""
+    campaign = Campaign(tenant=world.tenant, name=name, created_by=world.owner)
+    campaign.save()
+    return campaign
+
+
+def _keep_uses() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE bench_uses AS TABLE delivery_capuse")
+        cursor.execute("CREATE TABLE bench_granted (tenant_id bigint, profile_id bigint, at timestamptz)")
+
+
+def _restore_uses() -> None:
+    """Let every round find the same: no reservation of the round before, and none of its dead rows."""
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE delivery_capuse")
+        cursor.execute("INSERT INTO delivery_capuse OVERRIDING SYSTEM VALUE SELECT * FROM bench_uses")
+    data.vacuum("delivery_capuse")
+
+
+def _clear() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE delivery_delivery, delivery_capuse")
+        cursor.execute("DROP TABLE bench_uses, bench_granted")
