@@ -127,10 +127,13 @@ class Group(Node, frozen=True):
             yield from member.conjuncts()
 
     def holds(self, subject: Any, now: datetime) -> bool:
-        verdicts = (member.holds(subject, now) for member in self.members)
-        if self.kind == "all":
-            return all(verdicts)
-        return any(verdicts) == (self.kind == "any")
+        is_all = self.kind == "all"
+        for (
+            member
+        ) in self.members:  # no generator: ingestion asks this of every event that somebody waits for
+            if member.holds(subject, now) != is_all:
+                return self.kind == "any"
+        return self.kind != "any"
 
     def words(self, is_opposite: bool = False) -> str:
         """Return the members' clauses joined, in brackets wherever "and" and "or" meet; EVERYONE or NOBODY if so."""

@@ -13,7 +13,7 @@ def at(document: Mapping[str, Any], path: Sequence[str]) -> Any:
     """Return the value at ``path`` inside nested objects, None if it is missing. Arrays have no paths inside."""
     value: Any = document
     for key in path:
-        if not isinstance(value, Mapping):
+        if type(value) is not dict and not isinstance(value, Mapping):  # the second takes ten times as long
             return None
         value = value.get(key)
     return value
@@ -30,8 +30,8 @@ def exact(value: int | float | Decimal) -> int | Decimal:
 
 def equal(one: Any, other: Scalar) -> bool:
     """Whether both are the same text, the same number or the same truth; values of two types never are."""
-    if isinstance(one, bool) or isinstance(other, bool):
-        return isinstance(one, bool) and isinstance(other, bool) and one == other
     if isinstance(one, str) or isinstance(other, str):
         return isinstance(one, str) and isinstance(other, str) and one == other
+    if isinstance(one, bool) or isinstance(other, bool):
+        return isinstance(one, bool) and isinstance(other, bool) and one == other
     return is_number(one) and exact(one) == exact(other)

@@ -125,12 +125,9 @@ def _of_type(value: Any, type_: str) -> Any:
         return value
     if type_ == "time":
         return times.instant(value)
-    fits = {
-        "text": isinstance(value, str),
-        "number": values.is_number(value),
-        "array": isinstance(value, list),
-    }
-    return value if fits[type_] else None
+    if type_ == "number":
+        return value if values.is_number(value) else None
+    return value if isinstance(value, str if type_ == "text" else list) else None
 
 
 def _shown(value: Any) -> str:
