@@ -138,8 +138,12 @@ def tenants_with_work(channels: list[str]) -> list[int]:
     return [pk for (pk,) in binary.run(WITH_WORK, [channels])]
 
 
+@transaction.atomic
 def claim(*, tenant: Tenant, channel: str, now: datetime, size: int = CHUNK) -> Chunk:
-    """Lease up to ``size`` due rows, the most important first; at most one of a profile. The state stays planned."""
+    """Lease up to ``size`` due rows, the most important first; at most one of a profile. The state stays planned.
+
+    One transaction for all campaigns: fifty with a row or two each would else wait for fifty commits.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval('delivery_lease_token')")
         (token,) = cursor.fetchone()
@@ -153,7 +157,6 @@ def claim(*, tenant: Tenant, channel: str, now: datetime, size: int = CHUNK) -> 
     return Chunk(token=token, rows=list(reversed(first.values())))
 
 
-@transaction.atomic
 def _lease(which: list[Any], *, tenant: Tenant, token: int) -> list[Due]:
     rows = [Due(*row) for row in binary.run(DUE, which)]
     binary.run(LEASE, [settings.LEASE_SECONDS, tenant.pk, token, *keys(rows)])

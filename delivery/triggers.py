@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -84,7 +84,7 @@ WHERE d.tenant_id = %s AND d.campaign_id = r.campaign_id AND d.profile_id = r.pr
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """What a launched version waits for. Versions never change, so it is read once per process."""
+    """What a launched version waits for. Versions never change, so it is read once per process and priority."""
 
     campaign_id: int
     trigger: triggers.Trigger
@@ -96,7 +96,7 @@ class Listener:
     is_once: bool
     replaces_waiting: bool
     channel: str
-    priority: int = 0
+    priority: int
 
     def hears(self, event: RecordedEvent) -> bool:
         """Whether an event of the name it waits for sets it off: a recent one, in its time."""
@@ -121,7 +121,7 @@ class Heard:
 def listening(tenant: Tenant) -> list[Listener]:
     """Return what the tenant's campaigns wait for at this moment. One small query."""
     found = binary.run(LISTENING, [tenant.pk])
-    return [replace(_listener(version_id), priority=priority) for version_id, priority in found]
+    return [_listener(version_id, priority) for version_id, priority in found]
 
 
 def hear(
@@ -224,7 +224,7 @@ def _fits(happening: Happening, event: RecordedEvent) -> bool:
 
 
 @lru_cache(maxsize=1_024)
-def _listener(version_id: int) -> Listener:
+def _listener(version_id: int, priority: int) -> Listener:
     version = Version.objects.get(pk=version_id)
     assert version.trigger is not None
     assert version.launched_at is not None
@@ -239,4 +239,5 @@ def _listener(version_id: int) -> Listener:
         is_once=version.again == Version.Again.ONCE,
         replaces_waiting=version.replaces_waiting,
         channel=channel_of(version),
+        priority=priority,
     )
