@@ -16,7 +16,7 @@ from benchmarks.processor import Meter
 from benchmarks.resident import Resident
 from benchmarks.sinks import Sink
 from campaigns.models import Campaign, Content
-from delivery import plan, providers
+from delivery import agenda, plan, providers
 from delivery.models import Delivery
 from tenants import clock
 
@@ -99,7 +99,7 @@ def _due(world: World) -> Campaign:
     """Return a live campaign whose every row is planned and due."""
     campaign = campaigns.launched(world, name="News", rule=PANEL)
     now = clock.now(world.tenant)
-    plan.open_due(tenant=world.tenant, now=now)
+    agenda.open_due(tenant=world.tenant, now=now)
     while plan.advance(tenant=world.tenant, now=now):
         pass
     return campaign

@@ -14,7 +14,7 @@ from benchmarks import campaigns, data
 from benchmarks.data import World
 from benchmarks.harness import Bound, Options, Result, interleave
 from campaigns.models import Campaign
-from delivery import plan
+from delivery import agenda, plan
 from tenants import clock
 
 MEGABYTE = 1024 * 1024
@@ -58,7 +58,7 @@ def _planned(world: World, campaign: Campaign, grown: list[float]) -> float:
     _set_state(campaign, Campaign.State.LIVE)
     before, started = _memory(), time.perf_counter()
     now = clock.now(world.tenant)
-    plan.open_due(tenant=world.tenant, now=now)
+    agenda.open_due(tenant=world.tenant, now=now)
     while plan.advance(tenant=world.tenant, now=now):
         pass
     taken = time.perf_counter() - started

@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from campaigns import contents, drafts, tags, versions
+from campaigns import contents, drafts, schedules, tags, versions
 from campaigns.models import Campaign, Content, Variant, Version
 from tenants.scoped_admin import ScopedAdmin
 
@@ -67,6 +67,7 @@ class CampaignAdmin(ScopedAdmin):
         )
 
 
+CALENDAR = ("schedule", "clock", "past")
 TRIGGERED = (  # set in the editor, which knows what they mean together
     "trigger", "delay_minutes", "delay_from", "exceptions", "replaces_waiting", "again", "again_hours", "ends_at",
 )  # fmt: skip
@@ -100,6 +101,7 @@ class VersionAdmin(DraftAdmin):
         "lateness_hours",
         "is_cap_exempt",
         "when_capped",
+        *CALENDAR,
         *TRIGGERED,
         "goal",
         "conversion_event",
@@ -114,6 +116,7 @@ class VersionAdmin(DraftAdmin):
     readonly_fields = (
         "campaign",
         "number",
+        *CALENDAR,
         *TRIGGERED,
         "rule",
         "conversion_filter",
@@ -137,6 +140,7 @@ class VersionAdmin(DraftAdmin):
         names = ("when", "starts_at", "lateness_hours", "is_cap_exempt", "when_capped")
         schedule = {name: given[name] for name in names}
         schedule |= {name: getattr(kept, name) for name in TRIGGERED}
+        schedule |= {"schedule": schedules.of(kept), "clock": kept.clock, "past": kept.past}
         drafts.set_schedule(version=kept, actor=request.user, **schedule)
         goal = {
             name: given[name] for name in ("goal", "conversion_event", "conversion_hours", "revenue_property")

@@ -31,6 +31,8 @@ class VersionShape(Shape):
     number = serializers.IntegerField()
     when = serializers.ChoiceField(choices=Version.When.choices)
     sentence = serializers.CharField(help_text="What it does, in words.")
+    clock = serializers.ChoiceField(choices=Version.Clock.choices, help_text="Whose clock its times are by.")
+    schedule = serializers.JSONField(allow_null=True, help_text="How it repeats, in wall-clock time.")
     starts_at = serializers.DateTimeField(allow_null=True)
     ends_at = serializers.DateTimeField(allow_null=True)
     launched_at = serializers.DateTimeField(allow_null=True, help_text="Null: it is being drafted.")

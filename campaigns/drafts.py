@@ -7,13 +7,16 @@ from datetime import datetime, time
 from itertools import product
 from string import ascii_lowercase
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import Max
 
 from audiences.models import Segment
-from campaigns import channels, contents, triggers, versions
+from campaigns import channels, contents, schedules, triggers, versions
 from campaigns.arms import CONTROL
+from campaigns.calendar import wall
+from campaigns.calendar.schedule import Schedule
 from campaigns.models import Campaign, Variant, Version
 from campaigns.recipes import Recipe
 from tenants.models import Tenant, User
@@ -27,15 +30,23 @@ class Refused(ValueError):
 
 
 @transaction.atomic
-def create(*, tenant: Tenant, actor: User, name: str, recipe: Recipe | None = None) -> Campaign:
-    """Store a campaign with a draft and its first variant, written from a recipe or the channel's first starter."""
+def create(
+    *, tenant: Tenant, actor: User, name: str, recipe: Recipe | None = None, now: datetime | None = None
+) -> Campaign:
+    """Store a campaign with a draft and its first variant, written from a recipe or the channel's first starter.
+
+    ``now`` is needed with a recipe: what repeats begins after it.
+    """
     campaign = Campaign(tenant=tenant, name=name, created_by=actor)
     fields: Mapping[str, Any] = {}
     if recipe:
         campaign.description, campaign.control_percent = recipe.description, recipe.control_percent
-        fields = recipe.goal | recipe.schedule
+        assert now is not None
+        zone = ZoneInfo(tenant.timezone)
+        fields = recipe.fields(today=now.astimezone(zone).date())
     campaign.save()
     version = Version(tenant=tenant, campaign=campaign, number=1, **fields)
+    version.starts_at = _starts_at(schedules.of(version), tenant)
     version.save()
     versions.note(version, actor, "created")
     variant = Variant(tenant=tenant, version=version, key="a", name="A")
@@ -117,28 +128,50 @@ def _audience(version: Version) -> str:
 
 
 @transaction.atomic
-def set_schedule(
-    *,
+def set_schedule(*, version: Version, actor: User, **given: Any) -> None:
+    """Set when the draft goes out; ``given`` and what is raised are those of ``scheduled``."""
+    version = versions.editable(version)
+    had_event = version.has_event
+    changes = _set(version, **scheduled(version, **given))
+    if had_event != version.has_event:
+        contents.compile_again(version.campaign)
+    shown = {name: (_iso(old), _iso(new)) for name, (old, new) in changes.items()}
+    versions.note(version, actor, "set schedule", shown)
+
+
+def scheduled(
     version: Version,
-    actor: User,
+    *,
     when: str,
     starts_at: datetime | None,
     lateness_hours: int,
+    schedule: Schedule | None = None,
+    clock: str = Version.Clock.TENANT,
+    past: str | None = None,
+    again: str | None = None,
     is_cap_exempt: bool | None = None,
     when_capped: str | None = None,
     hours: Mapping[str, Any] | None = None,
     **triggered: Any,
-) -> None:
-    """Set when the draft goes out. ``starts_at`` is aware, and needed unless it goes at once or is triggered.
+) -> dict[str, Any]:
+    """Return a version's fields for when it goes out.
 
-    What is None about frequency caps and hours stays as it is; ``hours`` are window_start, window_end, window_days and
-    outside_hours. ``triggered`` are a version's fields of a triggered campaign: trigger, delay_minutes, delay_from,
-    exceptions, replaces_waiting, again, again_hours, ends_at. Raises Refused, and InvalidRule for what is no trigger.
+    ``starts_at`` is aware, and is for a single time on the tenant's clock. ``schedule`` is for what repeats, and for a
+    single time on each person's clock. What is None about frequency caps, hours and whoever's time has ``past`` stays
+    as it is; ``hours`` are window_start, window_end, window_days and outside_hours. ``triggered`` are the fields of a
+    triggered campaign: trigger, delay_minutes, delay_from, exceptions, replaces_waiting, again_hours, ends_at.
+    Raises Refused, and InvalidRule for what is no trigger.
     """
-    version = versions.editable(version)
-    if when == Version.When.AT and starts_at is None:
+    is_by_person = when in (Version.When.AT, Version.When.REPEAT) and clock == Version.Clock.PERSON
+    if when == Version.When.REPEAT and (schedule is None or schedule.kind == "once"):
+        raise Refused("Say how often it goes out, from which day on, and at what time.")
+    if when != Version.When.REPEAT and (not is_by_person or schedule is None or schedule.kind != "once"):
+        schedule = None
+    if when == Version.When.AT and (schedule if is_by_person else starts_at) is None:
         raise Refused("Say at what time it goes out.")
-    if when != Version.When.AT:
+    if schedule is not None:
+        starts_at = _starts_at(schedule, version.tenant)
+    elif when != Version.When.AT:
         starts_at = None
     if when == Version.When.EVENT:
         triggered = _checked_triggered(triggered)
@@ -146,25 +179,27 @@ def set_schedule(
         triggered = {}
     if hours and (hours["window_start"] is None) != (hours["window_end"] is None):
         raise Refused("Say from when and to when it may be sent, or neither.")
-    had_event = version.has_event
     if when == Version.When.API:
         # Each request is one message, whatever set off or called off what was drafted before.
-        triggered = {"again": Version.Again.ALWAYS, "trigger": None, "exceptions": []}
-    given = {"is_cap_exempt": is_cap_exempt, "when_capped": when_capped}
-    capping = {name: value for name, value in given.items() if value is not None}
-    changes = _set(
-        version,
-        when=when,
-        starts_at=starts_at,
-        lateness_hours=lateness_hours,
+        triggered, again = {"trigger": None, "exceptions": []}, Version.Again.ALWAYS
+    if again is None and when == Version.When.REPEAT:
+        again = Version.Again.ALWAYS
+    given = {"past": past, "again": again, "is_cap_exempt": is_cap_exempt, "when_capped": when_capped}
+    return {
+        "when": when,
+        "starts_at": starts_at,
+        "schedule": schedule and schedule.as_json(),
+        "clock": Version.Clock.PERSON if is_by_person else Version.Clock.TENANT,
+        "lateness_hours": lateness_hours,
         **triggered,
-        **capping,
+        **{name: value for name, value in given.items() if value is not None},
         **(hours or {}),
-    )
-    if had_event != version.has_event:
-        contents.compile_again(version.campaign)
-    shown = {name: (_iso(old), _iso(new)) for name, (old, new) in changes.items()}
-    versions.note(version, actor, "set schedule", shown)
+    }
+
+
+def _starts_at(schedule: Schedule | None, tenant: Tenant) -> datetime | None:
+    """Return the first time on the tenant's clock."""
+    return wall.instant(schedule.anchor, ZoneInfo(tenant.timezone)) if schedule else None
 
 
 def _checked_triggered(given: Mapping[str, Any]) -> dict[str, Any]:

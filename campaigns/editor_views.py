@@ -93,16 +93,42 @@ def _counted(version: Version, now: Any) -> dict[str, Any]:
 @allow("edit")
 @on_draft
 def campaign_schedule(request: TenantRequest, draft: Version) -> HttpResponse:
-    zone = ZoneInfo(request.tenant.timezone)
-    form = ScheduleForm(request.POST or None, version=draft, zone=zone)
+    form = _schedule_form(request.POST or None, draft)
     if request.method == "POST" and form.is_valid():
         try:
             drafts.set_schedule(version=draft, actor=request.user, **form.chosen())
         except drafts.Refused as refused:
-            form.add_error("starts" if form.cleaned_data["when"] == Version.When.AT else None, str(refused))
+            form.add_error(None, str(refused))
         else:
             return _on(request, draft, "schedule")
     return _page(request, draft, "schedule", form)
+
+
+def _schedule_form(data: Any, draft: Version) -> ScheduleForm:
+    zone = ZoneInfo(draft.tenant.timezone)
+    return ScheduleForm(data, version=draft, zone=zone, now=clock.now(draft.tenant))
+
+
+@require_safe
+@allow("view")
+@on_draft
+def campaign_schedule_words(request: TenantRequest, draft: Version) -> HttpResponse:
+    """The schedule as chosen on the page, saved or not: in words, and the next times it goes out."""
+    form = _schedule_form(request.GET, draft)
+    if not form.is_valid():
+        return render(request, "campaigns/_schedule_words.html", {"problems": _problems(form)})
+    try:
+        fields = drafts.scheduled(draft, **form.chosen())
+    except drafts.Refused as refused:
+        return render(request, "campaigns/_schedule_words.html", {"problems": [str(refused)]})
+    for name, value in fields.items():
+        setattr(draft, name, value)
+    context = {"says": summary.timing(draft), "coming": summary.coming(draft, now=clock.now(request.tenant))}
+    return render(request, "campaigns/_schedule_words.html", context | {"version": draft})
+
+
+def _problems(form: forms.Form) -> list[str]:
+    return [str(error) for errors in form.errors.values() for error in errors]
 
 
 @require_http_methods(["GET", "POST"])

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
 from audiences import memberships, segments
 from audiences.models import EventDefinition, Segment
 from audiences.rules.schema import InvalidRule
-from campaigns import arms, channels, circles, contents, reach, summary, triggers, versions
+from campaigns import arms, channels, circles, contents, reach, schedules, summary, triggers, versions
 from campaigns.drafts import EVERYONE
 from campaigns.models import Campaign, Content, Variant, Version
 from campaigns.reach import Counts
@@ -20,6 +21,12 @@ from tenants import audit, wake
 from tenants.audit import Actor
 
 SAMPLE_HOST = "example.com"  # where starters lead
+
+PASSED = {
+    Version.Past.NEXT_DAY: "gets it at that time the next day",
+    Version.Past.NOW: "gets it at once",
+    Version.Past.SKIP: "is left out",
+}
 
 Step = Literal["audience", "message", "schedule", "goal", "settings"]
 State = Literal["done", "warn", "stop"]
@@ -150,6 +157,8 @@ def _schedule(version: Version, now: datetime) -> Iterator[Check]:
         yield Check("done", "Goes out as soon as it is launched", "schedule")
     elif version.starts_at is None:
         yield Check("stop", "No time is set", "schedule")
+    elif version.when == Version.When.REPEAT or schedules.is_by_person(version):
+        yield from _calendar(version, now)
     elif version.starts_at <= now:
         yield Check(
             "stop", "The time it was to go out has passed", "schedule", "Choose a later one, or send it now."
@@ -157,6 +166,32 @@ def _schedule(version: Version, now: datetime) -> Iterator[Check]:
     else:
         yield Check("done", "Has a time to go out", "schedule")
     yield Check("done", summary.caps(version), "schedule")
+
+
+def _calendar(version: Version, now: datetime) -> Iterator[Check]:
+    found = summary.coming(version, now=now, most=1)
+    is_single = version.when == Version.When.AT
+    if not found and is_single:
+        yield Check(
+            "stop", "The time has passed for everybody", "schedule", "Choose a later one, or send it now."
+        )
+    elif not found:
+        yield Check("stop", "No day is left to go out on", "schedule", "Choose a later last day, or none.")
+    else:
+        first = "Goes out" if is_single else "Goes out first"
+        yield Check("done", f"{first} on {found[0].day}, {found[0].clock}", "schedule")
+        zone = ZoneInfo(version.tenant.timezone)
+        occasion = next(schedules.coming(version, after=now, zone=zone))
+        if occasion.opens_at <= now:
+            yield Check(
+                "warn", "That hour has passed already in part of the world", "schedule", _passed(version)
+            )
+
+
+def _passed(version: Version) -> str:
+    if version.when == Version.When.REPEAT:
+        return "Whoever lives there begins with the next."
+    return f"Whoever lives there {PASSED[Version.Past(version.past)]}."
 
 
 def _trigger(version: Version, now: datetime) -> Iterator[Check]:

@@ -83,6 +83,7 @@ class Version(models.Model):
     class When(models.TextChoices):
         NOW = "now", "At once"
         AT = "at", "At a time"
+        REPEAT = "repeat", "Again and again"
         EVENT = "event", "When something happens"
         API = "api", "When your server asks"
 
@@ -94,6 +95,15 @@ class Version(models.Model):
     class DelayFrom(models.TextChoices):
         TRIGGER = "trigger", "The event"
         ACTIVITY = "activity", "Their last activity"
+
+    class Clock(models.TextChoices):
+        TENANT = "tenant", "Your brand's"
+        PERSON = "person", "Each person's own"
+
+    class Past(models.TextChoices):
+        NEXT_DAY = "next_day", "Get it at that time the next day"
+        NOW = "now", "Get it at once"
+        SKIP = "skip", "Are left out"
 
     class Outside(models.TextChoices):
         WAIT = "wait", "Wait until they begin"
@@ -108,8 +118,15 @@ class Version(models.Model):
     number = models.PositiveIntegerField()
     segment = models.ForeignKey("audiences.Segment", models.PROTECT, null=True, blank=True, related_name="+")
     rule = models.JSONField(null=True, blank=True)  # frozen at launch: the segment's rule of that moment
-    when = models.CharField(max_length=5, choices=When, default=When.NOW)
+    when = models.CharField(max_length=6, choices=When, default=When.NOW)
     starts_at = models.DateTimeField(null=True, blank=True)
+    schedule = models.JSONField(
+        null=True, blank=True
+    )  # what repeats, or goes by people's own clocks: campaigns/schedules.py
+    clock = models.CharField(max_length=6, choices=Clock, default=Clock.TENANT)  # whose time is meant
+    past = models.CharField(
+        max_length=8, choices=Past, default=Past.NEXT_DAY
+    )  # for whom a single time had passed at the launch
     ends_at = models.DateTimeField(
         null=True, blank=True
     )  # of what is triggered: later events set nothing off
@@ -155,6 +172,12 @@ class Version(models.Model):
             models.CheckConstraint(
                 condition=~Q(when="at") | Q(launched_at__isnull=True) | Q(starts_at__isnull=False),
                 name="version_at_has_time",
+            ),
+            models.CheckConstraint(
+                condition=~(Q(when="repeat") | Q(clock="person"))
+                | Q(launched_at__isnull=True)
+                | Q(schedule__isnull=False, starts_at__isnull=False),
+                name="version_calendar_has_schedule",
             ),
             models.CheckConstraint(
                 condition=~Q(when="event") | Q(launched_at__isnull=True) | Q(trigger__isnull=False),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from campaigns import triggers
+from campaigns.calendar.schedule import Schedule, next_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,19 @@ class Recipe:
     starter: str  # a channel's starter of this key, where it has one
     control_percent: int
     goal: dict[str, Any]
-    schedule: dict[str, Any] = field(default_factory=dict)  # a version's fields, of what an event sets off
+    schedule: dict[str, Any] = field(default_factory=dict)  # a version's fields
+    weekly: tuple[int, time] | None = None  # of what repeats: the weekday, Monday is 0, and the hour
+
+    def fields(self, *, today: date) -> dict[str, Any]:
+        """Return a version's fields; what repeats begins after ``today``."""
+        if self.weekly is None:
+            return self.goal | self.schedule
+        weekday, at = self.weekly
+        first = next_on((weekday,), today + timedelta(days=1))
+        schedule = Schedule("weekly", datetime.combine(first, at), weekdays=(weekday,))
+        return (
+            self.goal | self.schedule | {"when": "repeat", "again": "always", "schedule": schedule.as_json()}
+        )
 
 
 RECIPES = (
@@ -38,6 +52,17 @@ RECIPES = (
         starter="announcement",
         control_percent=0,
         goal={"goal": "Looks at it", "conversion_event": "Page Viewed", "conversion_hours": 24 * 3},
+    ),
+    Recipe(
+        key="digest",
+        label="Weekly digest",
+        icon="news",
+        description="What is new, every Tuesday morning by each person's own clock.",
+        starter="digest",
+        control_percent=5,
+        goal={"goal": "Comes to look", "conversion_event": "Page Viewed", "conversion_hours": 24 * 3},
+        schedule={"clock": "person"},
+        weekly=(1, time(9)),
     ),
     Recipe(
         key="welcome",

@@ -11,9 +11,11 @@ from django import forms
 
 from audiences.models import EventDefinition
 from campaigns import triggers
+from campaigns.calendar.schedule import Schedule
 from campaigns.calendar.words import WEEKDAYS
 from campaigns.forms import offer_lengths
 from campaigns.models import Version
+from campaigns.repeat_forms import RepeatForm
 from campaigns.trigger_forms import EventForm, TriggerForm
 
 LATENESS = [
@@ -35,6 +37,14 @@ class ScheduleForm(forms.Form):
         label="Date and time",
         widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
+    )
+    clock = forms.ChoiceField(
+        required=False,
+        label="Whose time that is",
+        help_text="Where somebody’s time zone is not known, your brand’s counts.",
+    )
+    past = forms.ChoiceField(
+        required=False, label="Those for whom that time has passed at the launch", choices=Version.Past
     )
     delay = forms.IntegerField(required=False, min_value=0, label="Wait after it")
     delay_unit = forms.ChoiceField(
@@ -88,12 +98,18 @@ class ScheduleForm(forms.Form):
         widget=forms.CheckboxInput({"role": "switch", "class": "form-check-input"}),
     )
 
-    def __init__(self, data: Any = None, *, version: Version, zone: ZoneInfo) -> None:
+    def __init__(self, data: Any = None, *, version: Version, zone: ZoneInfo, now: datetime) -> None:
         super().__init__(data, initial=_initial(version, zone))
         self.zone = zone
-        for name in ("starts", "ends"):
-            self.fields[name].help_text = f"In {zone.key.replace('_', ' ')} time."
-        self.fields["ends"].help_text = f"Leave it empty to listen on. {self.fields['ends'].help_text}"
+        name = zone.key.replace("_", " ")
+        self.fields["ends"].help_text = f"Leave it empty to listen on. In {name} time."
+        clock = self.fields["clock"]
+        assert isinstance(clock, forms.ChoiceField)
+        clock.choices = [
+            (Version.Clock.TENANT, f"{name} time: for everybody at the same moment"),
+            (Version.Clock.PERSON, "Each person’s own: when their clock shows it"),
+        ]
+        self.repeat = RepeatForm(data, version=version, today=now.astimezone(zone).date())
         offer_lengths(self, "lateness_hours", LATENESS, unit="hours")
         offer_lengths(self, "again_hours", AGAIN_AFTER, unit="hours")
         self.trigger = TriggerForm(data, version=version)
@@ -125,6 +141,12 @@ class ScheduleForm(forms.Form):
         data = super().clean() or {}
         if data.get("window_days") and data.get("window_start") is None and data.get("window_end") is None:
             data["window_start"] = data["window_end"] = time()  # whole days
+        if data.get("when") == Version.When.AT and not data.get("starts") and "starts" not in self.errors:
+            self.add_error("starts", "Say at what time it goes out.")
+        if data.get("when") == Version.When.REPEAT:
+            data["schedule"] = self.repeat.schedule()
+            for field, errors in self.repeat.errors.items():
+                self.add_error(None, [f"{self.repeat.fields[field].label}: {error}" for error in errors])
         if data.get("when") == Version.When.EVENT:
             data["trigger"] = self.trigger.trigger()
             data["exceptions"] = [trigger for each in self.exceptions if (trigger := each.trigger())]
@@ -161,6 +183,8 @@ class ScheduleForm(forms.Form):
         chosen |= {"starts_at": data["starts"], "when_capped": data["when_capped"] or Version.WhenCapped.SKIP}
         chosen["hours"] = {name: data[name] for name in ("window_start", "window_end", "window_days")}
         chosen["hours"]["outside_hours"] = data["outside_hours"] or Version.Outside.WAIT
+        if data["when"] in (Version.When.AT, Version.When.REPEAT):
+            chosen |= self._on_a_calendar()
         if data["when"] != Version.When.EVENT:
             return chosen
         return chosen | {
@@ -174,6 +198,19 @@ class ScheduleForm(forms.Form):
             "ends_at": data["ends"],
         }
 
+    def _on_a_calendar(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        chosen: dict[str, Any] = {
+            "clock": data["clock"] or Version.Clock.TENANT,
+            "past": data["past"] or Version.Past.NEXT_DAY,
+        }
+        if data["when"] == Version.When.REPEAT:
+            again = self.repeat.cleaned_data["again"] or Version.Again.ALWAYS
+            return chosen | {"schedule": data["schedule"], "again": again}
+        if chosen["clock"] == Version.Clock.PERSON:
+            chosen["schedule"] = Schedule("once", data["starts"].replace(tzinfo=None))
+        return chosen
+
 
 def _initial(version: Version, zone: ZoneInfo) -> dict[str, Any]:
     def local(moment: datetime | None) -> datetime | None:
@@ -183,6 +220,8 @@ def _initial(version: Version, zone: ZoneInfo) -> dict[str, Any]:
     return {
         "when": version.when,
         "starts": local(version.starts_at),
+        "clock": version.clock,
+        "past": version.past,
         "ends": local(version.ends_at),
         "delay": number,
         "delay_unit": unit,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from zoneinfo import ZoneInfo
 
-from campaigns import channels, hours, triggers
+from campaigns import channels, hours, schedules, triggers
+from campaigns.calendar import words
 from campaigns.models import Campaign, Content, Variant, Version
 
 
@@ -181,11 +183,68 @@ def _capped(version: Version) -> str:
 
 
 def _when(version: Version) -> str:
+    zone = ZoneInfo(version.tenant.timezone)
+    schedule = schedules.of(version)
     if version.when == Version.When.EVENT:
         return _triggered(version) if version.trigger else "when something that is not chosen yet happens"
     if version.when == Version.When.API:
         return "whenever your server asks"
-    if version.when == Version.When.NOW or version.starts_at is None:
+    if version.when == Version.When.REPEAT:
+        if schedule is None:
+            return "on days that are not chosen yet"
+        said = words.in_words(schedule, schedules.clock_words(version, zone))
+        return f"{_lower_first(said)}{_only_once(version)}"
+    if version.starts_at is None:
         return "as soon as it is launched"
-    local = version.starts_at.astimezone(ZoneInfo(version.tenant.timezone))
+    if schedule is not None:
+        on = f"{schedule.anchor:%A, %-d %B %Y at %H:%M}"
+        return f"on {on} {words.EACH_PERSON}{_past(version)}"
+    local = version.starts_at.astimezone(zone)
     return f"on {local:%A, %-d %B %Y at %H:%M} ({local:%Z})"
+
+
+def _only_once(version: Version) -> str:
+    return ", but to each person only once" if version.again == Version.Again.ONCE else ""
+
+
+def _past(version: Version) -> str:
+    """What becomes of those for whom the time had passed at the launch."""
+    return {
+        Version.Past.NEXT_DAY: "; where that has passed at the launch, at the same time the next day",
+        Version.Past.NOW: "; where that has passed at the launch, at once",
+        Version.Past.SKIP: "; where that has passed at the launch, not at all",
+    }[Version.Past(version.past)]
+
+
+def timing(version: Version) -> str:
+    """Say when a version goes out, as a sentence."""
+    said = f"{_when(version)}{_hours(version)}."
+    return said[:1].upper() + said[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """An occasion as people read it."""
+
+    key: str
+    day: str
+    clock: str
+
+
+def coming(version: Version, *, now: datetime, most: int = 3) -> list[Next]:
+    """Return the next times at which a version goes out by a calendar, in words; none if there are none."""
+    zone = ZoneInfo(version.tenant.timezone)
+    if version.when not in (Version.When.AT, Version.When.REPEAT) or version.starts_at is None:
+        return []
+    found = (one for one in schedules.coming(version, after=now, zone=zone) if one.due_until > now)
+    return [_next(one, version, zone) for one in islice(found, most)]
+
+
+def _next(occasion: schedules.Occasion, version: Version, zone: ZoneInfo) -> Next:
+    local = occasion.local or occasion.opens_at.astimezone(zone)
+    return Next(occasion.key, f"{local:%A, %-d %B %Y, %H:%M}", schedules.clock_words(version, zone))
+
+
+def _lower_first(said: str) -> str:
+    """Return a sentence as the middle of another; names of days keep their capitals."""
+    return said[:1].lower() + said[1:]

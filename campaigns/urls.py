@@ -22,6 +22,7 @@ editor_urls: list[URLPattern | URLResolver] = [
     path("message/add/", message_views.campaign_variant_add, name="campaign_variant_add"),
     path("message/variant/<slug:key>/", include(variant_urls)),
     path("schedule/", editor_views.campaign_schedule, name="campaign_schedule"),
+    path("schedule/words/", editor_views.campaign_schedule_words, name="campaign_schedule_words"),
     path("goal/", editor_views.campaign_goal, name="campaign_goal"),
     path("review/", editor_views.campaign_review, name="campaign_review"),
 ]

@@ -67,7 +67,9 @@ def campaign_new(request: TenantRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         recipe = find(form.cleaned_data["recipe"])
         name = form.cleaned_data["name"]
-        campaign = drafts.create(tenant=request.tenant, actor=request.user, name=name, recipe=recipe)
+        campaign = drafts.create(
+            tenant=request.tenant, actor=request.user, name=name, recipe=recipe, now=clock.now(request.tenant)
+        )
         return redirect("campaign_edit", campaign.public_id)
     status = 422 if form.errors else 200
     return render(request, "campaigns/new.html", {"form": form, "recipes": RECIPES}, status=status)

@@ -31,7 +31,7 @@ class EntryAdmin(ReadOnlyAdmin):
 
 @admin.register(Plan)
 class PlanAdmin(ReadOnlyAdmin):
-    list_display = ("campaign", "version", "occasion", "occasion_at", "audience", "done_at")
+    list_display = ("campaign", "version", "occasion", "opens_at", "opened_at", "audience", "done_at")
     list_select_related = ("campaign", "version__campaign")
     ordering = ("-id",)
 

@@ -112,7 +112,7 @@ def look(
         brief, seen = briefs[row.campaign_id], facts.get(row.profile_id)  # tombstones have no facts
         paths = Paths(tenant_id=tenant.pk, delivery_id=row.id, occasion_at=row.occasion_at)
         occasion = triggered.get(row.id)
-        event = occasion.event if occasion else None
+        event = occasion.event if occasion and row.event_id is not None else None
         person = (
             contents.person_context(seen, unsubscribe_url=paths.unsubscribe(), event=event) if seen else {}
         )

@@ -11,11 +11,13 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from audiences import binary
+from delivery import agenda
 from delivery.models import Delivery
 from tenants.models import Tenant
 
 CHUNK = 500
 
+TENANTS_NOW = "clock_timestamp() + t.clock_offset"
 FREE = "(d.lease_until IS NULL OR d.lease_until < clock_timestamp())"
 
 # Campaign by campaign, so that each is a short walk along the index, and none looks at what is paused or not yet due.
@@ -80,20 +82,15 @@ FROM held r WHERE {MEANT}
 WITH_WORK = f"""
 SELECT t.id FROM tenants_tenant t
 WHERE EXISTS (SELECT 1 FROM delivery_plan p JOIN campaigns_campaign c ON c.id = p.campaign_id
-              WHERE p.tenant_id = t.id AND p.done_at IS NULL AND c.state = 'live')
-   OR EXISTS (SELECT 1 FROM campaigns_version v JOIN campaigns_campaign c ON c.id = v.campaign_id
-              WHERE v.tenant_id = t.id AND v.launched_at IS NOT NULL AND c.state = 'live'
-                AND v."when" NOT IN ('event', 'api')
-                AND coalesce(v.starts_at, v.launched_at) <= clock_timestamp() + t.clock_offset
-                AND NOT EXISTS (SELECT 1 FROM delivery_plan p
-                                WHERE p.tenant_id = t.id AND p.campaign_id = v.campaign_id AND p.occasion = 'once'))
+              WHERE p.tenant_id = t.id AND c.state = 'live' AND {agenda.IS_DUE.format(now=TENANTS_NOW)})
+   OR EXISTS ({agenda.NOT_LAID_OUT.format(tenant="t.id")})
    OR EXISTS (SELECT 1 FROM campaigns_campaign c, unnest(%b::text[]) AS offered(channel)
               WHERE c.tenant_id = t.id AND c.state = 'live'
                 AND (t.is_sandbox OR EXISTS (SELECT 1 FROM delivery_provider p
                                              WHERE p.tenant_id = t.id AND p.channel = offered.channel AND p.is_active))
                 AND EXISTS (SELECT 1 FROM delivery_delivery d
                             WHERE d.tenant_id = t.id AND d.campaign_id = c.id AND d.channel = offered.channel
-                              AND d.state = 'planned' AND d.due_at <= clock_timestamp() + t.clock_offset AND {FREE}))
+                              AND d.state = 'planned' AND d.due_at <= {TENANTS_NOW} AND {FREE}))
 ORDER BY t.id
 """
 

@@ -158,7 +158,7 @@ def _hours(known: Circumstances, now: datetime) -> Gate:
 
 
 def _re_eligible(known: Circumstances, now: datetime) -> Gate:
-    """Of triggered rows: whether they may have it, or have it again."""
+    """Of what is triggered or repeats: whether they may have it, or have it again."""
     occasion = known.occasion
     if occasion is None or known.again == "always":
         return Gate("re_eligible", True, known.again)
@@ -234,6 +234,7 @@ GATES: tuple[Callable[[Circumstances, datetime], Gate], ...] = (
 REASONS = {
     "campaign_not_live": "The campaign was not live",
     "too_late": "It would have come too late",
+    "hour_passed": "Its hour had passed where they live when it was launched",
     "gone": "The profile was merged or erased",
     "left_audience": "No longer in the audience",
     "exception": "Did what calls it off",

@@ -15,13 +15,14 @@ from audiences.models import Profile
 from audiences.rules import explain as rules
 from campaigns import launching, versions
 from campaigns.models import Campaign, Version
+from campaigns.schedules import ONCE
 from delivery import circumstances, explaining, results
 from delivery.claim import Due
 from delivery.decide import Decision, decide, every_gate
 from delivery.explain_entering import Entering, moment, way_in
 from delivery.explaining import Step
 from delivery.models import Delivery
-from delivery.plan import ONCE, channel_of
+from delivery.plan import channel_of
 from delivery.results import reason_words
 
 SHOWN = 20  # deliveries, the newest

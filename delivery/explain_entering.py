@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 
 from audiences.models import Event, Profile
 from audiences.rules import explain
-from campaigns import triggers
+from campaigns import schedules, triggers
 from campaigns.models import Campaign, Version
 from delivery.models import Plan
 
@@ -85,27 +86,41 @@ def way_in(version: Version, profile: Profile, *, now: datetime) -> Entering:
 
 
 def _planned(version: Version, profile: Profile, now: datetime) -> Entering:
-    """Planning walks through the people once; whoever is in the audience then is owed a message."""
-    begins_at = version.starts_at or version.launched_at
+    """Each time planning walks through the people once; whoever is in the audience then is owed a message."""
+    plans = Plan.objects.filter(campaign_id=version.campaign_id).order_by("-occasion_at", "-id")
+    plan = plans.exclude(opened_at=None).first()
+    next_plan = plan or plans.filter(done_at=None).last()
+    begins_at = next_plan.opens_at if next_plan else version.starts_at or version.launched_at
     assert begins_at is not None
-    plan = Plan.objects.filter(campaign_id=version.campaign_id).order_by("-occasion_at", "-id").first()
-    return Entering(list(_planning(version.campaign, plan, profile, begins_at=begins_at, now=now)))
+    return Entering(list(_planning(version, plan, profile, begins_at=begins_at, now=now)))
 
 
 def _planning(
-    campaign: Campaign, plan: Plan | None, profile: Profile, *, begins_at: datetime, now: datetime
+    version: Version, plan: Plan | None, profile: Profile, *, begins_at: datetime, now: datetime
 ) -> Iterator[Condition]:
     yield Condition("Its hour has come", begins_at <= now, "its hour has not come", at=begins_at)
     is_done = plan is not None and plan.done_at is not None
     is_reached = plan is not None and profile.pk <= plan.planned_to
-    yield Condition("Planning has come to them", is_reached or is_done, _not_planned(campaign))
+    yield Condition("Planning has come to them", is_reached or is_done, _not_planned(version.campaign))
     yield Condition("They were known by then", is_reached, "they came after it was planned")
+    if plan is not None and schedules.is_by_person(version):
+        yield Condition(
+            "Launched before its hour where they live",
+            _is_hour_to_come(version, plan, profile),
+            "its hour had passed where they live when it was launched",
+        )
     yield Condition(
         "In the audience at that time",
         False,
         "they were not in the audience when it was planned",
-        at=plan.occasion_at if plan else None,
+        at=plan.opens_at if plan else None,
     )
+
+
+def _is_hour_to_come(version: Version, plan: Plan, profile: Profile) -> bool:
+    zone, name = ZoneInfo(version.tenant.timezone), profile.timezone or ""
+    occasion = schedules.find(version, plan.occasion, zone=zone)
+    return occasion is None or schedules.dues(version, occasion, [name], zone=zone)[name] is not None
 
 
 def _not_planned(campaign: Campaign) -> str:
@@ -185,6 +200,7 @@ Kind = Callable[[Version, Profile, datetime], Entering]
 KINDS: dict[Version.When, Kind] = {
     Version.When.NOW: _planned,
     Version.When.AT: _planned,
+    Version.When.REPEAT: _planned,
     Version.When.EVENT: _triggered,
     Version.When.API: _by_request,
 }

@@ -12,6 +12,7 @@ from delivery.models import Delivery
 GATES = {  # what each gate asks
     "campaign_live": "The campaign is live",
     "not_late": "In time",
+    "hour_passed": "Launched before its hour where they live",
     "in_audience": "In the audience",
     "exception": "Nothing has called it off",
     "exception_too_late": "What calls it off was told only after it left",

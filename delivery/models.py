@@ -146,13 +146,20 @@ class Entry(models.Model):
 
 
 class Plan(models.Model):
-    """How far the planning of one occasion of a campaign has come; planned in slices of profiles by id."""
+    """One occasion of a campaign: waiting for its hour, then planned in slices of profiles by id, then done.
+
+    Done without having been opened, it was passed over: too late to be welcome.
+    """
 
     tenant = models.ForeignKey("tenants.Tenant", models.CASCADE, related_name="+", db_index=False)
     campaign = models.ForeignKey("campaigns.Campaign", models.CASCADE, related_name="plans")
     version = models.ForeignKey("campaigns.Version", models.CASCADE, related_name="+")
     occasion = models.CharField(max_length=80)
     occasion_at = models.DateTimeField()
+    opens_at = models.DateTimeField()  # when planning begins: the first zone's hour
+    due_until = models.DateTimeField()  # the last zone's
+    opened_at = models.DateTimeField(null=True, blank=True)
+    recalls = models.BooleanField(default=False)  # rows that an earlier version planned are taken back first
     planned_to = models.BigIntegerField(default=0)  # the last profile id looked at
     audience = models.IntegerField(default=0)  # rows planned so far
     done_at = models.DateTimeField(null=True, blank=True)
@@ -162,7 +169,7 @@ class Plan(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "campaign", "occasion"], name="plan_once")]
         indexes = [
-            models.Index(fields=["tenant", "occasion_at"], condition=Q(done_at__isnull=True), name="plan_due")
+            models.Index(fields=["tenant", "opens_at"], condition=Q(done_at__isnull=True), name="plan_open")
         ]
 
     def __str__(self) -> str:

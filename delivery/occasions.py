@@ -1,4 +1,4 @@
-"""What set off triggered rows, what has called them off since, and what their people had of the campaign before."""
+"""What set rows off, what has called them off since, and what their people had of the campaign before."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ LEFT JOIN delivery_entry e ON e.tenant_id = %s AND e.campaign_id = r.campaign_id
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """What is known of one triggered row."""
+    """What is known of one row that something set off, or that repeats."""
 
     event: dict[str, Any] = field(default_factory=dict)  # the properties, empty if it is no longer there
     called_off_by: dict[str, str] | None = None  # the first exception since: {"event", "at"}
@@ -59,20 +59,26 @@ def of_rows(
     now: datetime,
     imagined: Mapping[int, dict[str, Any]],
 ) -> dict[int, Occasion]:
-    """Return the occasions of triggered rows by row id; ``versions`` are those that decide, by campaign.
+    """Return the occasions of rows that are triggered, or of what repeats and is for each person only once, by row id.
 
-    ``imagined`` are the properties of events that are not stored, by id.
+    ``versions`` are those that decide, by campaign. ``imagined`` are the properties of events that are not stored, by
+    id.
     """
-    triggered = [row for row in rows if row.event_id is not None]
-    if not triggered:
+    asked = [row for row in rows if row.event_id is not None or _is_once(versions[row.campaign_id])]
+    if not asked:
         return {}
+    triggered = [row for row in asked if row.event_id is not None]
     properties = _properties(triggered, tenant) | dict(imagined)
     called_off = _called_off(triggered, versions, tenant=tenant, now=now)
-    before = _before(triggered, tenant)
+    before = _before(asked, tenant)
     return {
         row.id: Occasion(properties.get(row.event_id or 0, {}), called_off.get(row.id), *before[row.id])
-        for row in triggered
+        for row in asked
     }
+
+
+def _is_once(version: Version) -> bool:
+    return version.when == Version.When.REPEAT and version.again == Version.Again.ONCE
 
 
 def _properties(rows: Sequence[Due], tenant: Tenant) -> dict[int, dict[str, Any]]:

@@ -11,7 +11,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django_scopes import scope
 
 from campaigns import channels
-from delivery import claim, composing, plan, providers, recording
+from delivery import agenda, claim, composing, plan, providers, recording
 from delivery.channels.email.sending import Mailer
 from delivery.claim import Chunk, Due
 from delivery.composing import Ready, Unmade
@@ -73,8 +73,8 @@ def _turn(tenant: Tenant, kinds: list[str], goes_on: Callable[[], bool]) -> int:
     """Plan a slice and settle a chunk of each channel: then it is another tenant's turn."""
     with scope(tenant=tenant):
         now = clock.now(tenant)
-        plan.open_due(tenant=tenant, now=now)
-        worked = int(plan.advance(tenant=tenant, now=now))
+        worked = agenda.open_due(tenant=tenant, now=now)
+        worked += int(plan.advance(tenant=tenant, now=now))
         for kind in kinds:
             mailer = _mailer(tenant)
             if mailer and not mailer.is_resting and goes_on():

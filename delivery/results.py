@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
 from django.db import connection
+from django.db.models import Q
 
 from campaigns.arms import CONTROL
 from campaigns.models import Campaign, Variant, Version
 from delivery import statistics
 from delivery.decide import REASONS
-from delivery.models import Delivery
+from delivery.models import Delivery, Plan
 from delivery.statistics import Interval, Lift
 
 State = Delivery.State
@@ -146,6 +148,9 @@ class Results:
     progress: Counter[str]  # state -> rows, over all versions and those not decided yet
     reasons: Counter[str]
     is_listening: bool  # live and triggered: whoever does it next is one more
+    is_recurring: bool
+    is_planning: bool
+    is_waiting: bool  # for the next time that it goes out
 
     @property
     def audience(self) -> int:
@@ -158,7 +163,8 @@ class Results:
     @property
     def is_finished(self) -> bool:
         """Computed, never stored: nothing is owed any more."""
-        return self.audience > 0 and self.open == 0 and not self.is_listening
+        is_to_come = self.is_listening or self.is_planning or self.is_waiting
+        return self.audience > 0 and self.open == 0 and not is_to_come
 
 
 def of(campaign: Campaign) -> Results:
@@ -178,13 +184,26 @@ def of(campaign: Campaign) -> Results:
         if state in (State.SKIPPED, State.CANCELLED):
             reasons[reason] += count
     shown = [one for one in made if any(arm.audience for arm in one.everyone)]
-    return Results(campaign, shown, progress, reasons, is_listening=_is_listening(campaign, versions))
-
-
-def _is_listening(campaign: Campaign, versions: list[Version]) -> bool:
     newest = versions[0] if versions else None
-    is_triggered = newest is not None and newest.has_event
-    return is_triggered and campaign.state == Campaign.State.LIVE
+    is_live = campaign.state == Campaign.State.LIVE
+    plans = Plan.objects.filter(campaign=campaign, done_at=None)
+    return Results(
+        campaign,
+        shown,
+        progress,
+        reasons,
+        is_listening=is_live and newest is not None and newest.has_event,
+        is_recurring=newest is not None and newest.when == Version.When.REPEAT,
+        is_planning=is_live and plans.exclude(opened_at=None).exists(),
+        is_waiting=campaign.state != Campaign.State.STOPPED and plans.filter(opened_at=None).exists(),
+    )
+
+
+def is_sending(campaign: Campaign, *, now: datetime) -> bool:
+    """Whether anything of a campaign is due and not held by a pause."""
+    is_due = Q(state=State.PLANNED, due_at__lte=now) | Q(state=State.SENDING)
+    is_live = campaign.state == Campaign.State.LIVE
+    return is_live and Delivery.objects.filter(is_due, campaign=campaign).exists()
 
 
 def _version(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -15,9 +16,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from campaigns.models import Campaign
-from delivery import drawing, explaining, results, waterfall
+from delivery import diary, drawing, explaining, results, waterfall
 from delivery.models import Conversion, Delivery
 from delivery.results import Arm, Results, VersionResults
+from tenants import clock
 from tenants.access import allow
 from tenants.http import TenantRequest
 
@@ -46,18 +48,24 @@ DID = {
 def campaign_progress(request: TenantRequest, public_id: UUID) -> HttpResponse:
     """The bar and the results, asking for themselves anew while they may still change."""
     campaign = get_object_or_404(Campaign, public_id=public_id)
+    campaign.tenant = request.tenant
+    now = clock.now(request.tenant)
     found = results.of(campaign)
+    is_sending = results.is_sending(campaign, now=now)
+    is_beginning = found.is_planning or not (found.audience or found.is_waiting or found.is_listening)
     context = {
         "campaign": campaign,
         "results": found,
+        "diary": diary.of(campaign, now=now),
         "bar": _bar(campaign, found),
         "everyone_url": people_url(campaign),
         "sent_url": people_url(campaign, state="sent"),
         "sent_length": drawing.part(found.progress["sent"], found.audience),
-        "first_step": "Set off" if found.is_listening else "Audience",
+        "first_step": _first_step(found),
         "falls": _falls(campaign, found),
         "versions": [_shown(campaign, version) for version in found.versions],
-        "every": BUSY_SECONDS if _is_busy(found) else QUIET_SECONDS,
+        "is_sending": is_sending,
+        "every": BUSY_SECONDS if is_sending or is_beginning else QUIET_SECONDS,
     }
     return render(request, "delivery/_results.html", context)
 
@@ -93,8 +101,10 @@ def campaign_results_csv(request: TenantRequest, public_id: UUID) -> HttpRespons
     return response
 
 
-def _is_busy(found: Results) -> bool:
-    return not found.is_listening and (found.open > 0 or not found.audience)
+def _first_step(found: Results) -> str:
+    if found.is_listening:
+        return "Set off"
+    return "Planned" if found.is_recurring else "Audience"
 
 
 def people_url(campaign: Campaign, **which: str) -> str:
@@ -180,6 +190,8 @@ def _rows(campaign: Campaign, wanted: dict[str, str]) -> QuerySet[Delivery]:
         rows = rows.filter(state=state)
     if reason := wanted.get("reason"):
         rows = rows.filter(reason=reason)
+    if occasion := wanted.get("occasion"):
+        rows = rows.filter(occasion=occasion)
     if arm := wanted.get("arm"):
         rows = rows.filter(arm="" if arm == "none" else arm)
     if (number := wanted.get("version", "")).isdigit():
@@ -207,7 +219,16 @@ def _title(wanted: dict[str, str]) -> str:
         parts.append(wanted["did"].capitalize())
     if wanted.get("reason"):
         parts.append(results.reason_words(wanted["reason"]))
+    if wanted.get("occasion"):
+        parts.append(_day(wanted["occasion"]))
     return ", ".join(parts) or "Everyone"
+
+
+def _day(occasion: str) -> str:
+    try:
+        return f"{date.fromisoformat(occasion):%-d %B %Y}"
+    except ValueError:
+        return occasion
 
 
 def _lines(found: Results) -> Iterator[list[Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -11,7 +10,7 @@ from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from campaigns.calendar import wall
-from campaigns.calendar.schedule import Schedule
+from campaigns.calendar.schedule import Schedule, day_in_month
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ def _dates_of(schedule: Schedule, turn: int) -> tuple[date, ...]:
         monday = _monday(first) + timedelta(weeks=turn * schedule.every)
         return tuple(monday + timedelta(days=weekday) for weekday in schedule.on_weekdays)
     if schedule.kind == "monthly":
-        return (_months_later(first, turn * schedule.every),)
+        return (_months_later(first, turn * schedule.every, schedule.on_day),)
     assert_never(schedule.kind)
 
 
@@ -85,7 +84,7 @@ def _monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def _months_later(day: date, months: int) -> date:
-    years, month = divmod(day.month - 1 + months, 12)
-    year, month = day.year + years, month + 1
-    return date(year, month, min(day.day, monthrange(year, month)[1]))
+def _months_later(first: date, months: int, day: int) -> date:
+    years, month = divmod(first.month - 1 + months, 12)
+    begins = date(first.year + years, month + 1, 1)
+    return begins.replace(day=day_in_month(day, begins))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from calendar import monthrange
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from typing import Any, Literal, get_args
@@ -29,8 +30,8 @@ class Schedule:
     """A schedule on the wall clock; which clock, the tenant's or each person's, is for its user to say.
 
     ``anchor`` is the first date and time, naive. ``every`` counts days, weeks (from Monday) or months from it.
-    ``weekdays`` (Monday is 0) are for a weekly one; none means the anchor's. A monthly one keeps the anchor's day, or
-    the month's last if that is earlier. ``until`` is the last local date. Raises BadSchedule.
+    ``weekdays`` (Monday is 0) are for a weekly one; none means the anchor's. A monthly one comes on ``day``, else the
+    anchor's, or on the month's last if that is earlier. ``until`` is the last local date. Raises BadSchedule.
     """
 
     kind: Kind
@@ -38,9 +39,10 @@ class Schedule:
     every: int = 1
     weekdays: tuple[int, ...] = ()
     until: date | None = None
+    day: int | None = None
 
     def __post_init__(self) -> None:
-        for check in (_check_kind, _check_anchor, _check_every, _check_weekdays, _check_until):
+        for check in (_check_kind, _check_anchor, _check_every, _check_weekdays, _check_day, _check_until):
             check(self)
         object.__setattr__(self, "anchor", self.anchor.replace(fold=0))
         object.__setattr__(self, "weekdays", tuple(sorted(set(self.weekdays))))
@@ -49,6 +51,11 @@ class Schedule:
     def on_weekdays(self) -> tuple[int, ...]:
         """The weekdays of a weekly schedule in order, Monday is 0: those chosen, else the anchor's."""
         return self.weekdays or (self.anchor.weekday(),)
+
+    @property
+    def on_day(self) -> int:
+        """The day of the month of a monthly schedule; months that are shorter have it on their last."""
+        return self.day or self.anchor.day
 
     @property
     def last_date(self) -> date:
@@ -63,6 +70,7 @@ class Schedule:
             "every": self.every,
             "weekdays": list(self.weekdays),
             "until": self.until and self.until.isoformat(),
+            "day": self.day,
         }
 
     @classmethod
@@ -86,6 +94,7 @@ class Schedule:
             every=data.get("every", 1),
             weekdays=tuple(weekdays),
             until=data.get("until") and _parsed(date.fromisoformat, data["until"], "until", UNTIL_WANTED),
+            day=data.get("day"),
         )
 
 
@@ -131,7 +140,21 @@ def _check_weekdays(schedule: Schedule) -> None:
         raise BadSchedule(
             "anchor",
             f"{_said(first)} is not on a weekday chosen: choose {first:%A} too, "
-            f"or start on {_said(_next_on(schedule.weekdays, first))}.",
+            f"or start on {_said(next_on(schedule.weekdays, first))}.",
+        )
+
+
+def _check_day(schedule: Schedule) -> None:
+    if schedule.day is None:
+        return
+    if schedule.kind != "monthly":
+        raise BadSchedule("day", "Choose monthly to send on a day of the month, or choose no day.")
+    if type(schedule.day) is not int or not 1 <= schedule.day <= 31:
+        raise BadSchedule("day", "Choose a day of the month from 1 to 31; 31 is always the last.")
+    first = schedule.anchor.date()
+    if first.day != day_in_month(schedule.day, first):
+        raise BadSchedule(
+            "anchor", f"Start on {_said(first.replace(day=day_in_month(schedule.day, first)))}."
         )
 
 
@@ -147,8 +170,14 @@ def _check_until(schedule: Schedule) -> None:
         )
 
 
-def _next_on(weekdays: tuple[int, ...], day: date) -> date:
+def next_on(weekdays: Iterable[int], day: date) -> date:
+    """Return the first date, ``day`` or later, that is on one of the weekdays."""
     return day + timedelta(days=min((weekday - day.weekday()) % 7 for weekday in weekdays))
+
+
+def day_in_month(day: int, month: date) -> int:
+    """Return the day of the month, or its last if it is shorter, of the month that a date is in."""
+    return min(day, monthrange(month.year, month.month)[1])
 
 
 def _said(day: date) -> str:

@@ -31,7 +31,7 @@ def _when(schedule: Schedule) -> str:
     if schedule.kind == "weekly":
         return _weekly(schedule, counted)
     if schedule.kind == "monthly":
-        return f"On {_day_of_month(schedule.anchor.day)} of every {counted}month"
+        return f"On {_day_of_month(schedule.on_day)} of every {counted}month"
     assert_never(schedule.kind)
 
 

@@ -29,7 +29,7 @@ def keys(version: Version) -> list[str]:
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.key)
 def test_a_recipe_lacks_only_its_audience(recipe: Any, tenant: Tenant, owner: User, now: datetime) -> None:
-    campaign = drafts.create(tenant=tenant, actor=owner, name=recipe.label, recipe=recipe)
+    campaign = drafts.create(tenant=tenant, actor=owner, name=recipe.label, recipe=recipe, now=now)
     version = campaign.versions.get()
     assert [check.step for check in launching.problems(version, now=now)] == ["audience"]
     assert version.conversion_event == recipe.goal["conversion_event"]

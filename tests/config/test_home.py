@@ -82,7 +82,14 @@ def test_progress_counts_what_is_not_settled(tenant: Tenant, now, make_profile, 
     version = campaign.versions.get()
     partitions.ensure_months("delivery_delivery", [now])
     Plan(
-        tenant=tenant, campaign=campaign, version=version, occasion="once", occasion_at=now, audience=3
+        tenant=tenant,
+        campaign=campaign,
+        version=version,
+        occasion="once",
+        occasion_at=now,
+        opens_at=now,
+        due_until=now,
+        audience=3,
     ).save()
     for state in ("planned", "sending", "sent"):
         Delivery(

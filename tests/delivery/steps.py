@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from delivery import claim, deciding, plan
+from delivery import agenda, claim, deciding, plan
 from delivery.circumstances import Known
 from delivery.claim import Chunk
 from tenants import clock
@@ -11,7 +11,7 @@ from tenants.models import Tenant
 
 def planned(tenant: Tenant) -> None:
     """Plan all that is due."""
-    plan.open_due(tenant=tenant, now=clock.now(tenant))
+    agenda.open_due(tenant=tenant, now=clock.now(tenant))
     while plan.advance(tenant=tenant, now=clock.now(tenant)):
         pass
 

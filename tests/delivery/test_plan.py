@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from audiences import partitions
 from campaigns import lifecycle
 from campaigns.models import Campaign
-from delivery import claim, plan, tasks
+from delivery import agenda, claim, plan, tasks
 from delivery.models import Delivery, Plan
 from tenants import clock
 from tests.delivery.steps import planned
@@ -26,7 +26,7 @@ def step(tenant) -> bool:
 
 
 def open_due(tenant) -> int:
-    return plan.open_due(tenant=tenant, now=clock.now(tenant))
+    return agenda.open_due(tenant=tenant, now=clock.now(tenant))
 
 
 def test_slices_come_to_the_whole_audience_once(make_profile, make_campaign, tenant, small_slices):

@@ -17,6 +17,7 @@ from audiences.models import Profile
 from campaigns import drafts
 from campaigns.models import Campaign
 from campaigns.recipes import find
+from tenants import clock
 from tenants.models import Tenant, User
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
@@ -29,7 +30,9 @@ def campaign(tenant: Tenant, owner: User, make_profile: Callable[..., Profile]) 
     """A win-back for two people, of whom one has no name."""
     make_profile(first_name="Ada", last_name="Lovelace", email="ada@example.test")
     make_profile(first_name=None, email="nobody@example.test")
-    made = drafts.create(tenant=tenant, actor=owner, name="Win them back", recipe=find("win-back"))
+    made = drafts.create(
+        tenant=tenant, actor=owner, name="Win them back", recipe=find("win-back"), now=clock.now(tenant)
+    )
     version = made.versions.get()
     drafts.set_audience(version=version, actor=owner, segment=None, is_everyone=True, control_percent=0)
     return made

@@ -227,6 +227,7 @@ ROUTES: dict[str, Route] = {
     "campaign_variant_move": thing(Campaign, key="a"),
     "campaign_variant_remove": thing(Campaign, key="a"),
     "campaign_schedule": thing(Campaign, data={"when": "now", "lateness_hours": "24"}),
+    "campaign_schedule_words": thing(Campaign),
     "campaign_goal": thing(Campaign),
     "campaign_review": thing(Campaign),
     "campaign_preview": thing(Campaign, key="a"),

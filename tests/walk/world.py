@@ -63,6 +63,7 @@ PARTICULAR: dict[type[models.Model], dict[str, Any]] = {
         "rule": PLAIN_RULE,
         "number": 1,
         "launched_at": NOW,
+        "schedule": None,
         "conversion_filter": None,
         "counts": {
             "audience": 1,
@@ -117,7 +118,7 @@ UNMARKED = {
     "audiences.EventDefinition": {"name"},
     "audiences.Segment": {"rule"},
     "campaigns.Campaign": {"topic"},
-    "campaigns.Version": {"rule", "conversion_filter", "window_days"},
+    "campaigns.Version": {"rule", "conversion_filter", "window_days", "schedule"},
     "campaigns.Variant": {"key", "rule"},
     "campaigns.Content": {"channel", "language", "needs", "problems"},
     "delivery.Delivery": {"channel", "arm", "slot", "occasion"},

@@ -68,6 +68,11 @@ def keys(found: list[Occurrence]) -> list[str]:
             id="the 31st is the last day",
         ),
         pytest.param(
+            Schedule("monthly", datetime(2026, 11, 30, 9), day=31),
+            ["2026-11-30", "2026-12-31", "2027-01-31"],
+            id="the last day, begun in a short month",
+        ),
+        pytest.param(
             Schedule("monthly", datetime(2027, 11, 30, 9)),
             ["2027-11-30", "2027-12-30", "2028-01-30", "2028-02-29", "2028-03-30"],
             id="the 30th in a leap year",
@@ -171,7 +176,7 @@ def walk(schedule: Schedule, last: date) -> Iterator[date]:
             "weekly": weeks % schedule.every == 0
             and day.weekday() in (schedule.weekdays or (anchor.weekday(),)),
             "monthly": months % schedule.every == 0
-            and (day.day == anchor.day or (is_last and day.day < anchor.day)),
+            and (day.day == schedule.on_day or (is_last and day.day < schedule.on_day)),
         }
         if comes_round[schedule.kind]:
             yield day

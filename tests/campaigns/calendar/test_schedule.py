@@ -18,7 +18,9 @@ VALID = {
     "every": 2,
     "weekdays": [1, 4],
     "until": "2026-06-30",
+    "day": None,
 }
+MONTHLY = {"kind": "monthly", "weekdays": []}
 
 
 @pytest.mark.parametrize(
@@ -53,6 +55,10 @@ VALID = {
             "Tuesday, 3 March 2026 is not on a weekday chosen: choose Tuesday too, or start on Friday, 6 March 2026.",
             id="first date on another weekday",
         ),
+        pytest.param({"day": 3}, "day", "Choose monthly to send on a day of the month", id="only monthly"),
+        pytest.param(MONTHLY | {"day": 32}, "day", "from 1 to 31; 31 is always the last", id="day 32"),
+        pytest.param(MONTHLY | {"day": True}, "day", "from 1 to 31", id="day True"),
+        pytest.param(MONTHLY | {"day": 31}, "anchor", "Start on Tuesday, 31 March 2026.", id="another day"),
         pytest.param({"until": "2026-06-30T09:00"}, "until", "Give the last date without a time", id="until a moment"),
         pytest.param({"until": "never"}, "until", "Give the last date without a time", id="until a word"),
         pytest.param({"until": ""}, "until", "Give the last date without a time", id="until empty"),

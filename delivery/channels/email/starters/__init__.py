@@ -33,6 +33,13 @@ STARTERS = (
         "It took a while. We think it was worth it.",
     ),
     _starter(
+        "digest",
+        "Digest",
+        "Three things that are new, in a calm column.",
+        "This week at {{ brand.name }}",
+        "Three things worth a minute of your time.",
+    ),
+    _starter(
         "win-back",
         "Win-back",
         "A warm hello to somebody who has been away.",
