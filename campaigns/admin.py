@@ -67,7 +67,7 @@ class CampaignAdmin(ScopedAdmin):
         )
 
 
-CALENDAR = ("schedule", "clock", "past")
+CALENDAR = ("schedule", "date_of", "clock", "past")
 TRIGGERED = (  # set in the editor, which knows what they mean together
     "trigger", "delay_minutes", "delay_from", "exceptions", "replaces_waiting", "again", "again_hours", "ends_at",
 )  # fmt: skip
@@ -141,6 +141,7 @@ class VersionAdmin(DraftAdmin):
         schedule = {name: given[name] for name in names}
         schedule |= {name: getattr(kept, name) for name in TRIGGERED}
         schedule |= {"schedule": schedules.of(kept), "clock": kept.clock, "past": kept.past}
+        schedule["date_of"] = kept.date_of
         drafts.set_schedule(version=kept, actor=request.user, **schedule)
         goal = {
             name: given[name] for name in ("goal", "conversion_event", "conversion_hours", "revenue_property")

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from audiences.models import Segment
-from campaigns import channels, contents, schedules, triggers, versions
+from campaigns import anniversaries, channels, contents, schedules, triggers, versions
 from campaigns.arms import CONTROL
 from campaigns.calendar import wall
 from campaigns.calendar.schedule import Schedule
@@ -146,6 +146,7 @@ def scheduled(
     starts_at: datetime | None,
     lateness_hours: int,
     schedule: Schedule | None = None,
+    date_of: anniversaries.DateOf | None = None,
     clock: str = Version.Clock.TENANT,
     past: str | None = None,
     again: str | None = None,
@@ -157,9 +158,10 @@ def scheduled(
     """Return a version's fields for when it goes out.
 
     ``starts_at`` is aware, and is for a single time on the tenant's clock. ``schedule`` is for what repeats, and for a
-    single time on each person's clock. What is None about frequency caps, hours and whoever's time has ``past`` stays
-    as it is; ``hours`` are window_start, window_end, window_days and outside_hours. ``triggered`` are the fields of a
-    triggered campaign: trigger, delay_minutes, delay_from, exceptions, replaces_waiting, again_hours, ends_at.
+    single time on each person's clock; ``date_of`` keeps what repeats to those whose day it is. What is None about
+    frequency caps, hours and whoever's time has ``past`` stays as it is; ``hours`` are window_start, window_end,
+    window_days and outside_hours. ``triggered`` are the fields of a triggered campaign: trigger, delay_minutes,
+    delay_from, exceptions, replaces_waiting, again_hours, ends_at.
     Raises Refused, and InvalidRule for what is no trigger.
     """
     is_by_person = when in (Version.When.AT, Version.When.REPEAT) and clock == Version.Clock.PERSON
@@ -189,6 +191,7 @@ def scheduled(
         "when": when,
         "starts_at": starts_at,
         "schedule": schedule and schedule.as_json(),
+        "date_of": date_of if when == Version.When.REPEAT else None,
         "clock": Version.Clock.PERSON if is_by_person else Version.Clock.TENANT,
         "lateness_hours": lateness_hours,
         **triggered,

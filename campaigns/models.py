@@ -124,6 +124,9 @@ class Version(models.Model):
         null=True, blank=True
     )  # what repeats, or goes by people's own clocks: campaigns/schedules.py
     clock = models.CharField(max_length=6, choices=Clock, default=Clock.TENANT)  # whose time is meant
+    date_of = models.JSONField(
+        null=True, blank=True
+    )  # of what repeats: whose day each is, as campaigns/anniversaries.py has it
     past = models.CharField(
         max_length=8, choices=Past, default=Past.NEXT_DAY
     )  # for whom a single time had passed at the launch

@@ -7,7 +7,8 @@ from typing import Any
 
 from django import forms
 
-from campaigns import schedules
+from audiences.rules.tree import InvalidRule
+from campaigns import anniversaries, schedules
 from campaigns.calendar.schedule import (
     LAST_DATE,
     MOST_EVERY,
@@ -55,6 +56,27 @@ class RepeatForm(forms.Form):
         widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
         help_text="Leave it empty to go on until you stop it.",
     )
+    whose = forms.ChoiceField(
+        required=False,
+        label="For whom",
+        choices=[("everybody", "Everybody in the audience"), ("date", "Only those whose day it is")],
+    )
+    date_days = forms.IntegerField(
+        required=False, min_value=0, max_value=anniversaries.FURTHEST_DAYS, label="Days"
+    )
+    date_side = forms.ChoiceField(
+        required=False, label="Side", choices=[("before", "before"), ("after", "after")]
+    )
+    date_name = forms.CharField(
+        required=False,
+        max_length=200,
+        label="The date in",
+        widget=forms.TextInput({"list": "attributes", "autocomplete": "off", "placeholder": "birthday"}),
+        help_text="An attribute that holds a date, such as 1990-05-17.",
+    )
+    date_yearly = forms.ChoiceField(
+        required=False, label="Counts", choices=[("yes", "Every year"), ("no", "That very date only")]
+    )
     again = forms.ChoiceField(
         required=False,
         label="The same person gets it",
@@ -95,6 +117,24 @@ class RepeatForm(forms.Form):
             self.add_error(FIELDS.get(wrong.field, wrong.field), str(wrong))
             return None
 
+    def date_of(self) -> anniversaries.DateOf | None:
+        """Return whose day it has to be; None for everybody's, and for what is wrong, which the form's errors say."""
+        data = self.cleaned_data
+        if data.get("whose") != "date":
+            return None
+        days = data.get("date_days") or 0
+        try:
+            return anniversaries.make(
+                (data.get("date_name") or "").strip(),
+                days=-days if data.get("date_side") != "after" else days,
+                is_yearly=data.get("date_yearly") != "no",
+            )
+        except InvalidRule as wrong:
+            self.add_error(
+                "date_name", str(wrong) if data.get("date_name") else "Say which attribute holds it."
+            )
+            return None
+
 
 def _first(given: date, weekdays: tuple[int, ...], day: int | None) -> date:
     """Return the first date, the one given or later, on one of the weekdays, or on the day of the month."""
@@ -112,7 +152,14 @@ def _first(given: date, weekdays: tuple[int, ...], day: int | None) -> date:
 def _initial(version: Version, today: date) -> dict[str, Any]:
     schedule = schedules.of(version)
     if schedule is None or schedule.kind == "once":
-        return {"every": 1, "unit": "weeks", "weekdays": [today.weekday()], "first": today, "again": "always"}
+        return {
+            "date_yearly": "yes",
+            "every": 1,
+            "unit": "weeks",
+            "weekdays": [today.weekday()],
+            "first": today,
+            "again": "always",
+        }
     return {
         "every": schedule.every,
         "unit": next(unit for unit, kind in UNITS.items() if kind == schedule.kind),
@@ -122,4 +169,16 @@ def _initial(version: Version, today: date) -> dict[str, Any]:
         "first": schedule.anchor.date(),
         "until": schedule.until,
         "again": version.again,
+    } | _initial_date(version.date_of)
+
+
+def _initial_date(date_of: anniversaries.DateOf | None) -> dict[str, Any]:
+    if date_of is None:
+        return {}
+    return {
+        "whose": "date",
+        "date_name": date_of["name"],
+        "date_days": abs(date_of["days"]),
+        "date_side": "after" if date_of["days"] > 0 else "before",
+        "date_yearly": "yes" if date_of["is_yearly"] else "no",
     }

@@ -144,7 +144,7 @@ class ScheduleForm(forms.Form):
         if data.get("when") == Version.When.AT and not data.get("starts") and "starts" not in self.errors:
             self.add_error("starts", "Say at what time it goes out.")
         if data.get("when") == Version.When.REPEAT:
-            data["schedule"] = self.repeat.schedule()
+            data["schedule"], data["date_of"] = self.repeat.schedule(), self.repeat.date_of()
             for field, errors in self.repeat.errors.items():
                 self.add_error(None, [f"{self.repeat.fields[field].label}: {error}" for error in errors])
         if data.get("when") == Version.When.EVENT:
@@ -206,7 +206,7 @@ class ScheduleForm(forms.Form):
         }
         if data["when"] == Version.When.REPEAT:
             again = self.repeat.cleaned_data["again"] or Version.Again.ALWAYS
-            return chosen | {"schedule": data["schedule"], "again": again}
+            return chosen | {"schedule": data["schedule"], "date_of": data["date_of"], "again": again}
         if chosen["clock"] == Version.Clock.PERSON:
             chosen["schedule"] = Schedule("once", data["starts"].replace(tzinfo=None))
         return chosen

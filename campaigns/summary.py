@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from campaigns import channels, hours, schedules, triggers
+from campaigns import anniversaries, channels, hours, schedules, triggers
 from campaigns.calendar import words
 from campaigns.models import Campaign, Content, Variant, Version
 
@@ -193,7 +193,8 @@ def _when(version: Version) -> str:
         if schedule is None:
             return "on days that are not chosen yet"
         said = words.in_words(schedule, schedules.clock_words(version, zone))
-        return f"{_lower_first(said)}{_only_once(version)}"
+        whose = f", {anniversaries.said(version.date_of)}" if version.date_of else ""
+        return f"{_lower_first(said)}{whose}{_only_once(version)}"
     if version.starts_at is None:
         return "as soon as it is launched"
     if schedule is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from audiences import binary, suppression
 from audiences import facts as people
 from audiences.facts import Facts
 from audiences.rules import memory, sql
-from campaigns import arms, contents, hours
+from campaigns import anniversaries, arms, contents, hours
 from campaigns.calendar import wall
 from campaigns.models import Campaign, Content, Version
 from delivery import caps, occasions
@@ -101,7 +102,7 @@ def look(
     ids = sorted({row.profile_id for row in rows})
     rules = [rule for brief in briefs.values() for rule in brief.spec.rules]
     facts = people.load(tenant_id=tenant.pk, ids=ids, rules=rules, now=now)
-    audiences = _audiences(rows, briefs, tenant=tenant, now=now)
+    in_audience = _in_audience(rows, briefs, tenant=tenant, now=now)
     suppressed = _suppressed(facts.values(), tenant=tenant, channel=channel)
     standings = _standings(rows, tenant=tenant)
     versions = {campaign_id: brief.version for campaign_id, brief in briefs.items()}
@@ -129,7 +130,7 @@ def look(
             due_at=row.due_at,
             lateness=timedelta(hours=brief.version.lateness_hours),
             is_living=seen is not None,
-            is_in_audience=row.profile_id in audiences[row.campaign_id],
+            is_in_audience=row.id in in_audience,
             choice=choice,
             channel=channel,
             address=_address(seen),
@@ -184,17 +185,20 @@ def _frozen(version_id: int) -> tuple[arms.Spec, dict[int, dict[str, Any]]]:
     return arms.load(version), {content.pk: content.parts for content in held}
 
 
-def _audiences(
-    rows: list[Due], briefs: dict[int, Brief], *, tenant: Tenant, now: datetime
-) -> dict[int, set[int]]:
-    """Return who of the rows' profiles is in each campaign's audience at this moment."""
-    within: dict[int, set[int]] = {}
-    for campaign_id, brief in briefs.items():
-        ids = [row.profile_id for row in rows if row.campaign_id == campaign_id]
-        query = sql.members(brief.version.rule or {"all": []}, tenant_id=tenant.pk, now=now, ids=ids)
+def _in_audience(rows: list[Due], briefs: dict[int, Brief], *, tenant: Tenant, now: datetime) -> set[int]:
+    """Return the ids of the rows whose profile is in their audience at this moment. A statement an audience."""
+    asked: defaultdict[tuple[int, str], list[Due]] = defaultdict(list)
+    for row in rows:
+        is_dated = briefs[row.campaign_id].version.date_of is not None
+        asked[row.campaign_id, row.occasion if is_dated else ""].append(row)
+    within: set[int] = set()
+    for (campaign_id, occasion), theirs in asked.items():
+        rule = anniversaries.audience(briefs[campaign_id].version, occasion)
+        query = sql.members(rule, tenant_id=tenant.pk, now=now, ids=[row.profile_id for row in theirs])
         with connection.cursor() as cursor:
             cursor.execute(query.sql, query.params)
-            within[campaign_id] = {pk for (pk,) in cursor.fetchall()}
+            members = {pk for (pk,) in cursor.fetchall()}
+        within |= {row.id for row in theirs if row.profile_id in members}
     return within
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from audiences import facts
 from audiences.models import Profile
@@ -242,13 +243,17 @@ def _if_due_now(version: Version, profile: Profile, entering: Entering, *, now: 
         occasion_at=now,
         profile_id=profile.pk,
         campaign_id=version.campaign_id,
-        occasion="",
+        occasion=_today(version, now) if version.date_of else "",
         due_at=now,
         attempts=1,
         event_id=0 if is_triggered else None,
     )
     imagined = {0: entering.event or {}}
     return _forecast(row, version.campaign, channel=channel_of(version), at=now, imagined=imagined)
+
+
+def _today(version: Version, now: datetime) -> str:
+    return now.astimezone(ZoneInfo(version.tenant.timezone)).date().isoformat()
 
 
 def _forecast(

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from audiences import freshness, partitions
 from audiences.rules import sql
-from campaigns import schedules
+from campaigns import anniversaries, schedules
 from campaigns.models import Campaign, Content, Version
 from delivery import agenda
 from delivery.models import Plan
@@ -163,7 +163,10 @@ def _last_of_slice(plan: Plan) -> int | None:
 def _insert(plan: Plan, *, last: int, now: datetime) -> int:
     version, campaign = plan.version, plan.campaign
     members = sql.members(
-        version.rule or {"all": []}, tenant_id=plan.tenant_id, now=now, between=(plan.planned_to + 1, last)
+        anniversaries.audience(version, plan.occasion),
+        tenant_id=plan.tenant_id,
+        now=now,
+        between=(plan.planned_to + 1, last),
     )
     row: list[Any] = [
         plan.tenant_id, campaign.pk, plan.occasion, plan.occasion_at, channel_of(version), campaign.priority,

@@ -21,6 +21,10 @@ REPEAT = {
     "when": "repeat", "lateness_hours": "24", "clock": "tenant", "repeat-every": "1", "repeat-unit": "weeks",
     "repeat-weekdays": ["0", "3"], "repeat-time": "09:00", "repeat-first": "2026-11-25", "repeat-again": "always",
 }  # fmt: skip
+BIRTHDAY = {
+    "repeat-unit": "days", "repeat-whose": "date", "repeat-date_days": "3", "repeat-date_side": "before",
+    "repeat-date_name": "birthday", "repeat-date_yearly": "yes",
+}  # fmt: skip
 AT = {"when": "at", "lateness_hours": "24", "clock": "person", "starts": "2026-11-30T09:00", "past": "now"}
 
 
@@ -67,6 +71,11 @@ SAID = [
         "On the 24th of every month at 09:00 in Berlin time.",
         ["Thursday, 24 December 2026, 09:00", "Sunday, 24 January 2027, 09:00", "Wednesday, 24 February 2027, 09:00"],
         id="without a day, the first date's",
+    ),
+    pytest.param(
+        REPEAT | BIRTHDAY, "Every day at 09:00 in Berlin time, 3 days before their birthday, every year.",
+        ["Thursday, 26 November 2026, 09:00", "Friday, 27 November 2026, 09:00", "Saturday, 28 November 2026, 09:00"],
+        id="whose day it is",
     ),
     pytest.param(
         REPEAT | {"repeat-unit": "days", "repeat-every": "3", "repeat-again": "once"},
@@ -125,6 +134,12 @@ def test_what_was_kept_is_shown_again(
     ("form", "says"),
     [
         pytest.param(REPEAT | {"repeat-time": ""}, "At: Say at what time.", id="no time"),
+        pytest.param(
+            REPEAT | BIRTHDAY | {"repeat-date_name": ""}, "Say which attribute holds it.", id="no date of theirs"
+        ),
+        pytest.param(
+            REPEAT | BIRTHDAY | {"repeat-date_days": "400"}, "less than or equal to 365", id="too far from their date"
+        ),
         pytest.param(REPEAT | {"repeat-first": ""}, "From: Say from which day on.", id="no first day"),
         pytest.param(REPEAT | {"repeat-every": ""}, "Every: Say how often.", id="no number"),
         pytest.param(REPEAT | {"repeat-every": "0"}, "greater than or equal to 1", id="every 0"),
