@@ -25,6 +25,7 @@ class CountsShape(Shape):
     lacking = serializers.DictField(
         child=serializers.IntegerField(), help_text="People without what a message needs."
     )
+    depends = serializers.IntegerField(help_text="Their variant depends on the event that sets it off.")
 
 
 class VersionShape(Shape):

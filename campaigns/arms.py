@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from hashlib import blake2b
 from itertools import accumulate
 from typing import Any
 
 from audiences import buckets, segments
+from audiences.rules import schema
+from audiences.rules.kinds.property import Property
+from audiences.rules.tree import Node
 from campaigns.models import Content, Variant, Version
 
 CONTROL = "control"  # the control group's name as an arm; no variant's key can be it
@@ -48,13 +52,14 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Variants that share a rule, and split those it takes by weight."""
+    """Variants that share a rule and filters on the event, and split those who fit both by weight."""
 
     name: str  # the same while the rule is; what ``Entry.shares`` is keyed by
     rule: Rule | None  # none: everybody
     ways: tuple[Way, ...]
     needs: tuple[str, ...]  # of all its variants together: who lacks one must not shift the others' shares
     ends: tuple[int, ...]  # the bucket each variant's share ends before
+    where: Node | None = None  # on the properties of the event that set it off; none: any event, or no event
 
     def at(self, bucket: int) -> Way:
         """The variant whose share holds the bucket (0 to 9999)."""
@@ -100,6 +105,7 @@ class Tried:
     group: str
     matched: bool
     lacks: tuple[str, ...] = ()
+    where: Node | None = None  # the group's
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,31 +175,37 @@ def _words(content: Content) -> Words:
 
 
 def _groups(version: Version, variants: Sequence[Variant]) -> tuple[Group, ...]:
-    rules: dict[str, Rule | None] = {}
+    asked: dict[str, tuple[Rule | None, list[Rule]]] = {}
     ways: dict[str, list[Way]] = {}
     for variant in variants:
         variant.version = version  # known already: not asked for again, row by row
         rule = rule_of(variant)
-        name = _name(rule)
-        rules[name] = rule
+        name = _name(rule, variant.where)
+        asked[name] = rule, variant.where
         ways.setdefault(name, []).append(_way(variant))
-    made = [group(name, rules[name], found) for name, found in ways.items()]
+    made = [group(name, asked[name][0], found, where=asked[name][1]) for name, found in ways.items()]
     return tuple(made_group for made_group in made if made_group.ways)
 
 
-def _name(rule: Rule | None) -> str:
-    if rule is None:
+def _name(rule: Rule | None, where: list[Rule]) -> str:
+    if rule is None and not where:
         return "everyone"
-    return blake2b(json.dumps(rule, sort_keys=True).encode(), digest_size=6).hexdigest()
+    told = [rule, where] if where else rule
+    return blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=6).hexdigest()
 
 
-def group(name: str, rule: Rule | None, ways: Sequence[Way]) -> Group:
+def group(name: str, rule: Rule | None, ways: Sequence[Way], *, where: Sequence[Rule] = ()) -> Group:
     """Make a group of variants; those of weight 0 get nobody and ask for nothing."""
     weighted = tuple(way for way in ways if way.weight > 0)
     total = sum(way.weight for way in weighted)
     needs = dict.fromkeys(need for way in weighted for need in way.needs)
     ends = tuple(buckets.COUNT * reached // total for reached in accumulate(way.weight for way in weighted))
-    return Group(name, rule, weighted, tuple(needs), ends)
+    return Group(name, rule, weighted, tuple(needs), ends, filtered(where))
+
+
+def filtered(where: Sequence[Rule]) -> Node | None:
+    """Return filters on an event as one rule; None for none. Raises InvalidRule."""
+    return schema.parse_properties({"all": list(where)}) if where else None
 
 
 def choose(
@@ -203,15 +215,17 @@ def choose(
     standing: Standing | None,
     matches: Callable[[Rule], bool],
     lacks: Callable[[Sequence[str]], Sequence[str]],
+    fits: Callable[[Node], bool],
 ) -> Choice:
     """Return the arm of one profile. Pure; a profile once in the control group stays there.
 
-    ``matches`` says whether a group's rule holds for the profile, ``lacks`` which of some needs it does not meet.
+    ``matches`` says whether a group's rule holds for the profile, ``lacks`` which of some needs it does not meet, and
+    ``fits`` whether the event that set it off passes a group's filters.
     """
     tried: list[Tried] = []
     chosen = partial(Choice, is_control=_is_control(spec, profile_id, standing))
     for candidate in spec.groups:
-        attempt = _try(candidate, matches, lacks)
+        attempt = _try(candidate, matches, lacks, fits)
         tried.append(attempt)
         if attempt.matched and not attempt.lacks:
             way = _share(candidate, spec, profile_id, standing)
@@ -224,11 +238,31 @@ def choose(
 
 
 def _try(
-    candidate: Group, matches: Callable[[Rule], bool], lacks: Callable[[Sequence[str]], Sequence[str]]
+    candidate: Group,
+    matches: Callable[[Rule], bool],
+    lacks: Callable[[Sequence[str]], Sequence[str]],
+    fits: Callable[[Node], bool],
 ) -> Tried:
-    if candidate.rule is not None and not matches(candidate.rule):
-        return Tried(candidate.name, matched=False)
-    return Tried(candidate.name, matched=True, lacks=tuple(lacks(candidate.needs)))
+    where = candidate.where
+    if (candidate.rule is not None and not matches(candidate.rule)) or (
+        where is not None and not fits(where)
+    ):
+        return Tried(candidate.name, matched=False, where=where)
+    return Tried(candidate.name, matched=True, lacks=tuple(lacks(candidate.needs)), where=where)
+
+
+def fits(event: Mapping[str, Any] | None, now: datetime, where: Node) -> bool:
+    """Whether an event's properties pass a group's filters; where there is no event, none are passed."""
+    return event is not None and where.holds(event, now)
+
+
+def seen(choice: Choice, event: Mapping[str, Any], *, now: datetime) -> dict[str, str]:
+    """Return in words what the filters asked saw of the event, by property, and those of the group that took it."""
+    asked = [tried.where for tried in choice.tried if tried.where is not None]
+    looked_at = [part for where in asked for part in where.walk() if isinstance(part, Property)]
+    saw = {f"event.{part.name}": part.seen(event, now) for part in looked_at}
+    taken_by = choice.tried[-1].where if choice.share else None
+    return saw | ({"because": taken_by.words()} if taken_by is not None else {})
 
 
 def _is_control(spec: Spec, profile_id: int, standing: Standing | None) -> bool:

@@ -13,12 +13,12 @@ from django.db import transaction
 from django.db.models import Max
 
 from audiences.models import Segment
-from campaigns import anniversaries, channels, contents, schedules, triggers, versions
+from campaigns import anniversaries, arms, channels, contents, schedules, triggers, versions
 from campaigns.arms import CONTROL
 from campaigns.calendar import wall
 from campaigns.calendar.schedule import Schedule
 from campaigns.models import Campaign, Variant, Version
-from campaigns.recipes import Recipe
+from campaigns.recipes import Recipe, Wording
 from tenants.models import Tenant, User
 
 EVERYONE: dict[str, Any] = {"all": []}
@@ -33,7 +33,7 @@ class Refused(ValueError):
 def create(
     *, tenant: Tenant, actor: User, name: str, recipe: Recipe | None = None, now: datetime | None = None
 ) -> Campaign:
-    """Store a campaign with a draft and its first variant, written from a recipe or the channel's first starter.
+    """Store a campaign with a draft and its first variants, written from a recipe or the channel's first starter.
 
     ``now`` is needed with a recipe: what repeats begins after it.
     """
@@ -49,12 +49,21 @@ def create(
     version.starts_at = _starts_at(schedules.of(version), tenant)
     version.save()
     versions.note(version, actor, "created")
-    variant = Variant(tenant=tenant, version=version, key="a", name="A")
-    variant.save()
     channel = channels.all()[0]
     starters = {starter.key: starter for starter in channel.starters()}
     starter = starters.get(recipe.starter if recipe else "") or next(iter(starters.values()))
-    contents.begin(variant=variant, channel=channel.kind, fields=starter.fields)
+    for position, wording in enumerate(recipe.wordings if recipe else [Wording("A", {})]):
+        variant = Variant(
+            tenant=tenant,
+            version=version,
+            key=ascii_lowercase[position],
+            name=wording.name,
+            where=wording.where,
+            is_default=wording.is_default,
+            position=position,
+        )
+        variant.save()
+        contents.begin(variant=variant, channel=channel.kind, fields=starter.fields | wording.fields)
     return campaign
 
 
@@ -269,11 +278,19 @@ def _free_keys(campaign: Campaign) -> Iterator[str]:
 
 @transaction.atomic
 def change_variant(
-    *, variant: Variant, actor: User, name: str, weight: int, segment: Segment | None, is_default: bool
+    *,
+    variant: Variant,
+    actor: User,
+    name: str,
+    weight: int,
+    segment: Segment | None,
+    is_default: bool,
+    where: list[dict[str, Any]] | None = None,
 ) -> None:
-    """Set a variant's name, share, and whom it is for.
+    """Set a variant's name, share, and whom it is for: a segment, and events that pass filters; None leaves those.
 
-    Raises contents.DefaultNeeds where a default one would need data, Refused where there is a default already.
+    Raises contents.DefaultNeeds where a default one would need data, Refused where there is a default already, and
+    InvalidRule for what are no filters.
     """
     version = versions.editable(variant.version)
     variant = version.variants.select_related("segment").get(pk=variant.pk)
@@ -281,9 +298,13 @@ def change_variant(
         _check_default(variant)
     if segment is not None and is_default:
         raise Refused("The default variant is for whoever no other takes, so it has no segment.")
+    where = variant.where if where is None else where
+    arms.filtered(where)
+    if where and is_default:
+        raise Refused("The default variant is for whoever no other takes, so it asks nothing of the event.")
     old_segment = str(variant.segment or "")
     keeps_rule = segment is None and variant.segment is None and not is_default
-    changes = _set(variant, name=name, weight=weight, segment=segment, is_default=is_default)
+    changes = _set(variant, name=name, weight=weight, segment=segment, is_default=is_default, where=where)
     if not keeps_rule:
         _set(variant, rule=None)
     changes["segment"] = (old_segment, str(segment or ""))

@@ -7,9 +7,10 @@ from typing import Any
 from django import forms
 
 from audiences.models import EventDefinition, Segment
-from campaigns import tags
+from campaigns import tags, triggers
 from campaigns.models import Campaign, Variant, Version
 from campaigns.recipes import RECIPES
+from campaigns.trigger_forms import FILTERS_SHOWN, conditions, filter_forms
 
 EVERYONE = "everyone"
 WINDOWS = [
@@ -117,7 +118,7 @@ def _named(segments: dict[str, Segment]) -> list[tuple[str, str]]:
 
 
 class VariantForm(forms.Form):
-    """A variant's name, share, and whom it is for."""
+    """A variant's name, share, and whom it is for; in a triggered campaign also for which events."""
 
     name = forms.CharField(max_length=60)
     weight = forms.IntegerField(
@@ -140,15 +141,38 @@ class VariantForm(forms.Form):
             "is_default": variant.is_default,
         }
         super().__init__(data, initial=initial, prefix="variant")
+        answered = triggers.answered(variant.version)
+        self.event = answered.name if answered else ""
+        shown = FILTERS_SHOWN if self.event else 0
+        self.filters = filter_forms(data, prefix="variant-where", where=variant.where, shown=shown)
         self.segments = {str(segment.public_id): segment for segment in _segments(variant.segment)}
         segment = self.fields["segment"]
         assert isinstance(segment, forms.ChoiceField)
         segment.choices = [("", "Everyone in the audience"), *_named(self.segments)]
 
+    @property
+    def properties(self) -> list[str]:
+        """Those that events of the name have come with."""
+        known = EventDefinition.objects.filter(name=self.event).first()
+        return sorted(known.properties) if known else []
+
+    def clean(self) -> None:
+        """Read the filters on the event too, and say what is wrong with one as if it were a field of this form."""
+        if all(each.is_valid() for each in self.filters):
+            self.cleaned_data["where"] = conditions(self.filters, of=self.event)
+        for wrong in (error for each in self.filters for errors in each.errors.values() for error in errors):
+            self.add_error(None, str(wrong))
+
+    def wrong(self) -> list[str]:
+        """What is wrong, each in a line."""
+        named = {name: f"{self[name].label}: " for name in self.fields}
+        return [f"{named.get(name, '')}{error}" for name, errors in self.errors.items() for error in errors]
+
     def chosen(self) -> dict[str, Any]:
         """What ``drafts.change_variant`` takes of a valid form."""
         data = self.cleaned_data
         return {
+            "where": data["where"],
             "name": data["name"],
             "weight": data["weight"],
             "segment": self.segments.get(data["segment"]),

@@ -110,10 +110,32 @@ def _words(variant: Variant) -> Iterator[Check]:
         if any(SAMPLE_HOST in str(value) for value in content.fields.values()):
             words = f"Variant {variant} still leads to {SAMPLE_HOST}"
             yield Check("warn", words, "message", "Put your own addresses in.", variant.key)
+    yield from _on_event(variant)
     if variant.segment is not None:
         check = _segment_check(variant.segment.name, variant.segment.rule, "message", variant.key)
         if check.state == "stop":
             yield check
+
+
+def _on_event(variant: Variant) -> Iterator[Check]:
+    """Of a variant that asks about the event: whether there will be one, and one that has what is asked about."""
+    answered = triggers.answered(variant.version)
+    if not variant.where:
+        return
+    if answered is None:
+        yield Check(
+            "stop",
+            f"Variant {variant} asks about an event, but none sets this off",
+            "message",
+            "Take away what it asks, or choose an event in the schedule.",
+            variant.key,
+        )
+        return
+    known = EventDefinition.objects.filter(name=answered.name).first()
+    for name in dict.fromkeys(each["name"] for each in variant.where):
+        if known and name not in known.properties:
+            words = f"No {answered.name} has come with {name} yet"
+            yield Check("warn", words, "message", f"Variant {variant} asks about it.", variant.key)
 
 
 def _shares(version: Version, variants: list[Variant]) -> Iterator[Check]:
@@ -125,6 +147,9 @@ def _shares(version: Version, variants: list[Variant]) -> Iterator[Check]:
                 yield Check("warn", words, "message", "Nobody new will get it.", variant.key)
     else:
         yield Check("stop", "Every variant has weight 0", "message", "Give one of them a weight.")
+    if all(variant.where for variant in variants):
+        words = "Events that fit no variant send nothing"
+        yield Check("warn", words, "message", "Add a default variant to catch them.")
     needs = sorted(
         {need for variant in sharing for content in variant.contents.all() for need in content.needs}
     )

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import trigger_client_event
 
 from audiences.models import Profile
+from audiences.rules.tree import InvalidRule
 from campaigns import channels, contents, drafts, preview, summary, versions
 from campaigns.channels import Channel
 from campaigns.editing import campaign_of, frame, on_draft
@@ -268,8 +269,8 @@ def campaign_variant_change(request: TenantRequest, draft: Version, key: str) ->
     variant = _variant(draft, key)
     form = VariantForm(request.POST, variant=variant)
     if not form.is_valid():
-        for name, errors in form.errors.items():
-            messages.error(request, f"{form[name].label}: {errors[0]}")
+        for wrong in form.wrong():
+            messages.error(request, wrong)
         return redirect("campaign_variant", draft.campaign.public_id, key)
     return _changed(
         request,
@@ -303,7 +304,7 @@ def _changed(
 ) -> HttpResponse:
     try:
         change()
-    except (drafts.Refused, contents.DefaultNeeds, versions.Frozen) as refused:
+    except (drafts.Refused, contents.DefaultNeeds, versions.Frozen, InvalidRule) as refused:
         messages.error(request, str(refused))
     if key is None:
         return redirect("campaign_message", draft.campaign.public_id)

@@ -212,6 +212,7 @@ class Variant(models.Model):
     weight = models.PositiveSmallIntegerField(default=50, validators=[MaxValueValidator(1000)])
     segment = models.ForeignKey("audiences.Segment", models.PROTECT, null=True, blank=True, related_name="+")
     rule = models.JSONField(null=True, blank=True)  # none: everybody; frozen at launch like the version's
+    where = models.JSONField(default=list, blank=True)  # filters on the event that set it off, which all hold
     is_default = models.BooleanField(default=False)  # for those no group takes; needs nothing
     position = models.PositiveSmallIntegerField(default=0)
 

@@ -25,7 +25,6 @@ from campaigns.drafts import EVERYONE
 from campaigns.liquid.values import written
 from campaigns.liquid.wire import Refused
 from campaigns.models import Variant, Version
-from campaigns.triggers import Happening
 
 INERT = "#"  # where the unsubscribe link of previews and tests leads: nobody is unsubscribed by looking
 FOUND_AT_MOST = 8
@@ -50,6 +49,9 @@ class Preview:
     refused: Refused | None = None
     lacks: list[str] = field(default_factory=list)  # what the words need and the person has not
     choice: Choice | None = None  # the arm they would fall to; None for the sample person
+    event_seen: dict[str, str] = field(
+        default_factory=dict
+    )  # of the sample event, where the arm depends on it
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     needs: list[str] = field(default_factory=list)
@@ -88,6 +90,7 @@ def _shown(
     event = _event(version, profile)
     sample = {"profile": SAMPLE, "unsubscribe_url": INERT} | ({} if event is None else {"event": event})
     person = contents.person_context(seen, unsubscribe_url=INERT, event=event) if seen else sample
+    choice = _choice(spec, seen, shared, person, event, now)
     told = partial(
         Preview,
         channel=channel,
@@ -95,7 +98,8 @@ def _shown(
         problems=compiled.problems,
         notes=compiled.notes,
         needs=compiled.needs,
-        choice=_choice(spec, seen, shared, person, now),
+        choice=choice,
+        event_seen=arms.seen(choice, event or {}, now=now) if choice else {},
         lacks=contents.lacks(compiled.needs, shared=shared, person=person),
     )
     if compiled.problems:
@@ -109,7 +113,7 @@ def _shown(
 
 def _event(version: Version, profile: Profile | None) -> dict[str, Any] | None:
     """Return what the event behind a message could bring: the person's last that fits, else anybody's, else any."""
-    happening = _heard(version)
+    happening = triggers.answered(version)
     if happening is None:
         return None
     heard = Event.objects.filter(name=happening.name, is_internal=happening.is_internal)
@@ -119,13 +123,6 @@ def _event(version: Version, profile: Profile | None) -> dict[str, Any] | None:
     fitting = (event for event in found if happening.fits(event.properties, now=event.occurred_at))
     sample = next(fitting, None) or next(iter(found), None)
     return sample.properties if sample else {}
-
-
-def _heard(version: Version) -> Happening | None:
-    """Return the event that each message answers, None for none."""
-    if version.when == Version.When.API:
-        return triggers.requested(version.campaign.public_id)
-    return triggers.heard(version.trigger) if version.has_event and version.trigger else None
 
 
 def _facts(
@@ -139,7 +136,12 @@ def _facts(
 
 
 def _choice(
-    spec: arms.Spec, seen: Facts | None, shared: dict[str, Any], person: dict[str, Any], now: datetime
+    spec: arms.Spec,
+    seen: Facts | None,
+    shared: dict[str, Any],
+    person: dict[str, Any],
+    event: dict[str, Any] | None,
+    now: datetime,
 ) -> Choice | None:
     if seen is None:
         return None
@@ -149,6 +151,7 @@ def _choice(
         standing=None,
         matches=lambda rule: memory.matches(rule, seen, now=now),
         lacks=partial(contents.lacks, shared=shared, person=person),
+        fits=partial(arms.fits, event, now),
     )
 
 
@@ -234,7 +237,7 @@ def variables(version: Version, profile: Profile | None, *, now: datetime) -> di
 
 def _named(version: Version) -> list[str]:
     """Return the properties that events of that name have come with."""
-    happening = _heard(version)
+    happening = triggers.answered(version)
     known = EventDefinition.objects.filter(name=happening.name).first() if happening else None
     return sorted(known.properties) if known else []
 

@@ -1,5 +1,6 @@
 """How an audience falls out over the arms, counted set-wise: what ``arms.choose`` says of each, said of all at once.
 
+Where a variant asks about the event that sets it off, nobody knows yet which: those it may take are counted apart.
 Entries of earlier launches are not looked at, so a relaunch with other weights may differ by those who keep theirs.
 """
 
@@ -20,10 +21,12 @@ from campaigns import channels
 from campaigns.arms import Group, Rule, Spec
 from campaigns.liquid.values import Key, parsed, unmet
 
+NOBODYS, DEPENDS = -1, -2  # in place of a variant's index
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """People at one moment. ``control`` + all of ``arms`` + ``left_out`` is ``reachable``."""
+    """People at one moment. ``control`` + all of ``arms`` + ``depends`` + ``left_out`` is ``reachable``."""
 
     audience: int = 0
     reachable: int = 0  # has an address on the channel, and may be sent to
@@ -31,10 +34,12 @@ class Counts:
     arms: dict[str, int] = field(default_factory=dict)  # variant's key -> people
     left_out: int = 0  # no variant takes them: they lack data, or no rule is theirs
     lacking: dict[str, int] = field(default_factory=dict)  # need -> reachable people without it
+    depends: int = 0  # which variant they get, if any, only the event will say
 
     @property
     def sent(self) -> int:
-        return sum(self.arms.values())
+        """Those who get a message, at the most."""
+        return sum(self.arms.values()) + self.depends
 
     @property
     def unreachable(self) -> int:
@@ -80,6 +85,7 @@ SELECT {", ".join(_figures(spec, needs))} FROM (
         reachable=next(row),
         control=next(row),
         left_out=next(row),
+        depends=next(row),
         arms={way.key: next(row) for way in spec.ways},
         lacking={need: next(row) for need in needs},
     )
@@ -92,8 +98,9 @@ def _figures(spec: Spec, needs: Sequence[str]) -> list[str]:
     return [
         "count(*)",
         of("true"),
-        of("control AND arm >= 0"),
-        of("arm < 0"),
+        of(f"control AND arm <> {NOBODYS}"),
+        of(f"arm = {NOBODYS}"),
+        of(f"NOT control AND arm = {DEPENDS}"),
         *(of(f"NOT control AND arm = {index}") for index, _ in enumerate(spec.ways)),
         *(of(f"NOT has_{index}") for index, _ in enumerate(needs)),
     ]
@@ -120,9 +127,9 @@ class _Judge:
         return f"({self._bucket(spec.control_salt)} < {spec.control_percent * 100})"
 
     def arm(self, spec: Spec) -> str:
-        """The index in ``spec.ways`` of the variant that takes the profile, or -1."""
+        """The index in ``spec.ways`` of the variant that takes the profile, or NOBODYS, or DEPENDS on the event."""
         indexes = {way.key: index for index, way in enumerate(spec.ways)}
-        otherwise = indexes[spec.default.key] if spec.default else -1
+        otherwise = indexes[spec.default.key] if spec.default else NOBODYS
         if not spec.groups:
             return str(otherwise)
         cases = [
@@ -138,6 +145,8 @@ class _Judge:
         return " AND ".join(conditions) or "true"
 
     def _share(self, group: Group, spec: Spec, indexes: Mapping[str, int]) -> str:
+        if group.where is not None:
+            return str(DEPENDS)
         if len(group.ways) == 1:
             return str(indexes[group.ways[0].key])
         cases = " ".join(

@@ -11,6 +11,20 @@ from campaigns.calendar.schedule import Schedule, next_on
 
 
 @dataclass(frozen=True, slots=True)
+class Wording:
+    """A variant to begin with: the starter's words, some of them said otherwise."""
+
+    name: str
+    fields: dict[str, str]
+    where: list[dict[str, Any]] = field(default_factory=list)  # filters on the event that sets it off
+    is_default: bool = False
+
+
+def _value(operator: str, number: int) -> dict[str, Any]:
+    return {"on": "property", "name": "value", "operator": operator, "value": number}
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     key: str
     label: str
@@ -21,6 +35,7 @@ class Recipe:
     goal: dict[str, Any]
     schedule: dict[str, Any] = field(default_factory=dict)  # a version's fields
     weekly: tuple[int, time] | None = None  # of what repeats: the weekday, Monday is 0, and the hour
+    wordings: tuple[Wording, ...] = (Wording("A", {}),)
 
     def fields(self, *, today: date) -> dict[str, Any]:
         """Return a version's fields; what repeats begins after ``today``."""
@@ -96,6 +111,67 @@ RECIPES = (
             "again": "after",
             "again_hours": 24 * 7,
             "lateness_hours": 12,
+        },
+    ),
+    Recipe(
+        key="cart-by-value",
+        label="Remind of a cart, by its value",
+        icon="shopping-cart",
+        description="Half an hour after somebody has left: other words for carts under 10, from 200, and in between.",
+        starter="cart",
+        control_percent=10,
+        goal={
+            "goal": "Orders after all",
+            "conversion_event": "Order Completed",
+            "conversion_hours": 24 * 3,
+            "revenue_property": "revenue",
+        },
+        schedule={
+            "when": "event",
+            "trigger": triggers.make("Checkout Started"),
+            "delay_minutes": 30,
+            "delay_from": "activity",
+            "exceptions": [triggers.make("Order Completed")],
+            "replaces_waiting": True,
+            "again": "after",
+            "again_hours": 24 * 7,
+            "lateness_hours": 12,
+        },
+        wordings=(
+            Wording("Under 10", {"subject": "One small thing is waiting for you"}, [_value("less", 10)]),
+            Wording(
+                "From 200",
+                {
+                    "subject": "We are holding your order for you",
+                    "preheader": "If a question came up, just answer this mail.",
+                },
+                [_value("at_least", 200)],
+            ),
+            Wording("In between", {}, is_default=True),
+        ),
+    ),
+    Recipe(
+        key="thanks",
+        label="Thank for a large order",
+        icon="gift",
+        description="A personal word an hour after an order of 200 or more.",
+        starter="thanks",
+        control_percent=10,
+        goal={
+            "goal": "Orders again",
+            "conversion_event": "Order Completed",
+            "conversion_hours": 24 * 30,
+            "revenue_property": "revenue",
+        },
+        schedule={
+            "when": "event",
+            "trigger": triggers.make(
+                "Order Completed",
+                [{"on": "property", "name": "revenue", "operator": "at_least", "value": 200}],
+            ),
+            "delay_minutes": 60,
+            "again": "after",
+            "again_hours": 24 * 30,
         },
     ),
 )

@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import islice
 from zoneinfo import ZoneInfo
 
+from audiences.rules import words as rule_words
 from campaigns import anniversaries, channels, hours, schedules, triggers
 from campaigns.calendar import words
 from campaigns.models import Campaign, Content, Variant, Version
@@ -80,6 +81,7 @@ class Said:
     channel: channels.Channel | None
     share: int  # per cent of those its group takes, rounded; 0 for the default
     group: str  # whom its group is for
+    where: str  # and for which events, such as "where value is less than 10"; empty for any
 
 
 def variants(version: Version) -> list[Said]:
@@ -91,12 +93,17 @@ def variants(version: Version) -> list[Said]:
 
 
 def _said(variant: Variant, all_of_them: list[Variant]) -> Said:
-    together = [each for each in all_of_them if not each.is_default and each.segment_id == variant.segment_id]
+    together = [
+        each
+        for each in all_of_them
+        if not each.is_default and (each.segment_id, each.where) == (variant.segment_id, variant.where)
+    ]
     total = sum(each.weight for each in together)
     share = 0 if variant.is_default or not total else round(100 * variant.weight / total)
     content = next(iter(variant.contents.all()), None)
     group = "the audience" if variant.segment is None else variant.segment.name
-    return Said(variant, content, channels.get(content.channel) if content else None, share, group)
+    where = rule_words.filter_sentence({"all": variant.where})
+    return Said(variant, content, channels.get(content.channel) if content else None, share, group, where)
 
 
 def sentence(version: Version) -> str:
@@ -126,7 +133,8 @@ def _quoted(said: Said) -> str:
 
 
 def _only(said: Said) -> str:
-    return f" of “{said.group}”" if said.variant.segment_id else ""
+    segment = f" of “{said.group}”" if said.variant.segment_id else ""
+    return f"{segment} {said.where}" if said.where else segment
 
 
 def _control(campaign: Campaign) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -53,6 +53,35 @@ def value_of(text: str, operator: str, kinds: list[str]) -> Any:
     return text
 
 
+def filter_forms(
+    data: Any, *, prefix: str, where: Sequence[Mapping[str, Any]], shown: int
+) -> list[FilterForm]:
+    """Return forms for filters that are there, and empty ones up to ``shown``."""
+    return [
+        FilterForm(
+            data,
+            prefix=f"{prefix}-{number}",
+            initial=_shown(where[number]) if number < len(where) else None,
+        )
+        for number in range(max(shown, len(where)))
+    ]
+
+
+def conditions(filters: Iterable[FilterForm], *, of: str) -> list[dict[str, Any]]:
+    """Return what was entered in valid forms as filters on events named ``of``. Adds errors to those that are none."""
+    known = EventDefinition.objects.filter(name=of).values_list("properties", flat=True).first() or {}
+    where = []
+    for each in filters:
+        try:
+            condition = each.condition(known.get(each.cleaned_data["property"], []))
+        except forms.ValidationError as wrong:
+            each.add_error("value", wrong)
+            continue
+        if condition:
+            where.append(condition)
+    return where
+
+
 class EventForm(forms.Form):
     """An event by its name, with filters below."""
 
@@ -68,15 +97,7 @@ class EventForm(forms.Form):
         trigger = trigger or {}
         super().__init__(data, prefix=prefix, initial={"event": trigger.get("name", "")})
         where = trigger.get("where", [])
-        shown = max(filters, len(where))
-        self.filters = [
-            FilterForm(
-                data,
-                prefix=f"{prefix}-{number}",
-                initial=_shown(where[number]) if number < len(where) else None,
-            )
-            for number in range(shown)
-        ]
+        self.filters = filter_forms(data, prefix=prefix, where=where, shown=filters)
 
     def trigger(self) -> triggers.Trigger | None:
         """Return what was entered, None for no event. Adds the form's errors where it is none."""
@@ -85,18 +106,8 @@ class EventForm(forms.Form):
         name = self.cleaned_data["event"].strip()
         if not name:
             return None
-        known = EventDefinition.objects.filter(name=name).values_list("properties", flat=True).first() or {}
-        where = []
-        for each in self.filters:
-            try:
-                condition = each.condition(known.get(each.cleaned_data["property"], []))
-            except forms.ValidationError as wrong:
-                each.add_error("value", wrong)
-                continue
-            if condition:
-                where.append(condition)
         try:
-            return triggers.make(name, where)
+            return triggers.make(name, conditions(self.filters, of=name))
         except InvalidRule as wrong:
             self.add_error("event", str(wrong))
             return None

@@ -149,6 +149,13 @@ def requested(campaign_id: UUID) -> Happening:
     return _own(REQUESTED, _is({"campaign": str(campaign_id)}))
 
 
+def answered(version: Version) -> Happening | None:
+    """Return the event that each of a version's messages answers, None for none."""
+    if version.when == Version.When.API:
+        return requested(version.campaign.public_id)
+    return heard(version.trigger) if version.has_event and version.trigger else None
+
+
 def calling_off(version: Version) -> list[Happening]:
     """Return what calls off a version's waiting messages: its exceptions, and for "ignored" whatever is not."""
     trigger = version.trigger or {}

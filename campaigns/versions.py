@@ -121,6 +121,7 @@ def copy_variant(variant: Variant, *, to: Version, key: str, **changed: Any) -> 
             "weight": variant.weight,
             "segment": variant.segment,
             "rule": None if variant.segment else variant.rule,
+            "where": variant.where,
             "is_default": variant.is_default,
             "position": variant.position,
             **changed,

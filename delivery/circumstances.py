@@ -123,6 +123,7 @@ def look(
             standing=standings.get((row.campaign_id, row.profile_id)),
             matches=partial(_matches, seen, now),
             lacks=partial(contents.lacks, shared=brief.shared, person=person),
+            fits=partial(arms.fits, event, now),
         )
         circumstances = Circumstances(
             campaign_state=brief.campaign.state,

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from campaigns import arms
 from campaigns.arms import Choice
 from campaigns.calendar.windows import Quiet, Window, next_allowed
 from delivery.occasions import Occasion
@@ -176,6 +177,8 @@ def _arm(known: Circumstances, now: datetime) -> Gate:
     saw: dict[str, Any] = {"arm": choice.arm}
     if choice.lacks:
         saw["lacks"] = list(choice.lacks)
+    if known.occasion:
+        saw |= arms.seen(choice, known.occasion.event, now=now)
     if choice.way is not None and choice.way.content(known.channel) is None:
         return Gate("arm", False, saw, "no_words")
     return Gate("arm", choice.way is not None, saw, choice.reason)

@@ -250,7 +250,7 @@ def _groups(variants: list[Variant]) -> list[list[str]]:
     """Return the keys of variants that share the same people: those with one rule, and the default alone."""
     groups: dict[str, list[str]] = {}
     for variant in variants:
-        name = "default" if variant.is_default else repr(variant.rule)
+        name = "default" if variant.is_default else repr((variant.rule, variant.where))
         groups.setdefault(name, []).append(variant.key)
     return list(groups.values())
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
 
 from campaigns import arms
 from campaigns.arms import Choice, Spec, Standing, Way, Words, group
+from tests.audiences.rules.world import property_
 
 PEOPLE = range(1, 20_001)
+NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 VIP = {"on": "attribute", "name": "is_vip", "operator": "is", "value": True}
 BERLIN = {"on": "attribute", "name": "city", "operator": "is", "value": "Berlin"}
 
@@ -33,6 +37,11 @@ def only(rule: dict[str, Any], *ways: Way) -> arms.Group:
     return group(str(rule["value"]), rule, ways)
 
 
+def worth(operator: str, value: float, *ways: Way, rule: dict[str, Any] | None = None) -> arms.Group:
+    """A group for events of such a value."""
+    return group(f"{operator} {value}", rule, ways, where=[property_("value", operator, value)])
+
+
 @dataclass
 class Person:
     """One profile as far as choosing looks at it."""
@@ -40,6 +49,7 @@ class Person:
     fits: Sequence[dict[str, Any]] = ()
     has: set[str] = field(default_factory=set)
     standing: Standing | None = None
+    event: dict[str, Any] | None = None
     id: int = 1
 
     def choose(self, which: Spec) -> Choice:
@@ -49,6 +59,7 @@ class Person:
             standing=self.standing,
             matches=lambda rule: rule in self.fits,
             lacks=lambda needs: [need for need in needs if need not in self.has],
+            fits=partial(arms.fits, self.event, NOW),
         )
 
 
@@ -59,7 +70,25 @@ A, B = way("a"), way("b")
 NAMED = way("a", 50, NAME)
 DEFAULT = way("d", 50)
 
+SMALL, LARGE = worth("less", 10, way("s")), worth("at_least", 200, way("l"))
+CARTS = spec(SMALL, LARGE, default=DEFAULT)
+
 CASES = {
+    "an event below the first border": (CARTS, Person(event={"value": 9.99}), "s"),
+    "an event on the first border is in between": (CARTS, Person(event={"value": 10}), "d"),
+    "an event on the second border": (CARTS, Person(event={"value": 200}), "l"),
+    "an event in between": (CARTS, Person(event={"value": 199.99}), "d"),
+    "an event without the property fits none": (CARTS, Person(event={"total": 5}), "d"),
+    "nor does one where it is null": (CARTS, Person(event={"value": None}), "d"),
+    "nor one where it is a text": (CARTS, Person(event={"value": "5"}), "d"),
+    "nor where there is no event": (CARTS, Person(), "d"),
+    "no event fits and there is no default": (spec(SMALL, LARGE), Person(event={"value": 50}), ""),
+    "where two fit, the first gets it": (spec(worth("less", 20, A), SMALL), Person(event={"value": 5}), "a"),
+    "the event fits and the rule does not": (
+        spec(worth("less", 10, A, rule=VIP), SMALL), Person(event={"value": 5}), "s"),
+    "both fit": (spec(worth("less", 10, A, rule=VIP), SMALL), Person([VIP], event={"value": 5}), "a"),
+    "the event fits and they lack what is needed": (
+        spec(worth("less", 10, NAMED), default=DEFAULT), Person(event={"value": 5}), "d"),
     "one variant takes everybody": (spec(everyone(A)), Person(), "a"),
     "no variant at all": (spec(), Person(), ""),
     "only a default": (spec(default=DEFAULT), Person(), "d"),
@@ -192,3 +221,20 @@ def test_weights_that_change_move_only_those_at_the_border() -> None:
     after = shared_out(spec(everyone(way("a", 60), way("b", 40))))
     moved = sum(one != other for one, other in zip(before, after, strict=True))
     assert within_limits(moved, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("event", "seen"),
+    [
+        pytest.param({"value": 5}, {"event.value": "5", "because": "value is less than 10"}, id="taken"),
+        pytest.param({"value": 50}, {"event.value": "50"}, id="by the default"),
+        pytest.param({}, {"event.value": "missing"}, id="missing"),
+        pytest.param({"value": "5"}, {"event.value": "“5”, which is no number"}, id="of another type"),
+    ],
+)
+def test_a_choice_says_what_it_saw_of_the_event(event: dict[str, Any], seen: dict[str, str]) -> None:
+    assert arms.seen(Person(event=event).choose(CARTS), event, now=NOW) == seen
+
+
+def test_a_choice_that_asked_nothing_of_the_event_saw_nothing() -> None:
+    assert arms.seen(Person(event={"value": 5}).choose(spec(everyone(A))), {"value": 5}, now=NOW) == {}

@@ -14,7 +14,7 @@ import pytest
 from audiences import facts
 from audiences.models import Profile, Segment
 from audiences.rules import memory
-from campaigns import arms, contents, launching, reach
+from campaigns import arms, contents, drafts, launching, reach
 from campaigns.liquid.values import unmet
 from campaigns.models import Campaign, Version
 from tenants.models import Tenant, User
@@ -62,6 +62,7 @@ def chosen(version: Version, people: list[Profile], tenant: Tenant, now: datetim
             standing=None,
             matches=lambda rule, seen=seen: memory.matches(rule, seen, now=now),
             lacks=partial(contents.lacks, shared=shared, person=person),
+            fits=partial(arms.fits, None, now),
         )
         found[choice.arm or "nobody"] += 1
     return found
@@ -99,6 +100,32 @@ def test_counts_are_what_choosing_decides(
     }
     assert (counts.control, counts.left_out) == (one_by_one["control"], one_by_one["nobody"])
     assert counts.reachable == one_by_one.total() == counts.control + counts.sent + counts.left_out
+
+
+@pytest.mark.parametrize("control", [0, 30])
+def test_whom_only_the_event_can_tell_apart_are_counted_apart(
+    make_campaign: Callable[..., Campaign],
+    make_segment: Callable[..., Segment],
+    crowd: list[Profile],
+    owner: User,
+    now: datetime,
+    control: int,
+) -> None:
+    version = make_campaign(control=control).versions.get()
+    berlin = make_segment(BERLIN)
+    first = version.variants.get()
+    small = [{"on": "property", "name": "value", "operator": "less", "value": 10}]
+    drafts.change_variant(
+        variant=first, actor=owner, name="A", weight=50, segment=berlin, is_default=False, where=small
+    )
+    add(version, owner, is_default=True, where=[])
+    counts = launching.counts(version, now=now)
+    berliners = [person for person in crowd if person.city == "Berlin" and not person.consent]
+    assert 0 < counts.depends <= len(berliners)
+    assert (counts.depends < len(berliners)) == bool(control)
+    assert counts.arms["a"] == counts.left_out == 0
+    assert counts.reachable == counts.control + counts.arms["b"] + counts.depends
+    assert counts.sent == counts.arms["b"] + counts.depends
 
 
 NEEDS = [

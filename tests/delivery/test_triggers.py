@@ -372,3 +372,34 @@ def test_what_is_no_trigger_is_refused(make_campaign, owner, given):
             version=draft, actor=owner, when="event", starts_at=None, lateness_hours=24, **given
         )
     assert Version.objects.get(pk=draft.pk).when == "now"
+
+
+# --- Variants for some events -----------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("properties", "arm", "saw"),
+    [
+        ({"total": 9}, "a", {"event.total": "9", "because": "total is less than 10"}),
+        ({"total": 10}, "b", {"event.total": "10"}),
+        ({}, "b", {"event.total": "missing"}),
+    ],
+    ids=["fits", "does not fit", "says nothing"],
+)
+def test_the_event_decides_the_variant_and_the_decision_says_so(
+    triggered, person, did, run, owner, tenant, properties, arm, saw
+):
+    person()
+    campaign = triggered(words="<p>Hello</p>", is_launched=False)
+    version = versions.draft_of(campaign)
+    like = version.variants.get()
+    second = drafts.add_variant(version=version, actor=owner)
+    small = [{"on": "property", "name": "total", "operator": "less", "value": 10}]
+    chosen = {"weight": 50, "segment": None}
+    drafts.change_variant(variant=like, actor=owner, name="A", is_default=False, where=small, **chosen)
+    drafts.change_variant(variant=second, actor=owner, name="B", is_default=True, **chosen)
+    launching.launch(version=version, actor=owner, now=clock.now(tenant))
+    did(**properties)
+    run()
+    row = Delivery.objects.get()
+    assert (row.state, row.arm) == ("sent", arm)
+    gates = {name: (passed, seen) for name, passed, seen in row.decision["gates"]}
+    assert gates["arm"] == (True, {"arm": arm} | saw)

@@ -61,4 +61,12 @@ STARTERS = (
         "It is still there for you.",
         is_triggered=True,
     ),
+    _starter(
+        "thanks",
+        "Thanks",
+        "A personal word after a large order.",
+        "Thank you{% if profile.first_name %}, {{ profile.first_name }}{% endif %}",
+        "We noticed, and it means a lot.",
+        is_triggered=True,
+    ),
 )
