@@ -178,6 +178,9 @@ def _schedule(version: Version, now: datetime) -> Iterator[Check]:
         yield from _trigger(version, now)
     elif version.when == Version.When.API:
         yield Check("done", "Goes out when your server asks", "schedule")
+        if _is_marketing(version.campaign):
+            detail = "Whoever unsubscribed does not get it. Receipts and codes are transactional: say so under Details."
+            yield Check("warn", "It counts as marketing", "schedule", detail)
     elif version.when == Version.When.NOW:
         yield Check("done", "Goes out as soon as it is launched", "schedule")
     elif version.starts_at is None:

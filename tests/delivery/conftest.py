@@ -179,3 +179,19 @@ def triggered(make_campaign: Callable[..., Campaign]) -> Callable[..., Campaign]
         return make_campaign(when="event", trigger=trigger, variants=variants, **fields)
 
     return make
+
+
+@pytest.fixture
+def receipt(make_campaign: Callable[..., Campaign], tenant: Tenant, owner: User) -> Callable[..., Campaign]:
+    """A campaign that waits for our server, transactional by default; its mail tells the order."""
+
+    def make(*, message_class: str = "transactional", **fields: Any) -> Campaign:
+        words = "<p>Order {{ event.order }} is on its way</p>"
+        variants = (("a", 100, "Your order", words),)
+        campaign = make_campaign(when="api", again="always", variants=variants, is_launched=False, **fields)
+        Campaign.objects.filter(pk=campaign.pk).update(message_class=message_class)
+        launching.launch(version=campaign.versions.get(), actor=owner, now=clock.now(tenant))
+        campaign.refresh_from_db()
+        return campaign
+
+    return make

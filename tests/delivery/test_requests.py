@@ -23,27 +23,6 @@ from tenants.models import Tenant, User
 from tests.api import Caller, shaped
 
 pytestmark = pytest.mark.usefixtures("postbox")
-WORDS = "<p>Order {{ event.order }} is on its way</p>"
-
-
-@pytest.fixture
-def receipt(make_campaign, tenant):
-    """A transactional campaign that waits for our server."""
-
-    def make(words=WORDS, *, message_class="transactional", **fields):
-        campaign = make_campaign(
-            when="api",
-            again="always",
-            variants=(("a", 100, "Your order", words),),
-            is_launched=False,
-            **fields,
-        )
-        Campaign.objects.filter(pk=campaign.pk).update(message_class=message_class)
-        campaign = Campaign.objects.get(pk=campaign.pk)
-        launching.launch(version=versions.newest(campaign), actor=campaign.created_by, now=clock.now(tenant))
-        return campaign
-
-    return make
 
 
 def at(campaign, more="send"):
@@ -349,6 +328,14 @@ def test_the_editor_offers_it_and_shows_the_call(client_of, make_campaign, owner
     draft = versions.newest(campaign)
     assert (draft.when, draft.again, draft.exceptions) == ("api", "always", [])
     assert "whenever your server asks" in summary.sentence(draft)
+
+
+@pytest.mark.parametrize(("message_class", "warns"), [("marketing", True), ("transactional", False)])
+def test_a_receipt_that_counts_as_marketing_is_worth_a_thought(make_campaign, now, message_class, warns):
+    campaign = make_campaign(when="api", is_launched=False)
+    Campaign.objects.filter(pk=campaign.pk).update(message_class=message_class)
+    checks = launching.checklist(versions.newest(campaign), now=now)
+    assert ("It counts as marketing" in [check.words for check in checks if check.state == "warn"]) is warns
 
 
 def test_what_called_off_an_earlier_trigger_calls_off_no_request(make_campaign, owner, tenant):
