@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError
 from django_scopes import scope
 
 from campaigns import channels
@@ -27,7 +27,6 @@ log = logging.getLogger(__name__)
 SUSPECT_AFTER = 4  # attempts: from then on rows go in small portions, so that what kills us takes few along
 GIVES_UP_AFTER = 6  # attempts of a row that fails even alone
 TROUBLED_RESTS_SECONDS = 5.0
-ASKED_AGAIN = 5  # times, psycopg's own default: from then on a statement is prepared
 
 _troubled_until: dict[int, float] = {}  # tenants whose turn failed as a whole, in this process
 
@@ -41,18 +40,8 @@ def once_round(goes_on: Callable[[], bool] = always) -> int:
 
     ``goes_on`` is asked between mails: once it says no, what was not begun is given back and the round ends.
     """
-    _plan_statements_once()
     kinds = [channel.kind for channel in channels.all()]
     return sum(_guarded_turn(pk, kinds, goes_on) for pk in claim.tenants_with_work(kinds) if goes_on())
-
-
-def _plan_statements_once() -> None:
-    """Have the database keep the plans of what this connection asks again and again: a third of its time for a mail.
-
-    Django keeps none, for the sake of poolers; ingestion's large batches are better off planned each for itself.
-    """
-    connection.ensure_connection()
-    connection.connection.prepare_threshold = ASKED_AGAIN
 
 
 def _guarded_turn(tenant_id: int, kinds: list[str], goes_on: Callable[[], bool]) -> int:
