@@ -18,7 +18,12 @@ from tenants.models import Tenant, User
 MAX_NAMES = 5_000  # of events, and of attributes, listed of one tenant
 MAX_PATHS = 200  # properties listed of one event; a client that makes up names is no list
 MAX_LABEL = 100
+MOST_MET = 20_000  # events
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
+
+
+# What was read of events, by tenant and name. It only grows, so what a process has met needs no second look.
+_met: dict[tuple[int, str], dict[str, list[str]]] = {}
 
 
 def kind(value: Any) -> str:
@@ -39,12 +44,14 @@ def kind(value: Any) -> str:
 def note_events(
     tenant_id: int, events: Iterable[tuple[str, dict[str, Any]]], *, is_internal: bool, now: datetime
 ) -> None:
-    """Let event names and properties not seen before appear. A batch with nothing new costs one small query."""
+    """Let event names and properties not seen before appear. One with nothing new to this process costs no query."""
     seen = _kinds_by_path(events)
-    if not seen:
+    met = {name: _met.get((tenant_id, name)) for name in seen}
+    if all(known is not None and not _added(seen[name], known) for name, known in met.items()):
         return
     sql = "SELECT name, properties FROM audiences_eventdefinition WHERE tenant_id = %s AND name = ANY(%b::text[])"
     known = {name: _object(properties) for name, properties in binary.run(sql, [tenant_id, list(seen)])}
+    _meet(tenant_id, known)
     news = {name: _added(seen[name], known.get(name, {})) for name in sorted(seen)}
     news = {name: added for name, added in news.items() if added or name not in known}
     news = _within_limit(tenant_id, "audiences_eventdefinition", news, known)
@@ -78,6 +85,12 @@ def note_attributes(tenant_id: int, values: Iterable[tuple[str, Any]], *, now: d
                  ON CONFLICT (tenant_id, name) DO UPDATE
                  SET kinds = (SELECT array_agg(DISTINCT k ORDER BY k) FROM unnest(d.kinds || EXCLUDED.kinds) k)"""
         binary.run(sql, [tenant_id, now, list(news), [",".join(sorted(kinds)) for kinds in news.values()]])
+
+
+def _meet(tenant_id: int, known: dict[str, dict[str, list[str]]]) -> None:
+    if len(_met) > MOST_MET:
+        _met.clear()
+    _met.update({(tenant_id, name): properties for name, properties in known.items()})
 
 
 def _kinds_by_path(events: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, dict[str, set[str]]]:

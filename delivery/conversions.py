@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 from django.db import connection
 
-from audiences import ingest
+from audiences import binary, ingest
 from audiences.rules import memory
 from audiences.signals import RecordedEvent
 from campaigns.arms import CONTROL
@@ -193,9 +193,7 @@ def revenue(properties: dict[str, Any], name: str) -> float:
 
 def _goals(tenant: Tenant, names: set[str] | None) -> dict[str, list[Goal]]:
     """Return by event name the launched versions that it is a goal of. Plain SQL: every stored batch asks."""
-    with connection.cursor() as cursor:
-        cursor.execute(GOALS, [tenant.pk, None if names is None else list(names)])
-        rows = cursor.fetchall()
+    rows = binary.run(GOALS, [tenant.pk, None if names is None else list(names)])
     by_name: dict[str, list[Goal]] = {}
     for version_id, event, condition, revenue_property in rows:
         rule = None if condition is None else msgspec.json.decode(condition)

@@ -11,17 +11,16 @@ import msgspec
 from audiences import binary, partitions
 from audiences.signals import RecordedEvent
 
-# The properties travel once and are parsed once. Ids rise in the order given.
+# Ids rise in the order given.
 INSERT = """
 INSERT INTO audiences_event
     (id, tenant_id, profile_id, name, occurred_at, received_at, properties, is_internal, is_clamped)
 SELECT nextval('audiences_event_id_seq'), %s, profile_id, name, at, %s, properties, %s, is_clamped
-FROM ROWS FROM (
-    unnest(%b::bigint[]), unnest(%b::text[]), unnest(%b::timestamptz[]), unnest(%b::boolean[]),
-    jsonb_array_elements(%s::jsonb)
-) e(profile_id, name, at, is_clamped, properties)
+FROM unnest(%b::bigint[], %b::text[], %b::timestamptz[], %b::boolean[], %b::jsonb[])
+    e(profile_id, name, at, is_clamped, properties)
 RETURNING id
 """
+_encode = msgspec.json.Encoder().encode
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
@@ -35,24 +34,46 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     properties: dict[str, Any]
 
 
-def ensure_months(moments: Iterable[datetime]) -> None:
-    """Make the months that ``moments`` (UTC) need. Before any lock is taken: two makers wait for each other."""
-    partitions.ensure_months("audiences_event", {(at.year, at.month): at for at in moments}.values())
+_seen_months: set[tuple[int, int]] = set()  # by this process; retention may have dropped some since
+
+
+def ensure_months(moments: Iterable[datetime], *, trust: bool = False) -> None:
+    """Make the months that ``moments`` (UTC) need. Before any lock is taken: two makers wait for each other.
+
+    ``trust`` takes for granted what this process has once seen: where it is wrong, inserting raises IntegrityError.
+    """
+    months = {(at.year, at.month): at for at in moments}
+    if not trust or months.keys() - _seen_months:
+        partitions.ensure_months("audiences_event", months.values())
+        _seen_months.update(months)
+
+
+class Insertion:
+    """Events of locked profiles, whose months exist, sent to be stored."""
+
+    def __init__(self, tenant_id: int, rows: list[Row], *, now: datetime, is_internal: bool) -> None:
+        self._rows, self._is_internal = rows, is_internal
+        if rows:
+            columns = [
+                binary.bigints([row.profile_id for row in rows]),
+                binary.texts([row.name for row in rows]),
+                binary.moments([row.at for row in rows]),
+                binary.booleans([row.is_clamped for row in rows]),
+                binary.jsons([_encode(row.properties) for row in rows]),
+            ]
+            self._ids = binary.send(INSERT, [tenant_id, now, is_internal, *columns])
+
+    def recorded(self) -> list[RecordedEvent]:
+        """Return the events with their ids."""
+        ids = sorted(self._ids.rows()) if self._rows else []
+        return [
+            RecordedEvent(
+                id_, row.profile_id, row.name, row.at, row.properties, self._is_internal, row.may_start
+            )
+            for (id_,), row in zip(ids, self._rows, strict=True)
+        ]
 
 
 def insert(tenant_id: int, rows: list[Row], *, now: datetime, is_internal: bool) -> list[RecordedEvent]:
     """Store events of locked profiles, whose months exist, and return them as recorded."""
-    if not rows:
-        return []
-    columns = [
-        [row.profile_id for row in rows],
-        [row.name for row in rows],
-        [row.at for row in rows],
-        [row.is_clamped for row in rows],
-        msgspec.json.encode([row.properties for row in rows]).decode(),
-    ]
-    ids = sorted(binary.run(INSERT, [tenant_id, now, is_internal, *columns]))
-    return [
-        RecordedEvent(id_, row.profile_id, row.name, row.at, row.properties, is_internal, row.may_start)
-        for (id_,), row in zip(ids, rows, strict=True)
-    ]
+    return Insertion(tenant_id, rows, now=now, is_internal=is_internal).recorded()

@@ -44,17 +44,33 @@ class Person(msgspec.Struct, eq=False, gc=False):
 
 
 class People:
-    """The people of one batch. ``resolve`` decides in memory, ``claim`` writes and locks."""
+    """The people of one batch: ``ask`` who is known, ``resolve`` in memory, ``claim`` writes, and ``lock``.
+
+    What ``ask`` and ``lock`` send is answered after the block of ``binary.together`` that they stand in.
+    """
 
     def __init__(self, *, tenant_id: int, origin: Origin) -> None:
         self._tenant_id = tenant_id
         self._origin = origin
+        self._asked: list[Key] = []
+        self._found: binary.Answer | None = None
+        self._locked: binary.Answer | None = None
         self._by_key: dict[Key, Person] = {}
         self._assumed: dict[int, str | None] = {}  # external ids that decisions rest on
         self._added: dict[Key, Person] = {}
         self.merges: list[tuple[Person, Person]] = []  # (loser, winner), both stored before
         self.new: list[Person] = []
+        self._to_lock: set[int] = set()
         self.locked: dict[int, tuple[str | None, str | None]] = {}  # id -> (timezone, language)
+
+    def ask(self, calls: list[Call]) -> None:
+        """Send for those whom the identities in ``calls`` find."""
+        keys = {key for call in calls for key in call.who}
+        for call in calls:
+            if call.previous:
+                keys |= {(EXTERNAL_ID, call.previous), (ANONYMOUS_ID, call.previous)}
+        self._asked = list(keys)
+        self._found = _ask(self._tenant_id, self._asked)
 
     def resolve(self, calls: list[Call]) -> list[tuple[Call, Refused]]:
         """Give every call its person and return the calls that cannot have one, with the reason."""
@@ -68,26 +84,40 @@ class People:
                 refused.append((call, error))
         return refused
 
-    def claim(self, seen: dict[Person, datetime]) -> None:
-        """Write new identities, lock everybody in id order, and note when those stored before were last seen.
-
-        Raises Moved if what was decided no longer holds; rolling back lets go of the locks, so that another attempt
-        takes them in order again.
-        """
+    def claim(self) -> None:
+        """Number new people and write new identities. Raises Moved if others did meanwhile."""
         self._number()
         self._write_identities()
-        self._lock({person.final().id: at for person, at in seen.items()})
+
+    def lock(self, seen: dict[Person, datetime]) -> None:
+        """Send for the locks of those stored before, in id order, and note when they were last seen."""
+        losers = {loser.id for loser, _ in self.merges}
+        ids = {person.final().id for person in self._by_key.values()} | losers
+        self._to_lock = ids - {person.id for person in self.new}
+        if self._to_lock:
+            moments = {person.final().id: at for person, at in seen.items()}
+            columns = [binary.bigints(self._to_lock), binary.moments(map(moments.get, self._to_lock))]
+            self._locked = binary.send(LOCK, [self._tenant_id, *columns])
+
+    def check_locked(self) -> None:
+        """Raise Moved if what was decided no longer holds.
+
+        Rolling back lets go of the locks, so that another attempt takes them in order again.
+        """
+        rows = self._locked.rows() if self._locked else []
+        if len(rows) != len(self._to_lock) or any(is_deleted for *_, is_deleted in rows):
+            raise Moved
+        if any(self._assumed[id_] != external for id_, external, *_ in rows if id_ in self._assumed):
+            raise Moved
+        self.locked = {id_: (timezone, language) for id_, _, timezone, language, _ in rows}
 
     def renamed(self) -> set[Person]:
         """Those whose external id this batch brought."""
         return {person.final() for person in [*self._by_key.values(), *self.new] if person.final().is_named}
 
     def _find(self, calls: list[Call]) -> None:
-        keys = {key for call in calls for key in call.who}
-        for call in calls:
-            if call.previous:
-                keys |= {(EXTERNAL_ID, call.previous), (ANONYMOUS_ID, call.previous)}
-        ids = find(self._tenant_id, keys)
+        assert self._found
+        ids = _answered(self._asked, self._found)
         people = {id_: Person(id_) for id_ in set(ids.values())}
         self._by_key = {key: people[id_] for key, id_ in ids.items()}
         self._learn_external_ids(calls)
@@ -198,31 +228,21 @@ class People:
         if len(rows) != len(keys):
             raise Moved
 
-    def _lock(self, seen: dict[int, datetime]) -> None:
-        losers = {loser.id for loser, _ in self.merges}
-        ids = {person.final().id for person in self._by_key.values()} | losers
-        ids -= {person.id for person in self.new}
-        asked = list(ids)
-        moments = [seen.get(id_) for id_ in asked]
-        rows = binary.run(LOCK, [self._tenant_id, asked, moments]) if asked else []
-        if len(rows) != len(ids) or any(is_deleted for *_, is_deleted in rows):
-            raise Moved
-        if any(self._assumed[id_] != external for id_, external, *_ in rows if id_ in self._assumed):
-            raise Moved
-        self.locked = {id_: (timezone, language) for id_, _, timezone, language, _ in rows}
-
 
 def find(tenant_id: int, keys: Iterable[Key]) -> dict[Key, int]:
     """Return the profile ids behind identities, for those that have one."""
-    by_kind: dict[str, list[Key]] = {}
-    for key in keys:
-        by_kind.setdefault(key[0], []).append(key)
+    asked = list(keys)
+    return _answered(asked, _ask(tenant_id, asked))
+
+
+def _ask(tenant_id: int, keys: list[Key]) -> binary.Answer:
     # One look into the index for each, as LATERAL makes sure: a join may be planned to read all identities.
-    sql = """SELECT k.place, i.profile_id FROM unnest(%b::text[]) WITH ORDINALITY k(value, place)
+    sql = """SELECT k.place, i.profile_id FROM unnest(%b::text[], %b::text[]) WITH ORDINALITY k(kind, value, place)
              CROSS JOIN LATERAL (SELECT profile_id FROM audiences_identity
-                                 WHERE tenant_id = %s AND kind = %s AND value = k.value LIMIT 1) i"""
-    found: dict[Key, int] = {}
-    for kind, asked in by_kind.items():
-        rows = binary.run(sql, [[value for _, value in asked], tenant_id, kind])
-        found |= {asked[place - 1]: id_ for place, id_ in rows}
-    return found
+                                 WHERE tenant_id = %s AND kind = k.kind AND value = k.value LIMIT 1) i"""
+    kinds, values = binary.texts(kind for kind, _ in keys), binary.texts(value for _, value in keys)
+    return binary.send(sql, [kinds, values, tenant_id])
+
+
+def _answered(asked: list[Key], answer: binary.Answer) -> dict[Key, int]:
+    return {asked[place - 1]: id_ for place, id_ in answer.rows()}

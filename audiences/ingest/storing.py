@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from msgspec import Raw
 
-from audiences import definitions
+from audiences import binary, definitions
 from audiences.ingest import events, merging, receipts
 from audiences.ingest.calls import Call, Context, Origin, Reader, Refusal
 from audiences.ingest.clocks import Clock
@@ -60,16 +60,23 @@ def store(
     )
     reader = Reader(clock=clock, origin=origin, sent_at=sent_at, context=context)
     understood, refused = reader.read(calls)
-    events.ensure_months([now, *(call.at for call in understood if call.event)])
+    moments = [now, *(call.at for call in understood if call.event)]
+    all_new = True  # as they nearly always are, and their months there: the database says if not
     for _ in range(ATTEMPTS):
         try:
+            events.ensure_months(moments, trust=all_new)
             with transaction.atomic():
                 batch = _Batch(tenant, origin, now)
-                batch.store(understood)
+                batch.store(understood, all_new=all_new)
                 refused_in_all = refused + batch.refused
                 if origin is not Origin.IMPORT:
                     _keep(tenant.pk, refused_in_all, now)
         except Moved:
+            continue
+        except IntegrityError:
+            if not all_new:
+                raise
+            all_new = False
             continue
         refusals = sorted((refusal for refusal, _ in refused_in_all), key=lambda refusal: refusal.index)
         duplicates = len(understood) - batch.accepted - len(batch.refused)
@@ -85,42 +92,54 @@ class _Batch:
         self.refused: list[tuple[Refusal, bytes]] = []
         self.accepted = self.created = 0
 
-    def store(self, understood: list[Call]) -> None:
-        calls = self._new_ones(understood)
+    def store(self, understood: list[Call], *, all_new: bool) -> None:
+        """Store the calls that are new. If they are said to be ``all_new``, one that is not raises IntegrityError."""
+        people = People(tenant_id=self._tenant.pk, origin=self._origin)
+        calls = self._new_ones(understood, people, all_new=all_new)
         if not calls:
             return
-        people, seen = self._people(calls)
-        calls = self._without_refused(calls)
+        calls = self._with_people(calls, people)
+        seen = self._seen(calls)
+        with binary.together():
+            people.lock(seen)
+            insertion = events.Insertion(self._tenant.pk, _rows(calls), now=self._now, is_internal=False)
+        people.check_locked()
         profiles = Profiles(
             tenant_id=self._tenant.pk, people=people, seen=seen, origin=self._origin, now=self._now
         )
         profiles.update(calls)
         merges = [Merge(loser.id, winner.final().id) for loser, winner in people.merges]
         merging.move(self._tenant.pk, merges)
-        recorded = events.insert(self._tenant.pk, _rows(calls), now=self._now, is_internal=False)
+        recorded = insertion.recorded()
         self._define(calls, profiles.changes)
         self._tell(recorded, profiles.changes, merges)
         self.accepted, self.created = len(calls), len(people.new)
 
-    def _new_ones(self, understood: list[Call]) -> list[Call]:
+    def _new_ones(self, understood: list[Call], people: People, *, all_new: bool) -> list[Call]:
+        """Write receipts, ask who is meant, and return the calls that are new."""
         # The same call twice in one batch counts once, in its first place.
         first = {call.digest: call for call in reversed(understood)}
-        if not first:
-            return []
-        fresh = receipts.claim(self._tenant.pk, first)
-        if len(fresh) == len(understood):
-            return understood
-        return [call for call in understood if call.digest in fresh and first[call.digest] is call]
+        calls = [call for call in understood if first[call.digest] is call]
+        if not all_new:
+            fresh = receipts.claim(self._tenant.pk, first)
+            calls = [call for call in calls if call.digest in fresh]
+        if calls:
+            with binary.together():
+                if all_new:
+                    receipts.send_new(self._tenant.pk, first)
+                people.ask(calls)
+        return calls
 
-    def _people(self, calls: list[Call]) -> tuple[People, dict[Person, datetime]]:
-        people = People(tenant_id=self._tenant.pk, origin=self._origin)
+    def _with_people(self, calls: list[Call], people: People) -> list[Call]:
+        """Give every call its person; return those that can have one, the others are refused."""
         denied = people.resolve(calls)
-        seen = self._seen(calls)
-        people.claim(seen)
+        people.claim()
+        if not denied:
+            return calls
         self.refused = [(Refusal(call.index, error.path, error.reason), call.raw) for call, error in denied]
-        if denied:
-            receipts.give_back(self._tenant.pk, [call.digest for call, _ in denied])
-        return people, seen
+        receipts.give_back(self._tenant.pk, [call.digest for call, _ in denied])
+        gone = {refusal.index for refusal, _ in self.refused}
+        return [call for call in calls if call.index not in gone]
 
     def _seen(self, calls: list[Call]) -> dict[Person, datetime]:
         """Return when each person was last active by these calls; what a file says is no activity."""
@@ -131,10 +150,6 @@ class _Batch:
                 if person not in seen or seen[person] < call.at:
                     seen[person] = call.at
         return seen
-
-    def _without_refused(self, calls: list[Call]) -> list[Call]:
-        gone = {refusal.index for refusal, _ in self.refused}
-        return [call for call in calls if call.index not in gone] if gone else calls
 
     def _define(self, calls: list[Call], changes: list[AttributeChange]) -> None:
         told = ((call.event, call.properties) for call in calls if call.event)

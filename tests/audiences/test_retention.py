@@ -72,6 +72,14 @@ def test_a_month_goes_when_the_last_brand_lets_go_of_it(tenant: Tenant, now: dat
     assert EventTotal.objects.get().count == total.count
 
 
+def test_a_month_that_others_dropped_is_made_again(tenant: Tenant, now: datetime) -> None:
+    then = now - timedelta(days=29)
+    ordered(tenant, then, now)
+    retention.fold(f"audiences_event_{then:%Y_%m}")  # behind the back of whoever has seen the month
+    ordered(tenant, then, now, again=True)
+    assert Event.objects.get().properties == {"again": True}
+
+
 def test_the_daily_task_drops_months(tenant: Tenant, now: datetime) -> None:
     ordered(tenant, now, now)
     Tenant.objects.update(clock_offset=timedelta(days=95))
