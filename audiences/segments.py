@@ -300,13 +300,13 @@ PATIENCE = timedelta(seconds=20)
 
 
 @contextmanager
-def _patiently() -> Iterator[CursorWrapper]:
-    """Give a cursor whose statements end after PATIENCE, and are not compiled first: that costs more than it saves."""
+def _patiently(patience: timedelta = PATIENCE) -> Iterator[CursorWrapper]:
+    """Give a cursor whose statements end after ``patience``, and are not compiled: that costs more than it saves."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(
                 "SELECT set_config('statement_timeout', %s, true)",
-                [str(PATIENCE // timedelta(milliseconds=1))],
+                [str(patience // timedelta(milliseconds=1))],
             )
             cursor.execute("SET LOCAL jit = off")
             yield cursor
@@ -322,6 +322,18 @@ def count(rule: Rule, *, tenant: Tenant, now: datetime) -> int:
     resolved = resolve(rule)
     with _patiently():
         return sql.count(resolved, tenant_id=tenant.pk, now=now)
+
+
+def means_nobody(rule: Rule, *, tenant: Tenant, now: datetime, patience: timedelta = PATIENCE) -> bool:
+    """Whether a rule means nobody at all; segments in it have to be written out, as campaigns keep them.
+
+    Raises TooSlow after ``patience``.
+    """
+    query = sql.members(rule, tenant_id=tenant.pk, now=now)
+    with _patiently(patience) as cursor:
+        cursor.execute(f"SELECT NOT EXISTS ({query.sql})", query.params)
+        (is_empty,) = cursor.fetchone()
+    return bool(is_empty)
 
 
 def glimpse(rule: Rule, *, tenant: Tenant, now: datetime, people: int = 10, seed: int = 0) -> Glimpse:

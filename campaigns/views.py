@@ -93,6 +93,7 @@ def campaign_detail(request: TenantRequest, public_id: UUID) -> HttpResponse:
         "blockers": launching.problems(version, now=now) if version.launched_at is None else [],
         "progress_url": _delivery_url("campaign_progress", campaign),
         "why_url": _delivery_url("campaign_why", campaign),
+        "alarms_url": _delivery_url("campaign_alarms", campaign),
     }
     return render(request, "campaigns/detail.html", context)
 

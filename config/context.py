@@ -21,6 +21,7 @@ class Page(NamedTuple):
     key: str = ""
     only_sandbox: bool = False
     only_live: bool = False
+    counted_by: str = ""  # the address of how many things wait there
 
 
 RAIL: list[tuple[str, list[Page]]] = [
@@ -31,6 +32,7 @@ RAIL: list[tuple[str, list[Page]]] = [
             Page("Campaigns", "campaign_list", "speakerphone", "c"),
             Page("Segments", "segment_list", "filter", "s"),
             Page("People", "profile_list", "users", "p"),
+            Page("Alarms", "alarms", "bell", "l", counted_by="alarm_count"),
         ],
     ),
     (
@@ -95,7 +97,15 @@ def _link(request: HttpRequest, page: Page) -> dict[str, Any] | None:
     if address is None or hidden or (action and not access.may(request, action)):
         return None
     here = request.path == address or (address != "/" and request.path.startswith(address))
-    return {"label": page.label, "icon": page.icon, "key": page.key, "url": address, "is_here": here}
+    count_url = _address(page.counted_by)[0] if page.counted_by else None
+    return {
+        "label": page.label,
+        "icon": page.icon,
+        "key": page.key,
+        "url": address,
+        "is_here": here,
+        "count_url": count_url,
+    }
 
 
 @cache

@@ -109,6 +109,12 @@ class Delivery(models.Model):
             ),
             # Leases that ran out in mid hand-over.
             models.Index(fields=["lease_until"], condition=Q(state="sending"), name="delivery_in_doubt"),
+            # What went wrong lately, for the alarms; most rows never come here.
+            models.Index(
+                fields=["tenant", "settled_at"],
+                condition=Q(state__in=["failed", "unknown"]),
+                name="delivery_trouble",
+            ),
             # A person's messages; which exposure a conversion follows.
             models.Index(fields=["tenant", "profile", "exposed_at"], name="delivery_of_profile"),
         ]

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from delivery import (
+    alarm_views,
     cap_views,
     explain_views,
     inbox_views,
@@ -22,6 +23,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("campaigns/<uuid:public_id>/why/", explain_views.campaign_why, name="campaign_why"),
     path("people/<uuid:public_id>/why/", explain_views.profile_why, name="profile_why"),
+    path("campaigns/<uuid:public_id>/alarms/", alarm_views.campaign_alarms, name="campaign_alarms"),
+    path("alarms/", alarm_views.alarm_list, name="alarms"),
+    path("alarms/count/", alarm_views.alarm_count, name="alarm_count"),
+    path("alarms/lines/", alarm_views.alarm_lines, name="alarm_lines"),
     path("inbox/", inbox_views.mail_list, name="inbox"),
     path("inbox/<uuid:public_id>/", inbox_views.mail_detail, name="inbox_message"),
     path("inbox/<uuid:public_id>/frame/", inbox_views.mail_frame, name="inbox_frame"),

@@ -98,3 +98,9 @@ def say(value: Any) -> str:
 def _of(tenant: Tenant) -> QuerySet[AuditEntry]:
     entries: QuerySet[AuditEntry] = AuditEntry.objects.filter(tenant=tenant)
     return entries
+
+
+def last(*, tenant: Tenant, thing: str, action: str) -> AuditEntry | None:
+    """Return what was noted last of an action on a kind of thing. In the tenant's scope."""
+    entries = AuditEntry.objects.filter(tenant=tenant, thing=thing, action=action)
+    return entries.order_by("-at", "-pk").first()

@@ -44,6 +44,17 @@ def now(tenant: Tenant) -> datetime:
     return moment
 
 
+def steady_since(tenant: Tenant) -> datetime | None:
+    """Return the moment to which the tenant's clock was moved last, by that clock; None if it always ran evenly.
+
+    What lies before it did not take the time it seems to have taken. Needs the tenant's scope open.
+    """
+    if not tenant.is_sandbox:
+        return None
+    moved = audit.last(tenant=tenant, thing="clock", action="moved")
+    return datetime.fromisoformat(moved.changes["time"][1]) if moved and "time" in moved.changes else None
+
+
 @transaction.atomic
 def set_to(tenant: Tenant, moment: datetime | None, *, actor: User | None = None) -> None:
     """Let the tenant's clock stand at ``moment`` (aware) and run on from there; None is real time.

@@ -206,6 +206,10 @@ ROUTES: dict[str, Route] = {
     "campaign_people": thing(Campaign),
     "campaign_why": thing(Campaign),
     "profile_why": thing(Profile),
+    "campaign_alarms": thing(Campaign),
+    "alarms": page(),
+    "alarm_count": page(),
+    "alarm_lines": page(),
     "campaign_progress": thing(Campaign),
     "campaign_results_csv": thing(Campaign),
     # campaigns
