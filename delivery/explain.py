@@ -58,13 +58,18 @@ class Forecast:
     steps: list[Step]
 
     @property
+    def reason(self) -> str:
+        """Return why not, as it stands inside a sentence; nobody says whether they were ever in the audience."""
+        reason = self.decision.reason
+        return "not in the audience" if reason == "left_audience" else _inner(reason_words(reason))
+
+    @property
     def words(self) -> str:
-        reason = _inner(reason_words(self.decision.reason))
         return {
             "send": "Would get it",
             "hold_out": "Would be held out: in the control group",
-            "wait": f"Would wait: {reason}",
-            "skip": f"Would not get it: {reason}",
+            "wait": f"Would wait: {self.reason}",
+            "skip": f"Would not get it: {self.reason}",
         }[self.decision.verdict]
 
     def as_json(self) -> dict[str, Any]:
@@ -212,7 +217,7 @@ def _planned(row: Delivery, campaign: Campaign, *, now: datetime) -> Told:
     forecast = _forecast(Due.of(row), campaign, channel=row.channel, at=at)
     verdict, words = PROSPECTS[forecast.decision.verdict]
     if forecast.decision.reason:
-        words = f"{words}, as things stand: {_inner(reason_words(forecast.decision.reason))}"
+        words = f"{words}, as things stand: {forecast.reason}"
     waits_for = _waits_for(row, campaign, now=now)
     return Told(
         row, verdict, words, forecast.decision.until or at, explaining.steps(row), waits_for, forecast

@@ -144,7 +144,11 @@ def _triggered(version: Version, profile: Profile, now: datetime) -> Entering:
         Occurrence(event.name, event.occurred_at, _unheard(version, event, filters, begins_at), filters)
         for event, filters in shown
     ]
-    reason = occurrences[0].reason if occurrences else "what sets it off has never happened"
+    reason = (
+        f"when “{occurrences[0].event}” came last, {occurrences[0].reason}"
+        if occurrences
+        else "what sets it off has never happened"
+    )
     fits = (event.properties for event, filters in shown if filters is None or filters.verdict)
     return Entering(
         [
@@ -179,7 +183,7 @@ def _unheard(version: Version, event: Event, filters: explain.Node | None, begin
     if version.ends_at is not None and event.occurred_at >= version.ends_at:
         return "it happened after the campaign had ended"
     if filters is not None and not filters.verdict:
-        return "what it brought does not pass the filter"
+        return "what it brought did not pass the filter"
     if event.received_at - event.occurred_at > timedelta(hours=version.tenant.trigger_age_hours):
         return "it reached us too late to set anything off"
     if version.campaign.state == Campaign.State.STOPPED:

@@ -96,12 +96,13 @@ def _would(answer: Why) -> dict[str, Any] | None:
     """How the answer to "would they get it now" looks."""
     if answer.now is None:
         return None
-    icon, colour = {
-        "send": ("circle-check", "green"),
-        "hold_out": ("user-minus", "purple"),
-        "wait": ("clock-pause", "azure"),
-    }.get(answer.now.decision.verdict, NO)
-    return {"forecast": answer.now, "icon": icon, "colour": colour}
+    label, colour = {
+        "send": ("Sent", "green"),
+        "hold_out": ("Held out", "purple"),
+        "wait": ("Waits", "azure"),
+        "skip": ("Not sent", "red"),
+    }[answer.now.decision.verdict]
+    return {"forecast": answer.now, "label": label, "colour": colour}
 
 
 def _uuid(text: str) -> UUID:

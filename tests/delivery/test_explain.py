@@ -111,7 +111,7 @@ def test_who_waits_is_told_until_when_and_what_may_still_stop_it(ask, triggered,
     Profile.objects.filter(pk=profile.pk).update(city="Rome", consent={"email": "unsubscribed"})
     answer = ask(campaign, profile)
     assert answer.verdict == "will_not"
-    assert answer.sentence == "Will not get it, as things stand: no longer in the audience"
+    assert answer.sentence == "Will not get it, as things stand: not in the audience"
     assert said_no(answer.deliveries[0].forecast.steps) == ["in_audience", "consent"]
     assert Delivery.objects.get().state == "planned"
 
@@ -182,7 +182,7 @@ def test_who_was_not_in_the_audience_is_told_so_with_what_is_seen(ask, make_prof
     assert answer.verdict == "never_entered"
     assert answer.sentence == "Never entered: they were not in the audience when it was planned"
     assert [child.seen for child in answer.audience.children] == ["Rome"]
-    assert answer.now.words == "Would not get it: no longer in the audience"
+    assert answer.now.words == "Would not get it: not in the audience"
     Profile.objects.filter(pk=profile.pk).update(city="Paris")
     assert ask(campaign, profile).now.words == "Would get it"
 
@@ -218,7 +218,9 @@ def test_events_that_set_nothing_off_are_listed_with_the_filter_that_said_no(ask
     did(total=12)
     did("Order Completed", total=900)
     answer = ask(campaign, profile)
-    assert answer.sentence == "Never entered: what it brought does not pass the filter"
+    assert answer.sentence == (
+        "Never entered: when “Cart Viewed” came last, what it brought did not pass the filter"
+    )
     newest, oldest = answer.entering.occurrences
     assert not newest.filters.verdict
     assert newest.filters.children[0].seen == "12"
