@@ -68,7 +68,7 @@ def _lines(request: TenantRequest, found: list[Alarm]) -> HttpResponse:
 
 def _lately(request: TenantRequest) -> list[Alarm]:
     """The alarms of a few seconds ago at most."""
-    key = f"alarms {request.tenant.pk}"
+    key = f"alarms:{request.tenant.pk}"
     found: list[Alarm] | None = cache.get(key)
     if found is None:
         found = alarms.of(request.tenant, now=clock.now(request.tenant))
