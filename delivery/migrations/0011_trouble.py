@@ -8,7 +8,7 @@ CREATE INDEX delivery_trouble ON delivery_delivery (tenant_id, settled_at) WHERE
 
 
 class Migration(migrations.Migration):
-    dependencies = [("delivery", "0009_frequency_caps")]
+    dependencies = [("delivery", "0010_agenda")]
     operations = [
         migrations.SeparateDatabaseAndState(
             database_operations=[migrations.RunSQL(ADD, "DROP INDEX delivery_trouble;")],
