@@ -204,6 +204,7 @@ def _keeper_command(place: Place, lock: int) -> list[str]:
         "unix_socket_permissions": "0700",
         "timezone": "UTC",
         "log_timezone": "UTC",
+        "shared_buffers": f"{_megabytes_shared()}MB",
     }
     return [
         *(sys.executable, "-I", "-S", keeper.__file__),
@@ -212,6 +213,16 @@ def _keeper_command(place: Place, lock: int) -> list[str]:
         *(str(install.programs(place.user) / "postgres"), "-D", str(place.data)),
         *(part for name, value in settings.items() for part in ("-c", f"{name}={value}")),
     ]
+
+
+def _megabytes_shared() -> int:
+    """Return how much the server keeps in memory at hand: an eighth of the machine's, between 128 and 512 MB.
+
+    PostgreSQL's own choice is 128. With a million events the indexes that storing writes to outgrow that, and an event
+    costs the database a fifth more.
+    """
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return int(min(512, max(128, memory // 8 // 1024**2)))
 
 
 def _forget_dead_server(place: Place) -> None:
