@@ -16,7 +16,6 @@ from audiences.models import Profile
 from audiences.rules import explain as rules
 from campaigns import launching, versions
 from campaigns.models import Campaign, Version
-from campaigns.schedules import ONCE
 from delivery import circumstances, explaining, results
 from delivery.claim import Due
 from delivery.decide import Decision, decide, every_gate
@@ -185,10 +184,10 @@ def _deciding(campaign: Campaign) -> Version:
 
 
 def _may_come(version: Version, rows: list[Delivery]) -> bool:
-    """Whether another delivery is conceivable: none is open, and it is not one that comes once only."""
-    if version.launched_at is None:
+    """Whether another delivery is conceivable: none is open, and the campaign does not go once only."""
+    if version.launched_at is None or (rows and version.when in (Version.When.NOW, Version.When.AT)):
         return False
-    return not any(row.state in (State.PLANNED, State.SENDING) or row.occasion == ONCE for row in rows)
+    return not any(row.state in (State.PLANNED, State.SENDING) for row in rows)
 
 
 def _audience(version: Version, profile: Profile, *, now: datetime) -> rules.Node | None:
