@@ -73,6 +73,13 @@ def test_a_session_that_dies_is_missed_at_once():
         assert pulse.call_drains() == 1
 
 
+def test_a_drain_that_leaves_calls_the_next(monkeypatch):
+    monkeypatch.setattr(pulse, "DRAIN_STAYS_SECONDS", 0)
+    with elsewhere("cluster x", "1"):
+        tasks.drain(1)
+        assert calls() == [1]
+
+
 def test_missing_drains_are_called_and_only_they():
     with elsewhere("cluster x", "2"), elsewhere("cluster y", "1"), elsewhere("drain 2"):
         assert pulse.call_drains() == 2
