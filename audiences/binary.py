@@ -93,23 +93,25 @@ class Answer:
             return cursor.fetchall() if self._raw.description else []
 
 
-def send(sql: str, parameters: Sequence[Any]) -> Answer:
+def send(sql: str, parameters: Sequence[Any], *, reads_binary: bool = False) -> Answer:
     """Execute one statement on Django's connection; in a block of ``together``, its answer is there after the block.
 
     Columns and lists belong to ``%b`` placeholders with a cast, such as ``unnest(%b::bigint[])``: as text they cost
     three times as much. It runs in Django's transaction, raises Django's errors and passes Django's execute wrappers.
+    With ``reads_binary`` the rows come in binary form too: times are read far faster, but jsonb by psycopg, not Django.
     """
     connection.ensure_connection()
     raw: Any = psycopg.Cursor(connection.connection)  # Django's own put values into the text of the statement
+    raw.format = psycopg.pq.Format.BINARY if reads_binary else psycopg.pq.Format.TEXT
     wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
     cursor = wrap(raw)
     cursor.execute(sql, parameters)
     return Answer(cursor, raw)
 
 
-def run(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+def run(sql: str, parameters: Sequence[Any], *, reads_binary: bool = False) -> list[tuple[Any, ...]]:
     """Execute one statement as ``send`` does and return its rows."""
-    return send(sql, parameters).rows()
+    return send(sql, parameters, reads_binary=reads_binary).rows()
 
 
 @contextmanager

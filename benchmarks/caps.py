@@ -164,7 +164,7 @@ def _due(world: World, options: Options, now: datetime) -> list[Due]:
     new = _campaign(world, "New")
     with connection.cursor() as cursor:
         cursor.execute(DUE, [new.pk, now, now, world.tenant.pk, options.asked])
-        rows = [Due(id_, at, who, new.pk, "once", now, 1, None) for id_, at, who in cursor.fetchall()]
+        rows = [Due(id_, at, who, new.pk, "once", now, 1, None, True) for id_, at, who in cursor.fetchall()]
     data.vacuum("delivery_delivery")
     return rows
 

@@ -50,18 +50,23 @@ CROSS JOIN LATERAL (
 WHERE held.itself IS NOT NULL
 """
 
+LIMIT = """(
+    SELECT c."limit" FROM delivery_frequencycap c WHERE c.tenant_id = u.tenant_id AND c.id = u.cap_id)"""
+
 # What stays of a person's times when others join them: the newest, as many as the cap allows.
-NEWEST = """(
+NEWEST = f"""(
     SELECT array_agg(kept.at ORDER BY kept.at) FROM (
-        SELECT at FROM unnest(u.times || excluded.times) AS at ORDER BY at DESC
-        LIMIT (SELECT c."limit" FROM delivery_frequencycap c WHERE c.tenant_id = u.tenant_id AND c.id = u.cap_id)
+        SELECT at FROM unnest(u.times || excluded.times) AS at ORDER BY at DESC LIMIT {LIMIT}
     ) kept)"""
 
+# The time that joins is later than the others, but where a sandbox's clock was set back.
 RESERVE = f"""
 INSERT INTO delivery_capuse AS u (tenant_id, profile_id, cap_id, times)
 SELECT %s, r.profile_id, r.cap_id, ARRAY[%s::timestamptz]
 FROM unnest(%b::bigint[], %b::bigint[]) AS r(profile_id, cap_id)
-ON CONFLICT (tenant_id, profile_id, cap_id) DO UPDATE SET times = {NEWEST}
+ON CONFLICT (tenant_id, profile_id, cap_id) DO UPDATE SET times =
+    CASE WHEN excluded.times[1] < u.times[cardinality(u.times)] THEN {NEWEST}
+         ELSE (u.times || excluded.times)[greatest(1, cardinality(u.times) + 2 - {LIMIT}):] END
 """
 
 
@@ -122,18 +127,20 @@ def rooms(
     caps = in_force() if asking else []
     if not caps:
         return {}
-    said = {cap.pk: words(cap) for cap in caps}
+    said = [(cap, cap.pk, words(cap)) for cap in caps]
     held = _held([one.row for one in asking], tenant=tenant)
     used = {
         (profile_id, cap_id): times
         for profile_id, cap_id, times in binary.run(
-            USES, [tenant.pk, [one.row.profile_id for one in asking], [cap.pk for cap in caps]]
+            USES,
+            [tenant.pk, binary.bigints(one.row.profile_id for one in asking), [cap.pk for cap in caps]],
+            reads_binary=True,
         )
     }
     return {
         one.row.id: tuple(
-            _room(cap, said[cap.pk], used.get((one.row.profile_id, cap.pk), []), zone=one.zone, now=now)
-            for cap in caps
+            _room(cap, pk, in_words, used.get((one.row.profile_id, pk), []), zone=one.zone, now=now)
+            for cap, pk, in_words in said
             if _counts(cap, one, channel=channel, held=held)
         )
         for one in asking
@@ -142,6 +149,9 @@ def rooms(
 
 def _held(rows: list[Due], *, tenant: Tenant) -> dict[int, bool]:
     """Return the rows whose occasion holds a reservation: True where it is theirs, False where it is another's."""
+    rows = [row for row in rows if not row.is_unreserved]
+    if not rows:
+        return {}
     columns = [
         [row.id for row in rows],
         [row.occasion_at for row in rows],
@@ -161,11 +171,17 @@ def _counts(cap: FrequencyCap, one: Asking, *, channel: str, held: dict[int, boo
     return cap.scope == Scope.ALL or cap.value in one.tags
 
 
-def _room(cap: FrequencyCap, said: str, times: list[datetime], *, zone: ZoneInfo, now: datetime) -> Room:
-    newest = times[-cap.limit :]
-    used = sum(counts_until(cap, at, zone=zone) > now for at in newest)
-    opens_at = counts_until(cap, newest[0], zone=zone) if used == cap.limit else None
-    return Room(cap.pk, said, cap.limit, used, opens_at)
+def _room(
+    cap: FrequencyCap, pk: int, said: str, times: list[datetime], *, zone: ZoneInfo, now: datetime
+) -> Room:
+    limit, frees_at = cap.limit, now
+    used = min(len(times), limit)
+    for at in times[-limit:]:  # the oldest first: it stops counting before the others
+        frees_at = counts_until(cap, at, zone=zone)
+        if frees_at > now:
+            break
+        used -= 1
+    return Room(pk, said, limit, used, frees_at if used == limit else None)
 
 
 def counts_until(cap: FrequencyCap, at: datetime, *, zone: ZoneInfo) -> datetime:
@@ -179,5 +195,8 @@ def reserve(taken: Iterable[tuple[int, Room]], *, tenant: Tenant, now: datetime)
     """Take the room of each (profile id, room): once for each row, in the transaction that marks it reserved."""
     pairs = list(taken)
     if pairs:
-        columns = [[profile_id for profile_id, _ in pairs], [room.cap_id for _, room in pairs]]
+        columns = [
+            binary.bigints(profile_id for profile_id, _ in pairs),
+            binary.bigints(room.cap_id for _, room in pairs),
+        ]
         binary.run(RESERVE, [tenant.pk, now, *columns])

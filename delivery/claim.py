@@ -33,7 +33,7 @@ ORDER BY c.priority, first.due_at, c.id
 
 DUE = f"""
 SELECT d.id, d.occasion_at, d.profile_id, d.campaign_id, d.occasion, coalesce(d.first_due_at, d.due_at), d.attempts + 1,
-       d.event_id
+       d.event_id, d.slot = 'first' AND d.reserved_at IS NULL
 FROM delivery_delivery d
 WHERE d.tenant_id = %s AND d.campaign_id = %s AND d.channel = %s AND d.state = 'planned' AND d.due_at <= %s AND {FREE}
 ORDER BY d.due_at
@@ -107,6 +107,7 @@ class Due:
     due_at: datetime  # at first, whatever it has waited for since
     attempts: int  # this one included
     event_id: int | None  # what set it off, if an event did
+    is_unreserved: bool = False  # certainly: at the claim its occasion held no reservation
 
     @classmethod
     def of(cls, row: Delivery) -> Due:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import InterfaceError, OperationalError
@@ -110,7 +111,7 @@ def settle(
         except Exception as exc:
             log.exception("Tenant %s: %s deliveries failed together.", tenant.pk, len(rows))
             if len(rows) > 1:
-                portions += [[row] for row in rows]
+                portions += [[replace(row, is_unreserved=False)] for row in rows]
             else:
                 _hold_up(rows[0], repr(exc), tenant=tenant, token=chunk.token, now=now)
     return len(chunk.rows)

@@ -338,6 +338,14 @@ class TestReservations:
         assert newest().reserved_at == before
         assert CapUse.objects.get().times == [before]
 
+    def test_a_clock_set_back_leaves_the_times_in_order(self, make_profile, make_cap, send, at):
+        make_profile()
+        make_cap(3, **WEEKLY)
+        for moment in (NOON + HOUR, NOON + 3 * HOUR, NOON):
+            at(moment)
+            assert len(send()) == 1
+        assert CapUse.objects.get().times == sorted(CapUse.objects.get().times)
+
     def test_held_out_takes_no_room_but_needs_it(self, make_profile, make_cap, send, at):
         people = [make_profile() for _ in range(40)]
         make_cap(1, **WEEKLY)

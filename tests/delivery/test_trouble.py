@@ -9,9 +9,9 @@ from django.db import connection
 
 from audiences.models import Event
 from campaigns import lifecycle
-from delivery import claim, deciding, pipeline, providers
+from delivery import cap_editing, claim, deciding, pipeline, providers
 from delivery.channels.email import sending
-from delivery.models import Delivery, Provider
+from delivery.models import CapUse, Delivery, Provider
 from tenants import clock
 from tests.delivery.steps import planned
 
@@ -46,6 +46,19 @@ def test_a_row_that_fails_unforeseen_holds_up_nobody_else(make_profile, make_cam
     assert states() == {"sent": 29, "planned": 1}
     assert len(postbox.mails) == 29
     assert Event.objects.filter(name="Email Sent").count() == 29
+
+
+def test_those_who_failed_together_and_are_tried_alone_take_no_second_room(
+    make_profile, make_campaign, run, poison, tenant, owner
+):
+    for name in ("poison", "other"):
+        make_profile(email=f"{name}@example.test")
+    cap_editing.add(tenant=tenant, actor=owner, now=clock.now(tenant), limit=5, kind="day", scope="all")
+    make_campaign()
+    run()
+    let_leases_run_out()
+    run()
+    assert [len(use.times) for use in CapUse.objects.all()] == [1, 1]
 
 
 def test_it_is_tried_again_and_given_up_in_the_end_with_the_reason(
