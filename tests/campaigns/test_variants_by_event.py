@@ -23,9 +23,9 @@ SMALL, LARGE = [property_("value", "less", 10)], [property_("value", "at_least",
 
 
 @pytest.fixture
-def carts(tenant: Tenant, owner: User) -> Campaign:
+def carts(tenant: Tenant, owner: User, now: datetime) -> Campaign:
     """Small, large and in between, set off by Checkout Started."""
-    campaign = drafts.create(tenant=tenant, actor=owner, name="Carts", recipe=find("cart-by-value"))
+    campaign = drafts.create(tenant=tenant, actor=owner, name="Carts", recipe=find("cart-by-value"), now=now)
     version = campaign.versions.get()
     drafts.set_audience(version=version, actor=owner, segment=None, is_everyone=True, control_percent=0)
     return campaign
