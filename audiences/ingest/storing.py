@@ -20,7 +20,9 @@ from audiences.models import Receipt, RefusedCall
 from audiences.signals import AttributeChange, Merge, RecordedEvent, events_recorded
 from tenants.models import Tenant
 
-ATTEMPTS = 8  # each fails only if somebody else got on with it meanwhile
+ATTEMPTS = 12  # each fails only if somebody else got on with it meanwhile
+HURRIED = 3  # of them; from then on those that failed go one at a time, so that they stop undoing each other
+IN_TURN = "SELECT pg_advisory_xact_lock(hashtextextended('tact ingest', %s))"
 REFUSED_KEPT = 100  # of one batch
 REFUSED_SHOWN = 2_000  # characters of a refused call
 
@@ -62,10 +64,12 @@ def store(
     understood, refused = reader.read(calls)
     moments = [now, *(call.at for call in understood if call.event)]
     all_new = True  # as they nearly always are, and their months there: the database says if not
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         try:
             events.ensure_months(moments, trust=all_new)
             with transaction.atomic():
+                if attempt >= HURRIED:
+                    binary.run(IN_TURN, [tenant.pk])
                 batch = _Batch(tenant, origin, now)
                 batch.store(understood, all_new=all_new)
                 refused_in_all = refused + batch.refused
