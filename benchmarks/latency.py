@@ -29,11 +29,11 @@ from campaigns.models import Campaign
 LEAD_SECONDS = 0.5  # to start the clients
 ALL_CAME_WITHIN_SECONDS = 120  # after the last event
 CONNECTIONS = 4  # of each client process: one that waits holds up no other
-PRICE = 98.95  # dear enough for every listener
+DEAR, CHEAP = 98.95, 9.95  # enough for every listener, and for none
 
 _forked = multiprocessing.get_context("fork")
 
-Event = tuple[int, bytes]  # whose it is, and the body of its request
+Event = tuple[str, bytes]  # the address it sets a message off to, if it does, and the body of its request
 
 
 @dataclass
@@ -77,8 +77,9 @@ def run(world: World, options: Options) -> list[Result]:
         listeners.set_state(Campaign.State.STOPPED)
     notes = {
         "events a second": options.rate,
+        "one in so many sets a message off": options.one_in,
         "triggers": listeners.COUNT,
-        "CPU microseconds a message": {
+        "CPU microseconds an event": {
             "ours": ours.meter.microseconds(),
             "peer": theirs.meter.microseconds(),
         },
@@ -96,16 +97,18 @@ def run(world: World, options: Options) -> list[Result]:
 
 
 def _events(world: World, options: Options, chance: random.Random) -> list[Event]:
-    """Return events that each set off one message, no two to the same person."""
+    """Return events of which one in so many sets off one message, no two of the same person."""
     people = chance.sample(range(1, world.people + 1), options.rate * options.seconds)
     waited_for = chance.choices(listeners.WAITED_FOR, k=len(people))
-    drawn = zip(people, waited_for, strict=True)
-    return [(who, _call(who, name, category, chance)) for who, (name, category) in drawn]
+    drawn = enumerate(zip(people, waited_for, strict=True))
+    return [_event(who, *what, place % options.one_in == 0, chance) for place, (who, what) in drawn]
 
 
-def _call(who: int, name: str, category: str, chance: random.Random) -> bytes:
-    properties = json.loads(data.properties(chance)) | {"category": category, "price": PRICE}
-    return ingest.call(who, name, datetime.now(UTC), json.dumps(properties))
+def _event(who: int, name: str, category: str, is_dear: bool, chance: random.Random) -> Event:
+    properties = json.loads(data.properties(chance))
+    properties |= {"category": category, "price": DEAR if is_dear else CHEAP}
+    address = f"p{who}@people.test" if is_dear else ""
+    return address, ingest.call(who, name, datetime.now(UTC), json.dumps(properties))
 
 
 def _measured(
@@ -115,7 +118,7 @@ def _measured(
     side.meter.start()
     began = time.monotonic()
     answered, waits = _sent(side, world, options, events)
-    came = _came(journal, len(events), since=began)
+    came = _came(journal, len(answered), since=began)
     side.meter.stop(len(events))
     assert answered.keys() == came.keys()
     late = sorted(1_000 * (came[who] - answered[who]) for who in came)
@@ -129,7 +132,10 @@ def _measured(
 def _sent(
     side: Side, world: World, options: Options, events: Sequence[Event]
 ) -> tuple[dict[str, float], list[float]]:
-    """Send each event in a request of its own, at its time; return who was answered when, and all waits."""
+    """Send each event in a request of its own, at its time.
+
+    Return when those that set something off were answered, by address, and how long every request took.
+    """
     started = time.monotonic() + LEAD_SECONDS
     timed = [(started + place / options.rate, *event) for place, event in enumerate(events)]
     said: Any = _forked.Queue()
@@ -149,7 +155,7 @@ def _sent(
     return answered, waits
 
 
-def _client(side: Side, key: str, timed: Sequence[tuple[float, int, bytes]], said: Any) -> None:
+def _client(side: Side, key: str, timed: Sequence[tuple[float, str, bytes]], said: Any) -> None:
     answered: dict[str, float] = {}
     waits: list[float] = []
     shares = [timed[place::CONNECTIONS] for place in range(CONNECTIONS)]
@@ -167,12 +173,13 @@ def _client(side: Side, key: str, timed: Sequence[tuple[float, int, bytes]], sai
     os._exit(0)  # the parent's connection to the database is not ours to close
 
 
-def _paced(timed: Sequence[tuple[float, int, bytes]], answered: dict[str, float]) -> Iterator[bytes]:
+def _paced(timed: Sequence[tuple[float, str, bytes]], answered: dict[str, float]) -> Iterator[bytes]:
     """Yield each body at its time. Whoever asks for the next one has the answer to the one before."""
-    for at, who, body in timed:
+    for at, address, body in timed:
         time.sleep(max(0.0, at - time.monotonic()))
         yield body
-        answered[f"p{who}@people.test"] = time.monotonic()
+        if address:
+            answered[address] = time.monotonic()
 
 
 def _came(journal: Path, wanted: int, *, since: float) -> dict[str, float]:
