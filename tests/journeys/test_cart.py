@@ -83,27 +83,30 @@ def test_a_cart_is_reminded_of_called_off_or_held_by_a_cap(
     page = open_browser(None)
     sign_in(page, owner.email)
     from_recipe(page, "Welcome newcomers")
-    from_recipe(page, "Remind of a cart")
+    from_recipe(page, "Remind of a cart, by its value")
 
-    for user in ("ada", "bob", "cora"):
+    for user in ("ada", "bob", "cora", "dora"):
         shop.identify(user, {"email": f"{user}@example.test", "firstName": user.title()})
     shop.track("cora", "Signed Up")
     shop.flush()
     settled(tenant, page, 1)
-    for user in ("ada", "bob", "cora"):
-        shop.track(user, "Checkout Started", {"total": 23})
+    for user, value in (("ada", 5), ("bob", 23), ("cora", 23), ("dora", 230)):
+        shop.track(user, "Checkout Started", {"value": value})
     shop.track("bob", "Order Completed", {"revenue": 23})
     shop.flush()
     settled(tenant, page, 2)
     with scope(tenant=tenant):
-        assert Delivery.objects.filter(state="planned").count() == 2
+        assert Delivery.objects.filter(state="planned").count() == 3
     passes(tenant, timedelta(minutes=31))
-    settled(tenant, page, 4)
+    settled(tenant, page, 5)
 
-    page.goto(reverse("inbox") + "?q=ada@example.test")
-    expect(page.locator("#inbox-rows a")).to_have_count(1)
-    page.goto(reverse("inbox") + "?q=bob@example.test")
-    expect(page.locator("#inbox-rows a")).to_have_count(0)
-    reads(page, tenant, "ada", "Remind of a cart", "Sent")
+    for user, subjects in {
+        "ada": ["One small thing is waiting for you"], "bob": [], "dora": ["We are holding your order for you"],
+    }.items():  # fmt: skip
+        page.goto(f"{reverse('inbox')}?q={user}@example.test")
+        expect(page.locator("#inbox-rows a")).to_have_count(len(subjects))
+        for subject in subjects:
+            expect(page.locator("#inbox-rows")).to_contain_text(subject)
+    reads(page, tenant, "ada", "Remind of a cart, by its value", "Sent")
     reads(page, tenant, "bob", "Did what calls it off")
     reads(page, tenant, "cora", "Had reached a frequency cap")
