@@ -10,6 +10,7 @@ import pytest
 from django.db.backends.signals import connection_created
 from django.test import Client
 from django_scopes import scope
+from hypothesis import HealthCheck, settings
 
 from audiences import partitions
 from audiences.models import Event, Identity, Profile
@@ -23,6 +24,10 @@ PASSWORD = "correct horse battery"
 
 
 connection_created.connect(recorder.attach)
+
+# How long an example takes says something about the machine only.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)

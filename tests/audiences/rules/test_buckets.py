@@ -34,7 +34,7 @@ def test_known_values_never_change(value: int, seed: int, hashed: int, bucket: i
     assert buckets.bucket(value, seed) == bucket
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     pairs=st.lists(st.tuples(SIGNED | st.integers(0, 10**7), SIGNED | st.just(0)), min_size=1, max_size=50)
 )

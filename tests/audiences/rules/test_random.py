@@ -21,7 +21,6 @@ VALIDATOR = jsonschema.Draft202012Validator(schema.json_schema())
 
 @settings(
     max_examples=150,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
@@ -68,7 +67,6 @@ def _store(tenant: Tenant, people: list[dict[str, Any]]) -> dict[str, Profile]:
 
 @settings(
     max_examples=500,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(strategies.close_calls())
@@ -88,7 +86,7 @@ def test_comparisons_agree_where_it_is_close(
         assert memory.matches_properties(condition, properties, now=NOW) == verdict, condition
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(rule=strategies.rules)
 def test_every_rule_has_a_sentence_and_fits_the_json_schema(rule: Any) -> None:
     sentence = words.sentence(rule)

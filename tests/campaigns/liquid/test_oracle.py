@@ -132,7 +132,7 @@ def test_every_filter_but_default_and_date_is_compared():
     assert known - compared == set()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 2**40), st.sampled_from(["html", "text"]))
 def test_random_templates_are_filled_as_the_library_fills_them(seed, output):
     grammar = Grammar(seed)

@@ -24,7 +24,7 @@ def supply(need, data):
     data[last] = "one"
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.integers(0, 2**40))
 def test_who_has_all_needs_is_never_refused_for_a_missing_value(seed):
     grammar = Grammar(seed)
