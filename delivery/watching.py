@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from uuid import UUID
 
+from django.db import InterfaceError, OperationalError
 from django_scopes import scope
 
 from audiences import ingest, memberships
@@ -18,6 +20,8 @@ from campaigns import triggers
 from delivery.triggers import Listener, listening
 from tenants import clock
 from tenants.models import Tenant
+
+log = logging.getLogger(__name__)
 
 OUR_MOVES = frozenset(triggers.MOVES.values())  # what these events themselves change is not looked at
 
@@ -49,7 +53,18 @@ def notice(
 def look_around() -> int:
     """Notice in every tenant what time alone has changed; return how many people moved."""
     tenants = WatchedSegment._base_manager.values_list("tenant_id", flat=True).distinct()
-    return sum(_look_around(tenant) for tenant in Tenant.objects.filter(pk__in=list(tenants)))
+    return sum(_guarded(tenant) for tenant in Tenant.objects.filter(pk__in=list(tenants)))
+
+
+def _guarded(tenant: Tenant) -> int:
+    """One tenant's trouble is not the next one's."""
+    try:
+        return _look_around(tenant)
+    except (InterfaceError, OperationalError):
+        raise
+    except Exception:
+        log.exception("Tenant %s: its segments could not be looked at.", tenant.pk)
+        return 0
 
 
 def _look_around(tenant: Tenant) -> int:

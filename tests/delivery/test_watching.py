@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django_scopes import scope
 
 from audiences import ingest, memberships, segments
 from audiences.models import Event, Profile, SegmentMember, WatchedSegment
 from campaigns import drafts, launching, lifecycle, triggers, versions
 from campaigns.launching import NotReady
+from campaigns.models import Campaign, Version
 from delivery import tasks, traces, watching
 from delivery.models import Delivery
 from tenants import clock
@@ -245,6 +247,28 @@ def test_another_tenants_people_are_not_looked_at(waits, says, gold, other_tenan
     WatchedSegment._base_manager.update(rests_until=clock.raw_now() - timedelta(seconds=1))
     assert watching.look_around() == 0
     assert count(campaign) == 0
+
+
+def test_a_segment_that_cannot_be_looked_at_holds_up_no_other_tenant(waits, gold, other_tenant):
+    campaign = waits(triggers.on_segment(gold, "entered"))
+    Profile.objects.create(tenant=gold.tenant, external_id="u9", attributes={"plan": "gold"})
+    gone = {"on": "segment", "id": "6d2d8be8-fd61-4b1c-a67c-2ad3e29ae5fb"}
+    with scope(tenant=other_tenant):
+        broken = segments.Segment.objects.create(tenant=other_tenant, name="Broken", rule=gone)
+        WatchedSegment.objects.create(tenant=other_tenant, segment=broken, rule=GOLD)
+        listens = triggers.on_segment(broken, "entered")
+        theirs = Campaign.objects.create(tenant=other_tenant, name="Theirs", state="live")
+        Version.objects.create(
+            tenant=other_tenant,
+            campaign=theirs,
+            number=1,
+            when="event",
+            trigger=listens,
+            launched_at=clock.raw_now(),
+        )
+    WatchedSegment._base_manager.update(rests_until=clock.raw_now() - timedelta(seconds=1))
+    assert watching.look_around() == 1
+    assert count(campaign) == 1
 
 
 # --- What they make of a message ------------------------------------------------------------------------
