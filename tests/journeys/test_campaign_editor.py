@@ -175,7 +175,7 @@ def test_an_event_sets_it_off_in_certain_hours(
     expect(unless.nth(1)).to_be_visible()
     page.get_by_label("Not before").fill("09:00")
     page.get_by_label("Not after").fill("18:00")
-    page.get_by_label("Monday").check()
+    page.get_by_role("checkbox", name="Monday").check()
     assert grave_faults(page) == []
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("Saved.")).to_be_visible()
