@@ -300,13 +300,17 @@ PATIENCE = timedelta(seconds=20)
 
 
 @contextmanager
-def _patiently(patience: timedelta = PATIENCE) -> Iterator[CursorWrapper]:
-    """Give a cursor whose statements end after ``patience``, and are not compiled: that costs more than it saves."""
+def _patiently(patience: timedelta | None = None) -> Iterator[CursorWrapper]:
+    """Give a cursor whose statements end after ``patience``, by default PATIENCE, and are not compiled first.
+
+    Compiling costs more than it saves.
+    """
+    milliseconds = (patience or PATIENCE) // timedelta(milliseconds=1)
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(
                 "SELECT set_config('statement_timeout', %s, true)",
-                [str(patience // timedelta(milliseconds=1))],
+                [str(milliseconds)],
             )
             cursor.execute("SET LOCAL jit = off")
             yield cursor
@@ -324,7 +328,7 @@ def count(rule: Rule, *, tenant: Tenant, now: datetime) -> int:
         return sql.count(resolved, tenant_id=tenant.pk, now=now)
 
 
-def means_nobody(rule: Rule, *, tenant: Tenant, now: datetime, patience: timedelta = PATIENCE) -> bool:
+def means_nobody(rule: Rule, *, tenant: Tenant, now: datetime, patience: timedelta) -> bool:
     """Whether a rule means nobody at all; segments in it have to be written out, as campaigns keep them.
 
     Raises TooSlow after ``patience``.
