@@ -95,7 +95,7 @@ def postmaster(data: Path) -> int:
     return int((data / "postgres" / "postmaster.pid").read_text().split()[0])
 
 
-def wait_until(claim: Callable[[], bool], seconds: float = 10) -> None:
+def wait_until(claim: Callable[[], bool], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not claim():
         assert time.monotonic() < deadline, "waited in vain"
