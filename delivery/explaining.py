@@ -71,6 +71,8 @@ def _plain(value: Any) -> Any:
 def _value(value: Any) -> Any:
     if isinstance(value, list):
         return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {inner}" for name, inner in value.items())
     try:
         return datetime.fromisoformat(value) if isinstance(value, str) and "T" in value else value
     except ValueError:

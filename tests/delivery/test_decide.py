@@ -157,3 +157,11 @@ def test_a_decision_is_said_gate_by_gate():
     assert steps[-1].asks == "A variant is meant for them"
     assert ("lacks", "profile.city") in steps[-1].saw
     assert explaining.steps(Delivery()) == []
+
+
+def test_full_caps_are_said_in_words_each_with_what_was_used():
+    decision = decide(replace(WELL, caps=(OPEN, FULL_LONGER)), now=NOW)
+    saw = dict(explaining.steps(Delivery(decision=decision.as_json()))[-1].saw)
+    assert (
+        saw["used"] == f"{OPEN.words}: 2 of 3, {FULL_LONGER.words}: {FULL_LONGER.used} of {FULL_LONGER.limit}"
+    )
