@@ -12,6 +12,7 @@ from typing import Any
 from audiences.rules import schema
 from audiences.rules.phrases import label
 from audiences.rules.tree import InvalidRule
+from audiences.segments import EVERYONE
 from campaigns.models import Version
 
 FURTHEST_DAYS = 365
@@ -30,7 +31,7 @@ def make(name: str, *, days: int, is_yearly: bool) -> DateOf:
 
 def audience(version: Version, occasion: str) -> dict[str, Any]:
     """Return the rule of whom a version is for on one occasion, the local date of what repeats."""
-    rule = version.rule or {"all": []}
+    rule = version.rule or EVERYONE
     if version.date_of is None:
         return rule
     return {"all": [rule, _has(version.date_of, date.fromisoformat(occasion))]}

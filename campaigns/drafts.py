@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from audiences.models import Segment
+from audiences.segments import EVERYONE
 from campaigns import anniversaries, arms, channels, contents, schedules, triggers, versions
 from campaigns.arms import CONTROL
 from campaigns.calendar import wall
@@ -21,7 +22,6 @@ from campaigns.models import Campaign, Variant, Version
 from campaigns.recipes import Recipe, Wording
 from tenants.models import Tenant, User
 
-EVERYONE: dict[str, Any] = {"all": []}
 MOST_VARIANTS = 12
 
 

@@ -15,8 +15,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from audiences import segments
 from audiences.rules import words
 from audiences.rules.schema import InvalidRule
+from audiences.segments import EVERYONE
 from campaigns import drafts, launching, summary, versions
-from campaigns.drafts import EVERYONE
 from campaigns.editing import campaign_of, frame, on_draft
 from campaigns.forms import AudienceForm, GoalForm, audience_value
 from campaigns.models import Version

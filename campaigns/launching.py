@@ -13,8 +13,8 @@ from django.db import transaction
 from audiences import memberships, segments
 from audiences.models import EventDefinition, Segment
 from audiences.rules.schema import InvalidRule
+from audiences.segments import EVERYONE
 from campaigns import arms, channels, circles, contents, reach, schedules, summary, triggers, versions
-from campaigns.drafts import EVERYONE
 from campaigns.models import Campaign, Content, Variant, Version
 from campaigns.reach import Counts
 from tenants import audit, wake
@@ -318,7 +318,7 @@ def _freeze(version: Version, actor: Actor, expected: Counts, now: datetime) -> 
         if variant.segment is not None:
             variant.rule = segments.resolve(variant.segment.rule)
             variant.save(update_fields=["rule"])
-    if version.trigger and version.trigger["on"] == "segment":
+    if version.when == Version.When.EVENT and version.trigger and version.trigger["on"] == "segment":
         memberships.watch(Segment.objects.get(public_id=version.trigger["id"]), now=now)
     version.counts = expected.as_json()
     version.launched_at, version.launched_by = now, audit.person(actor)

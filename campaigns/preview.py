@@ -18,10 +18,10 @@ from audiences.attributes import STANDARD
 from audiences.facts import Facts
 from audiences.models import AttributeDefinition, Event, EventDefinition, Profile
 from audiences.rules import memory, sql
+from audiences.segments import EVERYONE
 from campaigns import arms, channels, contents, launching, triggers
 from campaigns.arms import Choice
 from campaigns.channels import Compiled, Problem
-from campaigns.drafts import EVERYONE
 from campaigns.liquid.values import written
 from campaigns.liquid.wire import Refused
 from campaigns.models import Variant, Version

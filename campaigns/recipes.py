@@ -49,6 +49,23 @@ class Recipe:
         )
 
 
+ORDERS_AFTER_ALL = {
+    "goal": "Orders after all",
+    "conversion_event": "Order Completed",
+    "conversion_hours": 24 * 3,
+    "revenue_property": "revenue",
+}
+LEFT_CART = {
+    "when": "event",
+    "trigger": triggers.make("Checkout Started"),
+    "delay_minutes": 30,
+    "exceptions": [triggers.make("Order Completed")],
+    "replaces_waiting": True,
+    "again": "after",
+    "again_hours": 24 * 7,
+    "lateness_hours": 12,
+}
+
 RECIPES = (
     Recipe(
         key="win-back",
@@ -96,22 +113,8 @@ RECIPES = (
         description="Half an hour after somebody began to check out, unless they ordered meanwhile.",
         starter="cart",
         control_percent=10,
-        goal={
-            "goal": "Orders after all",
-            "conversion_event": "Order Completed",
-            "conversion_hours": 24 * 3,
-            "revenue_property": "revenue",
-        },
-        schedule={
-            "when": "event",
-            "trigger": triggers.make("Checkout Started"),
-            "delay_minutes": 30,
-            "exceptions": [triggers.make("Order Completed")],
-            "replaces_waiting": True,
-            "again": "after",
-            "again_hours": 24 * 7,
-            "lateness_hours": 12,
-        },
+        goal=ORDERS_AFTER_ALL,
+        schedule=LEFT_CART,
     ),
     Recipe(
         key="cart-by-value",
@@ -120,23 +123,8 @@ RECIPES = (
         description="Half an hour after somebody has left: other words for carts under 10, from 200, and in between.",
         starter="cart",
         control_percent=10,
-        goal={
-            "goal": "Orders after all",
-            "conversion_event": "Order Completed",
-            "conversion_hours": 24 * 3,
-            "revenue_property": "revenue",
-        },
-        schedule={
-            "when": "event",
-            "trigger": triggers.make("Checkout Started"),
-            "delay_minutes": 30,
-            "delay_from": "activity",
-            "exceptions": [triggers.make("Order Completed")],
-            "replaces_waiting": True,
-            "again": "after",
-            "again_hours": 24 * 7,
-            "lateness_hours": 12,
-        },
+        goal=ORDERS_AFTER_ALL,
+        schedule=LEFT_CART | {"delay_from": "activity"},
         wordings=(
             Wording("Under 10", {"subject": "One small thing is waiting for you"}, [_value("less", 10)]),
             Wording(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -92,7 +93,7 @@ def _called_off(
     rows: Sequence[Due], versions: Mapping[int, Version], *, tenant: Tenant, now: datetime
 ) -> dict[int, dict[str, str]]:
     """Return the first event since that is an exception; those that arrived later have cancelled the row themselves."""
-    ends = {campaign_id: triggers.calling_off(version) for campaign_id, version in versions.items()}
+    ends = {row.campaign_id: _ends(versions[row.campaign_id]) for row in rows}
     by_id = {row.id: row for row in rows if ends[row.campaign_id]}
     names = {each.name for row in by_id.values() for each in ends[row.campaign_id]}
     if not names:
@@ -115,6 +116,11 @@ def _called_off(
         if at <= now and any(each.fits(held, now=at) for each in meant):
             first.setdefault(id_, {"event": name, "at": at.isoformat()})
     return first
+
+
+@lru_cache(maxsize=1_024)  # a launched version never changes; by its id
+def _ends(version: Version) -> list[triggers.Happening]:
+    return triggers.calling_off(version)
 
 
 def _before(rows: Sequence[Due], tenant: Tenant) -> dict[int, tuple[int, datetime | None, bool]]:

@@ -9,13 +9,13 @@ from typing import Any
 from django.db import connection
 
 from audiences import messages
-from campaigns import channels
+from campaigns import channels, triggers
 
 NAMES = {
     "email": {
-        "sent": "Email Sent",
-        "opened": "Email Opened",
-        "clicked": "Email Link Clicked",
+        "sent": triggers.SENT,
+        "opened": triggers.OPENED,
+        "clicked": triggers.CLICKED,
         "bounced": "Email Bounced",
         "unsubscribed": "Unsubscribed",
     }
