@@ -252,6 +252,11 @@ TRIGGER_AGE_LIMIT = timedelta(hours=48)
 LEASE_SECONDS = env.int("TACT_LEASE_SECONDS", default=120)
 HAND_OVER_SECONDS = env.int("TACT_HAND_OVER_SECONDS", default=90)
 
+# --- Sources: other servers that live content is asked of -----------------------------------------
+SOURCES_PORTS = env.list("TACT_SOURCES_PORTS", cast=int, default=[80, 443])
+# Networks beside the public internet, such as 10.1.0.0/16, or one port there: 10.1.2.3/32:9000.
+SOURCES_MAY_REACH = env.list("TACT_SOURCES_MAY_REACH", default=[])
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -260,6 +265,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.str("TACT_LOG_LEVEL", default="INFO")},
     "loggers": {
         "django.server": {"level": "WARNING"},
+        "urllib3": {"level": "ERROR"},  # its warnings name addresses, which may say something about a person
         "django-q": {"level": "WARNING"},  # that a task began and ended is not worth a line
     },
 }

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import ipaddress
 from typing import TypedDict
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.db import models, transaction
-from django.utils.encoding import force_bytes
 
 from delivery.models import Provider
-from tenants import audit
+from tenants import audit, vault
 from tenants.models import Tenant, User
 
 EMAIL = "email"
+PURPOSE = "provider secret"
 
 
 class Tls(models.TextChoices):
@@ -133,33 +129,19 @@ def remove(*, tenant: Tenant, actor: User) -> None:
 
 
 def encrypt(tenant: Tenant, secret: str) -> bytes:
-    """Return ``secret`` as only this tenant's rows can be read: copied to another's, it is noise."""
-    return _box(tenant).encrypt(secret.encode()) if secret else b""
+    """Return ``secret`` as only this tenant's rows can be read."""
+    return vault.seal(tenant, secret, purpose=PURPOSE)
 
 
 def decrypt(tenant: Tenant, kept: bytes) -> str:
     """Return what ``encrypt`` was given. Raises NoProvider if neither SECRET_KEY nor a fallback opens it."""
-    if not kept:
-        return ""
     try:
-        return _box(tenant).decrypt(kept).decode()
-    except InvalidToken as locked:
+        return vault.unseal(tenant, kept, purpose=PURPOSE)
+    except vault.Locked as locked:
         raise NoProvider(
             "The mail server's password was saved under another SECRET_KEY: enter it again, or add the old key to "
             "TACT_SECRET_KEY_FALLBACKS."
         ) from locked
-
-
-def _box(tenant: Tenant) -> MultiFernet:
-    return MultiFernet(
-        [_fernet(key, tenant) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
-    )
-
-
-def _fernet(secret_key: str | bytes, tenant: Tenant) -> Fernet:
-    info = b"tact provider secret " + tenant.public_id.bytes
-    key = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(force_bytes(secret_key))
-    return Fernet(base64.urlsafe_b64encode(key))
 
 
 def _moves(old: dict[str, object], new: dict[str, object]) -> bool:
