@@ -165,14 +165,34 @@ def _language(value: Any) -> str:
 
 
 @cache
-def _zones() -> dict[str, str]:
+def languages() -> list[tuple[str, str]]:
+    """Return the languages that have two letters, and what they are called, by name."""
+    named = {str(tag): name for tag, name in Locale("en").languages.items()}
+    return sorted(((tag, name) for tag, name in named.items() if len(tag) == 2), key=lambda one: one[1])
+
+
+def language_name(tag: str) -> str:
+    """Return what a language tag is called: "Portuguese (Brazil)"; the tag itself where nobody named it."""
+    english = Locale("en")
+    language, *parts = tag.split("-")
+    name = english.languages.get(language.lower())
+    if name is None:
+        return f"“{tag}”"
+    known = [english.territories.get(part.upper()) or english.scripts.get(part.title()) for part in parts]
+    more = ", ".join(found or part for found, part in zip(known, parts, strict=True))
+    return f"{name} ({more})" if more else name
+
+
+@cache
+def zones() -> dict[str, str]:
+    """Return the names of the time zones there are, by their small letters."""
     return {
         name.lower(): name for name in zoneinfo.available_timezones() if name not in ("Factory", "localtime")
     }
 
 
 def _timezone(value: Any) -> str:
-    zone = _zones().get(_text(value).lower())
+    zone = zones().get(_text(value).lower())
     if zone is None:
         raise Unfit("is not a time zone of the IANA database, such as Europe/Berlin")
     return zone

@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 from django.db import connection
 
+from audiences import messages
 from audiences.rules import event_sql, places, schema, values
 from audiences.rules.fragments import Fragment, sql
 from audiences.rules.scope import Scope
@@ -75,6 +76,8 @@ class Facts:
     firsts: dict[str, Happened | None] = field(default_factory=dict)
     lasts: dict[str, Happened | None] = field(default_factory=dict)
     happened: dict[str, list[Happened]] = field(default_factory=dict)  # newest first
+    reachable: dict[str, bool] = field(default_factory=dict)  # by channel
+    brand_zone: str = ""
 
     def attribute(self, name: str) -> Any:
         """Return the value of a standard attribute or of a path into the custom ones, None if it is missing."""
@@ -93,6 +96,18 @@ class Facts:
     def last(self, name: str) -> Happened | None:
         """Return the last event ever."""
         return _loaded(self.lasts, name)
+
+    def is_reachable(self, channel: str) -> bool:
+        """Whether a marketing message can be sent to them there."""
+        if channel not in self.reachable:
+            raise NotLoaded(f"Whom {channel} reaches was not loaded: pass the rule to facts.load.")
+        return self.reachable[channel]
+
+    def tenant_zone(self) -> str:
+        """Return the zone of those who have none."""
+        if not self.brand_zone:
+            raise NotLoaded("The brand's zone was not loaded: pass the rule to facts.load.")
+        return self.brand_zone
 
 
 def _loaded(known: dict[str, Any], name: str) -> Any:
@@ -131,6 +146,12 @@ def load(*, tenant_id: int, ids: Sequence[int], rules: Iterable[Any] = (), now: 
                 facts.lasts[name] = last.get(id_)
         for name in wanted.events:
             _add_events(found, tenant_id, name, wanted, now)
+        for kind in wanted.reachable:
+            _add_reachable(found, tenant_id, kind)
+        if wanted.tenant_zone:
+            ((zone,),) = _rows(sql("SELECT timezone FROM tenants_tenant WHERE id = {}", tenant_id))
+            for facts in found.values():
+                facts.brand_zone = zone
     return found
 
 
@@ -208,6 +229,20 @@ def _add_total(found: dict[int, Facts], name: str, scope: Scope) -> None:
     )
     for id_, count, first, last in _rows(totals):
         found[id_].totals[name] = Total(count, _moment(first), _moment(last))
+
+
+def _add_reachable(found: dict[int, Facts], tenant_id: int, kind: str) -> None:
+    channel = messages.channel(kind)
+    rows = _rows(
+        sql(
+            "SELECT p.id, {} FROM audiences_profile p WHERE p.tenant_id = {} AND p.id = ANY({}::bigint[])",
+            Fragment(channel.reachable_sql("p") if channel else "FALSE"),
+            tenant_id,
+            list(found),
+        )
+    )
+    for id_, is_reachable in rows:
+        found[id_].reachable[kind] = bool(is_reachable)
 
 
 def _happened(query: Fragment) -> dict[int, Happened]:

@@ -28,6 +28,9 @@ class Channel:
     label: str
     noun: str  # one of its messages
     events: Mapping[str, str]
+    reachable_sql: Callable[
+        [str], str
+    ]  # whether a profile, by its alias, may be sent marketing; without parameters
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 
 from audiences import messages
-from audiences.attributes import STANDARD
+from audiences.attributes import STANDARD, languages
 from audiences.models import AttributeDefinition, EventDefinition, Profile, Segment
 from audiences.rules import operators, places, times
 from audiences.rules.fragments import Fragment, sql
@@ -86,6 +86,7 @@ def describe(*, leave_out: Segment | None = None) -> dict[str, Any]:
                 for campaign in messages.campaigns()
             ],
         },
+        "languages": languages(),
         "standings": [list(choice) for choice in Profile.Standing.choices],
         "units": list(times.UNITS),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import connection
@@ -28,7 +29,8 @@ def register() -> None:
     for kind, names in NAMES.items():
         channel = channels.get(kind)
         events = names | {"received": names["sent"], "converted": CONVERTED}
-        messages.register_channel(messages.Channel(kind, channel.label, channel.noun, events))
+        reachable_sql = partial(channel.reachable_sql, is_marketing=True)
+        messages.register_channel(messages.Channel(kind, channel.label, channel.noun, events, reachable_sql))
 
 
 @dataclass(frozen=True, slots=True)

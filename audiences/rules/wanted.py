@@ -18,6 +18,8 @@ class Wanted:
     lasts: set[str] = field(default_factory=set)
     events: dict[str, datetime | None] = field(default_factory=dict)
     properties: set[str] = field(default_factory=set)
+    reachable: set[str] = field(default_factory=set)  # on which channels
+    tenant_zone: bool = False
 
     def events_since(self, name: str, low: datetime | None) -> None:
         known = self.events.get(name, low)

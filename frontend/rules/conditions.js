@@ -8,6 +8,9 @@ export const KINDS = [
   ["event", "What they did", "bolt", () => ({ on: "event", name: "" })],
   ["message", "Messages", "mail", () => ({ on: "message", what: "opened" })],
   ["segment", "Segment", "users-group", () => ({ on: "segment", id: "" })],
+  ["language", "Language", "language", () => ({ on: "language", operator: "is" })],
+  ["local_time", "Local time", "clock", () => ({ on: "local_time", from: "09:00", to: "18:00" })],
+  ["reachable", "Reachable", "send", () => ({ on: "reachable", channel: "" })],
   ["consent", "Subscription", "bell", () => ({ on: "consent", subject: "email", operator: "is_not", value: "unsubscribed", or_missing: true })],
   ["bucket", "Random share", "percentage", () => ({ on: "bucket", salt: crypto.getRandomValues(new Uint32Array(1))[0], from: 0, to: 999 })],
 ];
@@ -16,7 +19,7 @@ const LABELS = Object.fromEntries(KINDS);
 
 /** The controls of a condition; null for one that this builder cannot show. */
 export function conditionFields(node, context) {
-  const fields = { attribute, event, message, segment, consent, bucket }[node.on];
+  const fields = { attribute, event, message, segment, language, local_time: localTime, reachable, consent, bucket }[node.on];
   return fields ? fields(node, context) : null;
 }
 
@@ -75,18 +78,21 @@ function settle(node, vocabulary, kinds) {
   delete node.value;
 }
 
-function orMissing(node, { changed }) {
-  const box = el("input", {
-    type: "checkbox",
-    class: "form-check-input",
-    checked: Boolean(node.or_missing),
-    onChange: () => {
-      if (box.checked) node.or_missing = true;
-      else delete node.or_missing;
-      changed();
-    },
-  });
-  return el("label", { class: "form-check rule-check" }, box, el("span", { class: "form-check-label" }, "or missing"));
+const orMissing = (node, context) => flag(node, "or_missing", "or missing", context);
+
+/** A box that sets a key of the condition to true, or takes it out. */
+function flag(node, key, label, { changed }) {
+  const set = (isChecked) => {
+    if (isChecked) node[key] = true;
+    else delete node[key];
+    changed();
+  };
+  return box(label, Boolean(node[key]), set);
+}
+
+function box(label, isChecked, onChange) {
+  const control = el("input", { type: "checkbox", class: "form-check-input", checked: isChecked, onChange: () => onChange(control.checked) });
+  return el("label", { class: "form-check rule-check" }, control, el("span", { class: "form-check-label" }, label));
 }
 
 function attribute(node, context) {
@@ -280,6 +286,66 @@ function segment(node, { vocabulary, changed }) {
   ];
 }
 
+const SPEAKS = [["is", "speaks"], ["is_not", "does not speak"], ["is_one_of", "speaks one of"], ["is_none_of", "speaks none of"]];
+const takesList = (operator) => ["is_one_of", "is_none_of"].includes(operator);
+
+function language(node, context) {
+  const { vocabulary, changed, redraw, datalist } = context;
+  const choose = (operator) => {
+    if (takesList(operator) && typeof node.value === "string") node.value = [node.value];
+    if (!takesList(operator) && Array.isArray(node.value)) [node.value] = node.value;
+    node.operator = operator;
+    redraw();
+  };
+  const suggest = (control) => control.setAttribute("list", datalist("languages", vocabulary.languages));
+  return [
+    select("Whether they speak it", SPEAKS, node.operator, choose, { class: "form-select rule-operator" }),
+    ...valueFields({ node, shape: takesList(node.operator) ? "list" : "one", kinds: ["text"], suggest, changed, redraw }),
+    flag(node, "exactly", "exactly", context),
+    orMissing(node, context),
+  ];
+}
+
+const DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+
+/** Hours, days or both; what is left empty does not count. */
+function localTime(node, { changed }) {
+  const clock = (label, key) =>
+    input(label, node[key], (text) => {
+      if (text) node[key] = text;
+      else delete node[key];
+      changed();
+    }, { type: "time", class: "form-control rule-time" });
+  const day = (name) =>
+    box(name[0].toUpperCase() + name.slice(1, 3), node.weekdays?.includes(name) ?? false, (isChecked) => {
+      const chosen = DAYS.filter((one) => (one === name ? isChecked : node.weekdays?.includes(one)));
+      if (chosen.length) node.weekdays = chosen;
+      else delete node.weekdays;
+      changed();
+    });
+  return [
+    words("for whom it is now between"),
+    clock("From", "from"),
+    words("and"),
+    clock("To", "to"),
+    words("on"),
+    el("div", { class: "rule-days", role: "group", "aria-label": "Weekdays, none for any" }, DAYS.map(day)),
+  ];
+}
+
+function reachable(node, { vocabulary, changed }) {
+  const whether = (chosen) => {
+    if (chosen === "can") delete node.is;
+    else node.is = false;
+    changed();
+  };
+  const channels = vocabulary.messages.channels.map(([kind, label]) => [kind, `by ${label}`]);
+  return [
+    select("Whether they can be reached", [["can", "can be reached"], ["cannot", "cannot be reached"]], node.is === false ? "cannot" : "can", whether),
+    select("Channel", [["", "on any channel"], ...channels], node.channel, (kind) => ((node.channel = kind), changed())),
+  ];
+}
+
 function consent(node, context) {
   const { vocabulary, changed, redraw, datalist } = context;
   const choices = [
@@ -303,7 +369,7 @@ function consent(node, context) {
     select("What they said", choices, current, choose, { class: "form-select rule-operator" }),
     words("about"),
     input("Channel or topic", node.subject, (text) => ((node.subject = text), changed()), {
-      list: datalist("subjects", [["email", "Email"], ["topic:", "A topic of yours"]]),
+      list: datalist("subjects", [...vocabulary.messages.channels, ["topic:", "A topic of yours"]]),
       placeholder: "email",
       class: "form-control rule-name",
     }),

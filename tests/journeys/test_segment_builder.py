@@ -245,6 +245,39 @@ def test_every_rule_survives_the_builder(shop: Tenant, open_browser: Callable[..
     expect(page.get_by_text("too long for a browser")).to_be_visible()
 
 
+def test_language_clock_and_reach_are_chosen(shop: Tenant, open_browser: Callable[..., Page]) -> None:
+    page = open_browser("marketer")
+    page.goto(reverse("segment_new"))
+    counted(page, 20)
+    for kind in ("Language", "Local time", "Reachable"):
+        page.get_by_role("button", name=kind, exact=True).click()
+    condition(page, 0).get_by_label("Whether they speak it").select_option("is_one_of")
+    for tag in ("pt", "fr"):
+        condition(page, 0).get_by_label("Add a value").fill(tag)
+        condition(page, 0).get_by_label("Add a value").press("Enter")
+    condition(page, 0).get_by_label("exactly").check()
+    condition(page, 0).get_by_label("or missing").check()
+    condition(page, 1).get_by_label("From").fill("22:00")
+    condition(page, 1).get_by_label("To", exact=True).fill("")
+    for day in ("Sat", "Fri"):
+        condition(page, 1).get_by_label(day).check()
+    expect(page.locator("[data-rule-problem]")).to_contain_text("Give both")
+    condition(page, 1).get_by_label("From").fill("")
+    condition(page, 2).get_by_label("Channel").select_option("email")
+    assert rule_in(page)["all"] == [
+        {
+            "on": "language",
+            "operator": "is_one_of",
+            "value": ["pt", "fr"],
+            "exactly": True,
+            "or_missing": True,
+        },
+        {"on": "local_time", "weekdays": ["friday", "saturday"]},
+        {"on": "reachable", "channel": "email"},
+    ]
+    expect(page.locator("#glimpse")).to_contain_text("now Friday or Saturday and who can be sent an email")
+
+
 def test_archive_and_undo(shop: Tenant, open_browser: Callable[..., Page]) -> None:
     segments.create(tenant=shop, actor=None, name="Parisians", rule=attribute("city", "is", "Paris"))
     page = open_browser("marketer")

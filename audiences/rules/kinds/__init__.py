@@ -4,8 +4,11 @@ from audiences.rules.kinds.attribute import Attribute
 from audiences.rules.kinds.bucket import Bucket
 from audiences.rules.kinds.consent import Consent
 from audiences.rules.kinds.event import Event
+from audiences.rules.kinds.language import Language
+from audiences.rules.kinds.local_time import LocalTime
 from audiences.rules.kinds.message import Message
 from audiences.rules.kinds.property import Property
+from audiences.rules.kinds.reachable import Reachable
 from audiences.rules.kinds.segment import Segment
 from audiences.rules.tree import Condition
 
@@ -15,6 +18,9 @@ KINDS: dict[str, type[Condition]] = {
     "message": Message,
     "segment": Segment,
     "consent": Consent,
+    "reachable": Reachable,
+    "language": Language,
+    "local_time": LocalTime,
     "bucket": Bucket,
     "property": Property,
 }

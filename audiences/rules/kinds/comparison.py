@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from audiences import messages
 from audiences.rules import operators, times, values
 from audiences.rules.fragments import Fragment, sql
-from audiences.rules.phrases import article, moment, quoted
+from audiences.rules.phrases import article, listed, moment, quoted
 from audiences.rules.places import Place, json_text
 from audiences.rules.scope import Scope
 from audiences.rules.tree import Condition, InvalidRule
@@ -149,3 +150,10 @@ def check_path(name: str) -> None:
 def check_characters(field: str, text: str) -> None:
     if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
         raise InvalidRule(field, "The text holds a character that no data can hold.")
+
+
+def check_channel(kind: str) -> None:
+    """Raise InvalidRule unless ``kind`` is a channel, or empty for any."""
+    if kind and messages.channel(kind) is None:
+        known = listed([repr(one.kind) for one in messages.channels()] or ["none"], "or")
+        raise InvalidRule("channel", f"There is no channel {kind!r}; there is {known}.")

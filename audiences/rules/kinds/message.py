@@ -13,11 +13,10 @@ from uuid import UUID
 from audiences import messages
 from audiences.rules import event_sql, phrases, times, values
 from audiences.rules.fragments import Fragment, identifier, sql
-from audiences.rules.kinds.comparison import LONGEST_NAME, check_characters
+from audiences.rules.kinds.comparison import LONGEST_NAME, check_channel, check_characters
 from audiences.rules.kinds.happening import Happening, check_times
 from audiences.rules.kinds.property import Property
 from audiences.rules.operators import LENGTH
-from audiences.rules.phrases import listed
 from audiences.rules.places import Json
 from audiences.rules.scope import Scope
 from audiences.rules.tree import InvalidRule, Node
@@ -57,9 +56,7 @@ class Message(Happening, frozen=True, tag="message", kw_only=True):
         if len(self.variant) > LONGEST_NAME:
             raise InvalidRule("variant", f"Expected a variant's key of at most {LONGEST_NAME} characters.")
         check_characters("variant", self.variant)
-        if self.channel and messages.channel(self.channel) is None:
-            known = listed([repr(one.kind) for one in messages.channels()] or ["none"], "or")
-            raise InvalidRule("channel", f"There is no channel {self.channel!r}; there is {known}.")
+        check_channel(self.channel)
         self._check_unopened()
 
     def _check_unopened(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from audiences.rules import operators, places
+from audiences.rules.kinds.local_time import WEEKDAYS
 from tests.audiences.rules.world import (
     AUTUMN,
     NOW,
@@ -17,8 +18,11 @@ from tests.audiences.rules.world import (
     bucket,
     consent,
     event,
+    language,
+    local_time,
     message,
     property_,
+    reachable,
     segment,
 )
 
@@ -83,7 +87,10 @@ paths = st.sampled_from(["a", "a", "a", "b", "a.b", "a.b.c", "b.a", "a.0", "it's
 people = st.fixed_dictionaries(
     {
         "city": st.none() | texts.filter(lambda text: "\0" not in text),
-        "language": st.none() | st.sampled_from(["en", "pt-BR", "EN"]),
+        "language": st.none() | st.sampled_from(["en", "pt-BR", "EN", "pt", "pth", "pt_BR"]),
+        "timezone": st.none()
+        | st.sampled_from(["UTC", "Asia/Kathmandu", "Pacific/Apia", "America/New_York", "No/Where"]),
+        "email": st.none() | st.sampled_from(["", "a@x.test", "B@X.test", "c@x.test"]),
         "latitude": st.none() | st.floats(-90, 90),
         "last_seen_at": st.none() | moments,
         "attributes": documents,
@@ -138,6 +145,10 @@ def comparisons(
 
 any_ = st.booleans()
 TEXT_OPERATORS = ["is", "is_not", "contains", "does_not_contain", "starts_with", "ends_with"]
+tags = st.sampled_from(["pt", "PT", "pt-BR", "pth", "en", "fr"])
+clocks = st.sampled_from(["00:00", "01:00", "08:00", "12:00", "14:00", "17:45", "23:59"])
+hours = st.tuples(clocks, clocks).filter(lambda pair: pair[0] != pair[1])
+weekdays = st.lists(st.sampled_from(WEEKDAYS), min_size=1, max_size=3, unique=True)
 on_columns = st.one_of(
     st.builds(attribute, st.sampled_from(["city", "language"]), st.sampled_from(TEXT_OPERATORS), texts.filter(bool)),
     st.builds(attribute, st.just("latitude"), st.sampled_from(["is", "is_not", "greater", "at_most"]), numbers),
@@ -146,6 +157,11 @@ on_columns = st.one_of(
     st.builds(attribute, st.sampled_from(["city", "latitude"]), st.sampled_from(["exists", "is_missing"])),
     st.builds(consent, st.sampled_from(["email", "topic:a"]), st.just("is_not"), st.just("unsubscribed"),
               or_missing=any_),
+    st.builds(language, st.sampled_from(["is", "is_not"]), tags, exactly=any_, or_missing=any_),
+    st.builds(language, st.sampled_from(["is_one_of", "is_none_of"]), st.lists(tags, min_size=1), or_missing=any_),
+    st.builds(lambda pair, **more: local_time(*pair, **more), hours, weekdays=weekdays),
+    st.builds(lambda pair: local_time(*pair), hours),
+    st.builds(reachable, st.sampled_from(["", "email"]), is_=any_),
     st.builds(bucket, st.integers(0, 4000), st.integers(4000, 9999), st.integers(0, 2**63 - 1)),
 )  # fmt: skip
 

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from audiences.models import Event, Profile
+from audiences.models import Event, Profile, Suppression
 from audiences.rules import memory, schema, sql, words
 from tenants.models import Tenant
 from tests.audiences.rules import strategies
@@ -50,6 +50,7 @@ def _store(tenant: Tenant, people: list[dict[str, Any]]) -> dict[str, Profile]:
         for person in people
     ]
     Profile.objects.bulk_create(profiles)
+    Suppression.objects.create(tenant=tenant, channel="email", address="b@x.test", reason="manual", at=NOW)
     done = [
         (profile, one) for profile, person in zip(profiles, people, strict=True) for one in person["done"]
     ]

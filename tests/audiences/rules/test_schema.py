@@ -19,8 +19,11 @@ from tests.audiences.rules.world import (
     bucket,
     consent,
     event,
+    language,
+    local_time,
     message,
     property_,
+    reachable,
     segment,
 )
 
@@ -109,6 +112,19 @@ REFUSED: list[tuple[str, Any, str, str]] = [
     ("a negative salt", bucket(0, 1, salt=-1), "salt", "from 0"),
     ("consent that nobody gives", consent("email", "is", "maybe"), "value", "subscribed, opted_in or unsubscribed"),
     ("consent in order", consent("email", "greater", 1), "operator", "is, is_not"),
+    ("reachable by what", reachable("pigeon"), "channel", "there is 'email'"),
+    ("a language in order", language("starts_with", "pt"), "operator", "is, is_not"),
+    ("no language", language("is", "Portuguese!"), "value", "Expected a language"),
+    ("a language that is a number", language("is", 7), "value", "Expected a language"),
+    ("one of no languages", language("is_one_of", []), "value", "at least one"),
+    ("one of a single language", language("is_one_of", "pt"), "value", "Expected a list"),
+    ("no hours and no days", local_time(), "from", "between which times"),
+    ("hours without an end", {"on": "local_time", "from": "18:00"}, "to", "both"),
+    ("hours without a beginning", {"on": "local_time", "to": "18:00"}, "from", "both"),
+    ("an hour that no clock shows", local_time("18:00", "24:00"), "to", "“18:00”"),
+    ("hours from and to the same", local_time("18:00", "18:00"), "to", "another time"),
+    ("on no weekday", local_time(weekdays=[]), "weekdays", "at least one"),
+    ("a weekday that is none", local_time(weekdays=["Monday"]), "weekdays", "Expected monday"),
     ("consent to nothing", consent("", "exists"), "subject", "a channel"),
 ]  # fmt: skip
 
@@ -160,7 +176,7 @@ BEYOND_SCHEMA = ("column", "a time by", "the wrong way", "times the", "no time",
                  "empty part", "NaN", "infinity", "huge", "long value", "millennium", "exactly and", "more than",
                  "within and", "what is no time", "to before", "which of", "which, counted", "consent that",
                  "consent in order", "a segment without", "between a number", "name of",
-                 "a message of no", "too short")  # fmt: skip
+                 "a message of no", "too short", "from and to the same")  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 
 from audiences import facts, partitions
-from audiences.models import Event, Profile
+from audiences.models import Event, Profile, Suppression
 from audiences.rules import memory, sql
 from tenants.models import Tenant
 
@@ -21,6 +21,7 @@ PEOPLE: dict[str, dict[str, Any]] = {
         "city": "Paris",
         "country": "FR",
         "language": "fr",
+        "timezone": "Europe/Paris",
         "latitude": 48.85,
         "last_seen_at": NOW - timedelta(days=1),
         "created_at": datetime(2026, 1, 1, tzinfo=UTC),
@@ -41,7 +42,9 @@ PEOPLE: dict[str, dict[str, Any]] = {
         "first_name": "Ben",
         "city": "Lyon",
         "country": "FR",
-        "language": "en",
+        "language": "EN",
+        "email": "ben@example.test",
+        "timezone": "America/New_York",
         "latitude": -10,
         "last_seen_at": NOW - timedelta(days=14),
         "created_at": datetime(2026, 5, 31, 23, 59, 59, 999999, tzinfo=UTC),
@@ -60,6 +63,8 @@ PEOPLE: dict[str, dict[str, Any]] = {
     "cleo": {
         "first_name": "Cleo",
         "language": "pt-BR",
+        "email": "cleo@example.test",
+        "timezone": "America/Sao_Paulo",
         "last_seen_at": NOW - timedelta(days=14) - TICK,
         "created_at": datetime(2026, 6, 1, tzinfo=UTC),
         "attributes": {
@@ -76,6 +81,9 @@ PEOPLE: dict[str, dict[str, Any]] = {
     "dan": {
         "first_name": "Dan",
         "city": "paris",
+        "language": "pt",
+        "email": "Dan@Example.test",  # suppressed
+        "timezone": "Pacific/Auckland",
         "created_at": datetime(2026, 6, 10, tzinfo=UTC),
         "attributes": {
             "age": 37,
@@ -88,6 +96,9 @@ PEOPLE: dict[str, dict[str, Any]] = {
     "eve": {
         "first_name": "Ève",
         "city": "KÖLN",
+        "language": "pth",
+        "email": "",
+        "timezone": "Mars/Base_1",
         "created_at": datetime(2026, 6, 11, tzinfo=UTC),
         "attributes": {
             "100%": "50% off",
@@ -179,6 +190,14 @@ def populate(tenant: Tenant, other_tenant: Tenant) -> dict[str, Profile]:
         Profile(tenant=other_tenant, **PEOPLE["ada"]),
     ]
     Profile.objects.bulk_create(twins)
+    Suppression.objects.bulk_create(
+        Suppression(tenant=of, channel=channel, address=address, reason="manual", at=NOW)
+        for of, channel, address in [
+            (tenant, "email", "dan@example.test"),
+            (tenant, "pigeon", "cleo@example.test"),
+            (other_tenant, "email", "cleo@example.test"),
+        ]
+    )
     done = [(people[name], event) for name, events in DONE.items() for event in events]
     done += [(twin, event) for twin in twins for event in DONE["ada"]]
     events = [
@@ -222,6 +241,20 @@ def property_(name: str, operator: str, *value: Any, **more: Any) -> dict[str, A
 def consent(subject: str, operator: str, *value: Any, **more: Any) -> dict[str, Any]:
     rule = attribute("", operator, *value, **more) | {"on": "consent", "subject": subject}
     return {key: value for key, value in rule.items() if key != "name"}
+
+
+def language(operator: str, value: Any, **more: Any) -> dict[str, Any]:
+    return {"on": "language", "operator": operator, "value": value, **more}
+
+
+def local_time(from_: str = "", to: str = "", **more: Any) -> dict[str, Any]:
+    return {"on": "local_time", **({"from": from_, "to": to} if from_ else {}), **more}
+
+
+def reachable(channel: str = "", **more: Any) -> dict[str, Any]:
+    return {"on": "reachable", "channel": channel} | {
+        {"is_": "is"}.get(key, key): value for key, value in more.items()
+    }
 
 
 def event(name: str, **more: Any) -> dict[str, Any]:
