@@ -14,7 +14,7 @@ import msgspec
 from django.db import connection
 
 from audiences import messages
-from audiences.rules import event_sql, places, schema, values
+from audiences.rules import event_sql, operands, schema, values
 from audiences.rules.fragments import Fragment, sql
 from audiences.rules.scope import Scope
 from audiences.rules.wanted import Wanted
@@ -81,7 +81,7 @@ class Facts:
 
     def attribute(self, name: str) -> Any:
         """Return the value of a standard attribute or of a path into the custom ones, None if it is missing."""
-        return self.columns[name] if name in places.COLUMNS else values.at(self.custom, name.split("."))
+        return self.columns[name] if name in operands.COLUMNS else values.at(self.custom, name.split("."))
 
     def events(self, name: str) -> list[Happened]:
         return _loaded(self.happened, name)
@@ -191,7 +191,7 @@ def _moment(micros: int) -> datetime:
 
 _COLUMNS = Fragment(
     ", ".join(
-        _micros(f"p.{name}") if type_ == "time" else f"p.{name}" for name, type_ in places.COLUMNS.items()
+        _micros(f"p.{name}") if type_ == "time" else f"p.{name}" for name, type_ in operands.COLUMNS.items()
     )
 )
 
@@ -199,7 +199,7 @@ _COLUMNS = Fragment(
 def _columns(row: list[Any]) -> dict[str, Any]:
     return {
         name: _moment(value) if type_ == "time" and value is not None else value
-        for (name, type_), value in zip(places.COLUMNS.items(), row, strict=True)
+        for (name, type_), value in zip(operands.COLUMNS.items(), row, strict=True)
     }
 
 

@@ -10,10 +10,10 @@ from django.db import connection
 from audiences import messages
 from audiences.attributes import STANDARD, languages
 from audiences.models import AttributeDefinition, EventDefinition, Profile, Segment
-from audiences.rules import operators, places, times
+from audiences.rules import operands, operators, times
 from audiences.rules.fragments import Fragment, sql
+from audiences.rules.operands import Json
 from audiences.rules.phrases import LABELS
-from audiences.rules.places import Json
 
 # What each operator is called beside an attribute's name, and the kinds of values it is offered for.
 OPERATORS: list[tuple[str, str, set[str]]] = [
@@ -112,11 +112,11 @@ def _attributes() -> list[dict[str, Any]]:
             "kinds": [kind],
             "suggests": name not in OWN,
         }
-        for name, kind in places.COLUMNS.items()
+        for name, kind in operands.COLUMNS.items()
     ]
     custom = [
         {"name": attribute.name, "label": attribute.label, "kinds": attribute.kinds, "suggests": True}
-        for attribute in AttributeDefinition.objects.exclude(name__in=places.COLUMNS).order_by("name")
+        for attribute in AttributeDefinition.objects.exclude(name__in=operands.COLUMNS).order_by("name")
     ]
     return standard + custom
 
@@ -141,15 +141,15 @@ def suggestions(*, tenant_id: int, name: str, event: str = "") -> list[Any]:
         rows = sql(
             "SELECT {} AS value FROM audiences_profile p WHERE p.tenant_id = {} AND p.merged_into_id IS NULL"
             " AND p.erased_at IS NULL ORDER BY p.id DESC LIMIT {}",
-            _value(places.attribute(name)),
+            _value(operands.attribute(name)),
             tenant_id,
             LOOKED_AT,
         )
     return _most_frequent(rows)
 
 
-def _value(place: places.Place) -> Fragment:
-    return sql("to_jsonb({})", place.typed("any"))
+def _value(operand: operands.Operand) -> Fragment:
+    return sql("to_jsonb({})", operand.typed("any"))
 
 
 def _most_frequent(rows: Fragment) -> list[Any]:

@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 
 from audiences.rules import texts, times, values
 from audiences.rules.fragments import Fragment, join, sql
+from audiences.rules.operands import Operand
 from audiences.rules.phrases import duration, listed, period, quoted, when
-from audiences.rules.places import Place
 
 LONGEST_TEXT = 1_000
 MOST_OPTIONS = 1_000
@@ -38,7 +38,7 @@ class Operator:
     def holds(self, seen: Any, value: Any, now: datetime) -> bool:
         raise NotImplementedError
 
-    def sql(self, place: Place, value: Any, now: datetime) -> Fragment:
+    def sql(self, operand: Operand, value: Any, now: datetime) -> Fragment:
         """Return a condition that is never true where the value is missing or of another type."""
         raise NotImplementedError
 
@@ -104,8 +104,8 @@ class Equality(Operator):
     def holds(self, seen: Any, value: Any, now: datetime) -> bool:
         return values.equal(seen, value) != self.is_negative
 
-    def sql(self, place: Place, value: Any, now: datetime) -> Fragment:
-        return place.differs(value) if self.is_negative else place.equals(value)
+    def sql(self, operand: Operand, value: Any, now: datetime) -> Fragment:
+        return operand.differs(value) if self.is_negative else operand.equals(value)
 
     def words(self, value: Any, is_opposite: bool) -> str:
         return f"{'is not' if self.is_negative != is_opposite else 'is'} {quoted(value)}"
@@ -122,8 +122,8 @@ class Among(Operator):
     def holds(self, seen: Any, value: Any, now: datetime) -> bool:
         return any(values.equal(seen, option) for option in value) != self.is_negative
 
-    def sql(self, place: Place, value: Any, now: datetime) -> Fragment:
-        return place.not_among(value) if self.is_negative else place.among(value)
+    def sql(self, operand: Operand, value: Any, now: datetime) -> Fragment:
+        return operand.not_among(value) if self.is_negative else operand.among(value)
 
     def words(self, value: Any, is_opposite: bool) -> str:
         is_negative = self.is_negative != is_opposite
@@ -149,9 +149,9 @@ class Text(Operator):
     def holds(self, seen: Any, value: Any, now: datetime) -> bool:
         return self.test(texts.fold(seen), texts.fold(value)) != self.is_negative
 
-    def sql(self, place: Place, value: Any, now: datetime) -> Fragment:
+    def sql(self, operand: Operand, value: Any, now: datetime) -> Fragment:
         sought = texts.fold(value)
-        found = sql(self.form, texts.folded_sql(place.typed("text"), sought), *[sought] * self.times_sought)
+        found = sql(self.form, texts.folded_sql(operand.typed("text"), sought), *[sought] * self.times_sought)
         return sql("NOT ({})", found) if self.is_negative else found
 
     def words(self, value: Any, is_opposite: bool) -> str:
@@ -174,8 +174,8 @@ class Order(Operator):
     def holds(self, seen: Any, value: Any, now: datetime) -> bool:
         return self.test(values.exact(seen), values.exact(value))
 
-    def sql(self, place: Place, value: Any, now: datetime) -> Fragment:
-        return place.compares(self.sign, value)
+    def sql(self, operand: Operand, value: Any, now: datetime) -> Fragment:
+        return operand.compares(self.sign, value)
 
     def words(self, value: Any, is_opposite: bool) -> str:
         return f"is {'not ' if is_opposite else ''}{self.phrase} {quoted(value)}"
@@ -194,8 +194,8 @@ class NumberRange(Operator):
     def holds(self, seen: Any, value: Any, now: datetime) -> bool:
         return values.exact(value[0]) <= values.exact(seen) <= values.exact(value[1])
 
-    def sql(self, place: Place, value: Any, now: datetime) -> Fragment:
-        return place.lies_between(value[0], value[1])
+    def sql(self, operand: Operand, value: Any, now: datetime) -> Fragment:
+        return operand.lies_between(value[0], value[1])
 
     def words(self, value: Any, is_opposite: bool) -> str:
         return f"is {'not ' if is_opposite else ''}between {quoted(value[0])} and {quoted(value[1])}"
@@ -221,8 +221,8 @@ class Moment(Operator):
     def holds(self, seen: Any, value: Any, now: datetime) -> bool:
         return self.span(value, now).covers(seen)
 
-    def sql(self, place: Place, value: Any, now: datetime) -> Fragment:
-        return place.within(self.span(value, now))
+    def sql(self, operand: Operand, value: Any, now: datetime) -> Fragment:
+        return operand.within(self.span(value, now))
 
     def words(self, value: Any, is_opposite: bool) -> str:
         return f"is {'not ' if is_opposite else ''}{self.phrase(value)}"
@@ -253,9 +253,11 @@ class Includes(Operator):
         found = any(values.equal(element, option) for element in seen for option in self._options(value))
         return found != self.is_negative
 
-    def sql(self, place: Place, value: Any, now: datetime) -> Fragment:
-        found = join(" OR ", map(place.includes, self._options(value)))
-        return sql("{} IS NOT NULL AND NOT ({})", place.typed("array"), found) if self.is_negative else found
+    def sql(self, operand: Operand, value: Any, now: datetime) -> Fragment:
+        found = join(" OR ", map(operand.includes, self._options(value)))
+        return (
+            sql("{} IS NOT NULL AND NOT ({})", operand.typed("array"), found) if self.is_negative else found
+        )
 
     def words(self, value: Any, is_opposite: bool) -> str:
         verb = "does not include" if self.is_negative != is_opposite else "includes"
@@ -273,8 +275,8 @@ class Presence(Operator):
     def holds(self, seen: Any, value: Any, now: datetime) -> bool:
         return (seen is None) == self.is_negative
 
-    def sql(self, place: Place, value: Any, now: datetime) -> Fragment:
-        return sql("{} IS NULL" if self.is_negative else "{} IS NOT NULL", place.typed("any"))
+    def sql(self, operand: Operand, value: Any, now: datetime) -> Fragment:
+        return sql("{} IS NULL" if self.is_negative else "{} IS NOT NULL", operand.typed("any"))
 
 
 def _between_times(value: Any, now: datetime) -> times.Span:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from audiences.rules import places, values
+from audiences.rules import operands, values
 from audiences.rules.kinds.comparison import Comparison, check_path
 from audiences.rules.phrases import label
 from audiences.rules.scope import Scope
@@ -20,8 +20,8 @@ class Attribute(Comparison, frozen=True, tag="attribute", kw_only=True):
     def check(self) -> None:
         check_path(self.name)
         super().check()
-        if self.name in places.COLUMNS:
-            self._check_type(places.COLUMNS[self.name])
+        if self.name in operands.COLUMNS:
+            self._check_type(operands.COLUMNS[self.name])
 
     def _check_type(self, type_: str) -> None:
         """A column holds one type only, so a comparison with another could never hold: say so while it is written."""
@@ -39,8 +39,8 @@ class Attribute(Comparison, frozen=True, tag="attribute", kw_only=True):
                 f"“{self.name}” is always a {type_}. {_ADVICE[type_]}",
             )
 
-    def place(self, scope: Scope) -> places.Place:
-        return places.attribute(self.name)
+    def operand(self, scope: Scope) -> operands.Operand:
+        return operands.attribute(self.name)
 
     def value_of(self, subject: Facts) -> Any:
         return subject.attribute(self.name)

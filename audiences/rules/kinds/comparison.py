@@ -10,8 +10,8 @@ import msgspec
 from audiences import messages
 from audiences.rules import operators, times, values
 from audiences.rules.fragments import Fragment, sql
+from audiences.rules.operands import Operand, json_text
 from audiences.rules.phrases import article, listed, moment, quoted
-from audiences.rules.places import Place, json_text
 from audiences.rules.scope import Scope
 from audiences.rules.tree import Condition, InvalidRule
 
@@ -28,7 +28,7 @@ class Comparison(Condition, frozen=True, kw_only=True):
     whose: ClassVar[str] = "whose "  # before the value's name, in a clause
     having: ClassVar[str] = "who has "
 
-    def place(self, scope: Scope) -> Place:
+    def operand(self, scope: Scope) -> Operand:
         """Return where SQL finds the value."""
         raise NotImplementedError
 
@@ -67,10 +67,10 @@ class Comparison(Condition, frozen=True, kw_only=True):
             raise InvalidRule("or_missing", f"“{self.operator}” is itself about a missing value.")
 
     def sql(self, scope: Scope) -> Fragment:
-        place, operator = self.place(scope), self._operator()
-        condition = operator.sql(place, self.value, scope.now)
+        operand, operator = self.operand(scope), self._operator()
+        condition = operator.sql(operand, self.value, scope.now)
         if self.or_missing:
-            return sql("({}) OR {} IS NULL", condition, place.typed(operator.sees))
+            return sql("({}) OR {} IS NULL", condition, operand.typed(operator.sees))
         return condition
 
     def holds(self, subject: Any, now: datetime) -> bool:

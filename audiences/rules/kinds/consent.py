@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from audiences.models import Profile
-from audiences.rules import operators, places
+from audiences.rules import operands, operators
 from audiences.rules.fragments import identifier
 from audiences.rules.kinds.comparison import LONGEST_NAME, Comparison, check_characters
 from audiences.rules.phrases import listed
@@ -42,8 +42,8 @@ class Consent(Comparison, frozen=True, tag="consent", kw_only=True):
             return []
         return self.value if isinstance(self.value, list) else [self.value]
 
-    def place(self, scope: Scope) -> places.Place:
-        return places.Json(identifier("p.consent"), (self.subject,))
+    def operand(self, scope: Scope) -> operands.Operand:
+        return operands.Json(identifier("p.consent"), (self.subject,))
 
     def value_of(self, subject: Facts) -> Any:
         return subject.consent.get(self.subject)

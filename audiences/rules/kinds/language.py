@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from audiences import attributes
-from audiences.rules import places, texts
+from audiences.rules import operands, texts
 from audiences.rules.fragments import Fragment, join, sql
 from audiences.rules.kinds.comparison import Comparison
 from audiences.rules.operators import MOST_OPTIONS
@@ -41,7 +41,7 @@ class Language(Comparison, frozen=True, tag="language", kw_only=True):
         return self.operator in ("is_not", "is_none_of")
 
     def sql(self, scope: Scope) -> Fragment:
-        column = places.attribute("language").typed("text")
+        column = operands.attribute("language").typed("text")
         found = join(" OR ", [self._means_sql(column, texts.fold(tag)) for tag in self._tags()])
         condition = sql("NOT ({})", found) if self._is_negative else found
         return sql("({}) OR {} IS NULL", condition, column) if self.or_missing else condition

@@ -16,8 +16,8 @@ from audiences.rules.fragments import Fragment, identifier, sql
 from audiences.rules.kinds.comparison import LONGEST_NAME, check_channel, check_characters
 from audiences.rules.kinds.happening import Happening, check_times
 from audiences.rules.kinds.property import Property
+from audiences.rules.operands import Json
 from audiences.rules.operators import LENGTH
-from audiences.rules.places import Json
 from audiences.rules.scope import Scope
 from audiences.rules.tree import InvalidRule, Node
 from audiences.rules.wanted import Wanted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from audiences.rules import places, values
+from audiences.rules import operands, values
 from audiences.rules.kinds.comparison import Comparison, check_path
 from audiences.rules.phrases import label
 from audiences.rules.scope import Scope
@@ -21,9 +21,9 @@ class Property(Comparison, frozen=True, tag="property", kw_only=True):
         check_path(self.name)
         super().check()
 
-    def place(self, scope: Scope) -> places.Place:
+    def operand(self, scope: Scope) -> operands.Operand:
         assert scope.document is not None  # schema lets it stand only where there is an event
-        return places.Json(scope.document, tuple(self.name.split(".")))
+        return operands.Json(scope.document, tuple(self.name.split(".")))
 
     def value_of(self, subject: dict[str, Any]) -> Any:
         return values.at(subject, self.name.split("."))

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from audiences.rules import operators, places
+from audiences.rules import operands, operators
 from audiences.rules.kinds.local_time import WEEKDAYS
 from tests.audiences.rules.world import (
     AUTUMN,
@@ -108,7 +108,7 @@ people = st.fixed_dictionaries(
 OPERANDS: dict[str, st.SearchStrategy[Any]] = {
     "Equality": scalars,
     "Among": st.lists(scalars, min_size=1, max_size=3)
-    | st.lists(scalars, min_size=places.MANY + 1, max_size=25),
+    | st.lists(scalars, min_size=operands.MANY + 1, max_size=25),
     "Text": texts.filter(bool),
     "Order": numbers,
     "Includes": scalars,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from audiences.attributes import STANDARD
-from audiences.rules import places, words
+from audiences.rules import operands, words
 from tests.audiences.rules.world import (
     SPRING,
     attribute,
@@ -188,4 +188,4 @@ def test_a_filter_says(rule: Any, sentence: str) -> None:
 
 
 def test_every_standard_attribute_is_a_column_of_the_same_type() -> None:
-    assert {name: standard.kind for name, standard in STANDARD.items()}.items() <= places.COLUMNS.items()
+    assert {name: standard.kind for name, standard in STANDARD.items()}.items() <= operands.COLUMNS.items()

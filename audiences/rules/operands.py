@@ -1,4 +1,4 @@
-"""Where a value lies in the database: a column, or a path inside a JSON document; and how SQL reads it by type."""
+"""What a rule compares: a column, or a path inside a JSON document; and how SQL reads its value by type."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from audiences.rules import times, values
 from audiences.rules.fragments import Fragment, identifier, sql
 
 
-class Place(Protocol):
-    """What operators ask of a place. Each fragment is NULL where the value is missing or of another type."""
+class Operand(Protocol):
+    """What operators ask of an operand. Each fragment is NULL where the value is missing or of another type."""
 
     def typed(self, type_: str) -> Fragment:
         """Return the value if it is of ``type_``: any, text, number, time or array."""
@@ -169,7 +169,7 @@ COLUMNS = {
 }
 
 
-def attribute(name: str, profile: str = "p") -> Place:
+def attribute(name: str, profile: str = "p") -> Operand:
     """Return where the attribute lies; ``profile`` is the table's alias in the statement."""
     if name in COLUMNS:
         return Column(identifier(f"{profile}.{name}"), COLUMNS[name])
