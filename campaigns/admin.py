@@ -101,6 +101,7 @@ class VersionAdmin(DraftAdmin):
         "lateness_hours",
         "is_cap_exempt",
         "when_capped",
+        "per_minute",
         *CALENDAR,
         *TRIGGERED,
         "goal",
@@ -137,7 +138,7 @@ class VersionAdmin(DraftAdmin):
             is_everyone=given["is_everyone"],
             control_percent=kept.campaign.control_percent,
         )
-        names = ("when", "starts_at", "lateness_hours", "is_cap_exempt", "when_capped")
+        names = ("when", "starts_at", "lateness_hours", "is_cap_exempt", "when_capped", "per_minute")
         schedule = {name: given[name] for name in names}
         schedule |= {name: getattr(kept, name) for name in TRIGGERED}
         schedule |= {"schedule": schedules.of(kept), "clock": kept.clock, "past": kept.past}

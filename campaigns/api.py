@@ -140,6 +140,6 @@ def _short(campaign: Campaign, now: datetime) -> dict[str, Any]:
 
 
 def _version(version: Version) -> dict[str, Any]:
-    fields = ("number", "when", "clock", "schedule", "starts_at", "ends_at", "launched_at")
+    fields = ("number", "when", "clock", "schedule", "starts_at", "ends_at", "per_minute", "launched_at")
     said = {"sentence": summary.sentence(version), "counts": version.counts or None}
     return VersionShape({name: getattr(version, name) for name in fields} | said).data

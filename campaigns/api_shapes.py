@@ -36,6 +36,9 @@ class VersionShape(Shape):
     schedule = serializers.JSONField(allow_null=True, help_text="How it repeats, in wall-clock time.")
     starts_at = serializers.DateTimeField(allow_null=True)
     ends_at = serializers.DateTimeField(allow_null=True)
+    per_minute = serializers.IntegerField(
+        allow_null=True, help_text="At most so many messages a minute. Null: as fast as it can."
+    )
     launched_at = serializers.DateTimeField(allow_null=True, help_text="Null: it is being drafted.")
     counts = CountsShape(allow_null=True)
 

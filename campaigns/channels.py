@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from django import forms
@@ -49,6 +50,14 @@ class Starter:
     description: str
     fields: dict[str, str]
     is_triggered: bool = False  # its words speak of the event that sets a campaign off
+
+
+@dataclass(frozen=True, slots=True)
+class Takes:
+    """How long whoever carries a channel takes for so many messages, and by what: "at 60 a minute"."""
+
+    length: timedelta
+    words: str
 
 
 class TestNotSent(Exception):
@@ -105,6 +114,13 @@ class Channel(Protocol):
 
     def sender_problems(self, tenant: Tenant, *, is_marketing: bool) -> list[str]:
         """What the tenant still has to set before anything may leave on this channel."""
+        ...
+
+    def takes(self, people: int, *, tenant: Tenant, is_urgent: bool, now: datetime) -> Takes | None:
+        """How long it takes until the last of so many has left; None where nobody limits it.
+
+        ``is_urgent``: of a transactional campaign.
+        """
         ...
 
     def send_test(self, message: Mapping[str, str], *, tenant: Tenant, to: str) -> str:

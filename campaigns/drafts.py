@@ -14,7 +14,7 @@ from django.db.models import Max
 
 from audiences.models import Segment
 from audiences.segments import EVERYONE
-from campaigns import anniversaries, arms, channels, contents, schedules, triggers, versions
+from campaigns import anniversaries, arms, channels, contents, schedules, speed, triggers, versions
 from campaigns.arms import CONTROL
 from campaigns.calendar import wall
 from campaigns.calendar.schedule import Schedule
@@ -162,6 +162,7 @@ def scheduled(
     is_cap_exempt: bool | None = None,
     when_capped: str | None = None,
     hours: Mapping[str, Any] | None = None,
+    per_minute: int | None = None,
     **triggered: Any,
 ) -> dict[str, Any]:
     """Return a version's fields for when it goes out.
@@ -169,8 +170,8 @@ def scheduled(
     ``starts_at`` is aware, and is for a single time on the tenant's clock. ``schedule`` is for what repeats, and for a
     single time on each person's clock; ``date_of`` keeps what repeats to those whose day it is. What is None about
     frequency caps, hours and whoever's time has ``past`` stays as it is; ``hours`` are window_start, window_end,
-    window_days and outside_hours. ``triggered`` are the fields of a triggered campaign: trigger, delay_minutes,
-    delay_from, exceptions, replaces_waiting, again_hours, ends_at.
+    window_days and outside_hours. ``per_minute`` None is as fast as it can. ``triggered`` are the fields of a
+    triggered campaign: trigger, delay_minutes, delay_from, exceptions, replaces_waiting, again_hours, ends_at.
     Raises Refused, and InvalidRule for what is no trigger.
     """
     is_by_person = when in (Version.When.AT, Version.When.REPEAT) and clock == Version.Clock.PERSON
@@ -184,6 +185,8 @@ def scheduled(
         starts_at = _starts_at(schedule, version.tenant)
     elif when != Version.When.AT:
         starts_at = None
+    if per_minute is not None and not 1 <= per_minute <= speed.MOST_PER_MINUTE:
+        raise Refused(f"It can be held to a number from 1 to {speed.MOST_PER_MINUTE:,} a minute.")
     if when == Version.When.EVENT:
         triggered = _checked_triggered(triggered)
     else:
@@ -203,6 +206,7 @@ def scheduled(
         "date_of": date_of if when == Version.When.REPEAT else None,
         "clock": Version.Clock.PERSON if is_by_person else Version.Clock.TENANT,
         "lateness_hours": lateness_hours,
+        "per_minute": per_minute,
         **triggered,
         **{name: value for name, value in given.items() if value is not None},
         **(hours or {}),

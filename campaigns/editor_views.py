@@ -149,11 +149,14 @@ def campaign_goal(request: TenantRequest, draft: Version) -> HttpResponse:
 def campaign_review(request: TenantRequest, draft: Version) -> HttpResponse:
     now = clock.now(request.tenant)
     checks = launching.checklist(draft, now=now)
+    counted = _counted(draft, now)
+    if counts := counted.get("counts"):
+        checks += launching.pace(draft, counts, now=now)
     context = {
         "checks": checks,
         "is_ready": not any(check.state == "stop" for check in checks),
         "typed_above": TYPED_ABOVE,
-        **_counted(draft, now),
+        **counted,
         "says": summary.sentence(draft),
     }
     return render(request, "campaigns/review.html", frame(draft, "review", now=now) | context)

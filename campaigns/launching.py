@@ -14,7 +14,7 @@ from audiences import memberships, segments
 from audiences.models import EventDefinition, Segment
 from audiences.rules.schema import InvalidRule
 from audiences.segments import EVERYONE
-from campaigns import arms, channels, circles, contents, reach, schedules, summary, triggers, versions
+from campaigns import arms, channels, circles, contents, reach, schedules, speed, summary, triggers, versions
 from campaigns.models import Campaign, Content, Variant, Version
 from campaigns.reach import Counts
 from tenants import audit, wake
@@ -237,6 +237,17 @@ def _trigger(version: Version, now: datetime) -> Iterator[Check]:
     for name in sorted(events - heard_of):
         yield Check("warn", f"No event named {name} has come in yet", "schedule", "Check its spelling.")
     yield Check("done", f"Set off when they {triggers.said(version.trigger)}", "schedule")
+
+
+def pace(version: Version, counts: Counts, *, now: datetime) -> Iterator[Check]:
+    """Yield how long a version takes for everybody it would reach at once; nothing where nothing holds it back."""
+    content = _contents(version).first()
+    if content is None or version.has_event:
+        return
+    found = speed.expected(version, counts.sent, channel=content.channel, now=now)
+    if found:
+        words, late = found
+        yield Check("warn" if late else "done", words, "schedule", late)
 
 
 def _goal(version: Version) -> Iterator[Check]:

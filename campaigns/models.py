@@ -154,6 +154,9 @@ class Version(models.Model):
     )  # and in quiet hours
     is_cap_exempt = models.BooleanField(default=False)  # frequency caps neither hold it back nor count it
     when_capped = models.CharField(max_length=4, choices=WhenCapped, default=WhenCapped.SKIP)
+    per_minute = models.PositiveIntegerField(
+        null=True, blank=True
+    )  # at most so many messages leave in one; none: as fast as it can
     goal = models.CharField(max_length=60, blank=True)
     conversion_event = models.CharField(max_length=200, blank=True)
     conversion_filter = models.JSONField(null=True, blank=True)  # a rule on the event's properties
@@ -190,6 +193,10 @@ class Version(models.Model):
                 condition=Q(window_start__isnull=True, window_end__isnull=True)
                 | Q(window_start__isnull=False, window_end__isnull=False),
                 name="version_window_has_both_ends",
+            ),
+            models.CheckConstraint(
+                condition=Q(per_minute__isnull=True) | Q(per_minute__gte=1),
+                name="version_rate_lets_something_through",
             ),
         ]
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 
 from audiences.models import EventDefinition
-from campaigns import triggers
+from campaigns import speed, triggers
 from campaigns.calendar.schedule import Schedule
 from campaigns.calendar.words import WEEKDAYS
 from campaigns.forms import offer_lengths
@@ -68,6 +68,13 @@ class ScheduleForm(forms.Form):
         label="Not later than",
         coerce=int,
         help_text="If something holds it up for longer, those still waiting do not get it at all.",
+    )
+    per_minute = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=speed.MOST_PER_MINUTE,
+        label="At most so many a minute",
+        help_text="Empty: as fast as it can. For a shop or a hotline that cannot take everybody at once.",
     )
     window_start = forms.TimeField(
         required=False, label="Not before", widget=forms.TimeInput({"type": "time"}, format="%H:%M")
@@ -179,7 +186,7 @@ class ScheduleForm(forms.Form):
     def chosen(self) -> dict[str, Any]:
         """What ``drafts.set_schedule`` takes of a valid form."""
         data = self.cleaned_data
-        chosen = {name: data[name] for name in ("when", "lateness_hours", "is_cap_exempt")}
+        chosen = {name: data[name] for name in ("when", "lateness_hours", "is_cap_exempt", "per_minute")}
         chosen |= {"starts_at": data["starts"], "when_capped": data["when_capped"] or Version.WhenCapped.SKIP}
         chosen["hours"] = {name: data[name] for name in ("window_start", "window_end", "window_days")}
         chosen["hours"]["outside_hours"] = data["outside_hours"] or Version.Outside.WAIT
@@ -234,6 +241,7 @@ def _initial(version: Version, zone: ZoneInfo) -> dict[str, Any]:
         "again": version.again,
         "again_hours": version.again_hours,
         "lateness_hours": version.lateness_hours,
+        "per_minute": version.per_minute,
         "when_capped": version.when_capped,
         "is_cap_exempt": version.is_cap_exempt,
     }

@@ -8,7 +8,7 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 from audiences.rules import words as rule_words
-from campaigns import anniversaries, channels, hours, schedules, triggers
+from campaigns import anniversaries, channels, hours, schedules, speed, triggers
 from campaigns.calendar import words
 from campaigns.models import Campaign, Content, Variant, Version
 
@@ -110,7 +110,7 @@ def sentence(version: Version) -> str:
     """Say what a version does: to whom it goes, what they get, what is held back, and when."""
     who = audience(version)
     whom = f"everyone in “{who}”" if version.segment is not None else "everyone" if who else "nobody yet"
-    when = f"{_when(version)}{_hours(version)}"
+    when = f"{_when(version)}{_rate(version)}{_hours(version)}"
     return f"Goes to {whom}, {when}{_what(version)}{_control(version.campaign)}{_capped(version)}."
 
 
@@ -164,6 +164,12 @@ def _wait(version: Version) -> str:
     if version.delay_from == Version.DelayFrom.ACTIVITY:
         return f"once they have been away for {delay} after"
     return f"{delay} after"
+
+
+def _rate(version: Version) -> str:
+    """Empty where it goes as fast as it can."""
+    said = speed.said(version)
+    return f", {said}" if said else ""
 
 
 def _hours(version: Version) -> str:
@@ -227,7 +233,7 @@ def _past(version: Version) -> str:
 
 def timing(version: Version) -> str:
     """Say when a version goes out, as a sentence."""
-    said = f"{_when(version)}{_hours(version)}."
+    said = f"{_when(version)}{_rate(version)}{_hours(version)}."
     return said[:1].upper() + said[1:]
 
 

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
-from delivery.models import Beat, CapUse, Conversion, Delivery, Entry, FrequencyCap, Plan, Provider
+from delivery.models import Beat, CapUse, Conversion, Delivery, Entry, FrequencyCap, Pace, Plan, Provider
 from tenants.admin import ForSuperusers
 from tenants.scoped_admin import ReadOnlyAdmin
 
@@ -40,7 +40,14 @@ class PlanAdmin(ReadOnlyAdmin):
 class ProviderAdmin(ReadOnlyAdmin):
     """Settings change on their own page, which keeps the secret where it belongs."""
 
-    list_display = ("name", "channel", "is_active", "created_at")
+    list_display = ("name", "channel", "is_active", "per_minute", "warm_up_date", "created_at")
+
+
+@admin.register(Pace)
+class PaceAdmin(ReadOnlyAdmin):
+    list_display = ("campaign", "provider", "minute", "used", "day", "used_today")
+    list_select_related = ("campaign", "provider")
+    ordering = ("-id",)
 
 
 @admin.register(FrequencyCap)

@@ -17,6 +17,7 @@ from django.db.models import Max
 from audiences import binary, segments
 from campaigns import triggers
 from campaigns.models import Campaign, Version
+from delivery import queueing
 from delivery.models import Beat, Delivery, Provider
 from tenants import clock
 from tenants.models import Tenant
@@ -100,14 +101,21 @@ WHERE c.tenant_id = %(tenant)s AND c.state = 'live'
 
 
 def _overdue(tenant: Tenant, live: dict[int, Campaign], steady: datetime, now: datetime) -> Iterator[Alarm]:
-    """Rows that are due and that nobody takes; while some are at work, the others have to wait for their turn."""
+    """Rows that are due and that nobody takes; while some are at work, the others have to wait for their turn.
+
+    So have those that a send rate holds back.
+    """
     if now - steady <= OVERDUE:
         return
     waiting = _rows(WAITING, tenant=tenant.pk, overdue=now - OVERDUE, counted=COUNTED + 1)
     is_at_work = any(is_held for _, _, _, is_held, _ in waiting) or _is_handing_over(tenant)
     for campaign_id, due_at, channel, _, count in waiting:
-        if count and not is_at_work and campaign_id in live:
-            yield _not_leaving(tenant, live[campaign_id], channel, count, since=max(due_at, steady))
+        if not count or is_at_work or campaign_id not in live:
+            continue
+        campaign = live[campaign_id]
+        campaign.tenant = tenant
+        if not queueing.is_held(campaign, channel=channel, now=now, flows=OVERDUE):
+            yield _not_leaving(tenant, campaign, channel, count, since=max(due_at, steady))
 
 
 def _not_leaving(tenant: Tenant, campaign: Campaign, channel: str, count: int, *, since: datetime) -> Alarm:

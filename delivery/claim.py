@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
 
 from audiences import binary
-from delivery import agenda
-from delivery.models import Delivery
+from delivery import agenda, rates
+from delivery.models import Delivery, Provider
 from tenants.models import Tenant
 
 CHUNK = 500
@@ -21,14 +21,21 @@ TENANTS_NOW = "clock_timestamp() + t.clock_offset"
 FREE = "(d.lease_until IS NULL OR d.lease_until < clock_timestamp())"
 
 # Campaign by campaign, so that each is a short walk along the index, and none looks at what is paused or not yet due.
+# Of a provider that has limits, what people wait for gets its room first.
 WITH_DUE = f"""
-SELECT c.id FROM campaigns_campaign c
+SELECT c.id, c.message_class = 'transactional', v.per_minute, first.due_at, v.lateness_hours, p.id
+FROM campaigns_campaign c
 CROSS JOIN LATERAL (SELECT d.due_at FROM delivery_delivery d
                     WHERE d.tenant_id = %s AND d.campaign_id = c.id AND d.channel = %s AND d.state = 'planned'
                       AND d.due_at <= %s AND {FREE}
                     ORDER BY d.due_at LIMIT 1) first
+LEFT JOIN LATERAL (SELECT v.per_minute, v.lateness_hours FROM campaigns_version v
+                   WHERE v.tenant_id = c.tenant_id AND v.campaign_id = c.id AND v.launched_at IS NOT NULL
+                   ORDER BY v.number DESC LIMIT 1) v ON true
+LEFT JOIN delivery_provider p ON p.tenant_id = c.tenant_id AND p.channel = %s AND p.is_active
+                             AND (p.per_minute IS NOT NULL OR p.warm_up_date IS NOT NULL)
 WHERE c.tenant_id = %s AND c.state = 'live'
-ORDER BY c.priority, first.due_at, c.id
+ORDER BY p.id IS NULL OR c.message_class <> 'transactional', c.priority, first.due_at, c.id
 """
 
 DUE = f"""
@@ -126,9 +133,22 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
+class WithDue:
+    """A campaign that has something due, and what says how much of it may be claimed."""
+
+    campaign_id: int
+    is_urgent: bool
+    per_minute: int | None
+    first_due_at: datetime
+    lateness_hours: int | None
+    provider_id: int | None  # whose limits hold; None where they have none
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     token: int  # only its holder may settle the rows
     rows: list[Due]
+    carrier: rates.Carrier | None = None  # whose limits hold
 
 
 def tenants_with_work(channels: list[str]) -> list[int]:
@@ -140,19 +160,45 @@ def tenants_with_work(channels: list[str]) -> list[int]:
 def claim(*, tenant: Tenant, channel: str, now: datetime, size: int = CHUNK) -> Chunk:
     """Lease up to ``size`` due rows, the most important first; at most one of a profile. The state stays planned.
 
-    One transaction for all campaigns: fifty with a row or two each would else wait for fifty commits.
+    One transaction for all campaigns: fifty with a row or two each would else wait for fifty commits. What send rates
+    leave no room for stays unclaimed.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval('delivery_lease_token')")
         (token,) = cursor.fetchone()
+    with_due = [WithDue(*row) for row in binary.run(WITH_DUE, [tenant.pk, channel, now, channel, tenant.pk])]
+    carrier = _carrier(with_due, tenant=tenant, now=now)
+    room = rates.look({one.campaign_id: one.per_minute for one in with_due}, carrier, tenant=tenant, now=now)
     rows: list[Due] = []
-    for (campaign_id,) in binary.run(WITH_DUE, [tenant.pk, channel, now, tenant.pk]):
-        if len(rows) >= size:
-            break
-        rows += _lease([tenant.pk, campaign_id, channel, now, size - len(rows)], tenant=tenant, token=token)
+    for one in with_due:
+        until, most = _claimable(one, room, size - len(rows), now)
+        if most:
+            which = [tenant.pk, one.campaign_id, channel, until, most]
+            leased = _lease(which, tenant=tenant, token=token)
+            room.take(one.campaign_id, len(leased) if until == now else 0)
+            rows += leased
     first = {row.profile_id: row for row in reversed(rows)}
     release([row for row in rows if first[row.profile_id] is not row], tenant=tenant, token=token)
-    return Chunk(token=token, rows=list(reversed(first.values())))
+    return Chunk(token, list(reversed(first.values())), carrier)
+
+
+def _carrier(with_due: list[WithDue], *, tenant: Tenant, now: datetime) -> rates.Carrier | None:
+    provider_id = with_due[0].provider_id if with_due else None
+    provider = Provider.objects.filter(pk=provider_id).first() if provider_id else None
+    return rates.carrier(provider, tenant=tenant, now=now) if provider else None
+
+
+def _claimable(one: WithDue, room: rates.Room, most: int, now: datetime) -> tuple[datetime, int]:
+    """Return how many of a campaign may be claimed, and by when they have to be due.
+
+    Where rates hold it back: those that have become too late, whom a decision drops without any room, else as many as
+    there is room for.
+    """
+    left = room.left(one.campaign_id, is_urgent=one.is_urgent)
+    if left is None:
+        return now, most
+    too_late = now - timedelta(hours=one.lateness_hours or 0)
+    return (too_late, most) if one.first_due_at < too_late else (now, min(most, left))
 
 
 def _lease(which: list[Any], *, tenant: Tenant, token: int) -> list[Due]:

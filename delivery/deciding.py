@@ -11,7 +11,7 @@ import msgspec
 from django.db import transaction
 
 from audiences import binary
-from delivery import caps, claim
+from delivery import caps, claim, rates
 from delivery.circumstances import Known, gather
 from delivery.claim import IS_PLANNED, MEANT, Chunk
 from delivery.decide import Decision, decide
@@ -79,7 +79,7 @@ def settle_decisions(chunk: Chunk, *, tenant: Tenant, channel: str, now: datetim
     claim.release(held, tenant=tenant, token=chunk.token)
     decided = [(one, decide(one.circumstances, now=now)) for one in known if one.brief.is_live]
     _wait([pair for pair in decided if pair[1].until], tenant=tenant, token=chunk.token, now=now)
-    decided = [pair for pair in decided if not pair[1].until]
+    decided = _let_through([pair for pair in decided if not pair[1].until], chunk, tenant=tenant, now=now)
     ours = _store(decided, tenant=tenant, channel=channel, token=chunk.token, now=now)
     kept = [(one, decision) for one, decision in decided if one.row.id in ours]
     to_send = [one for one, decision in kept if decision.verdict == "send"]
@@ -87,6 +87,24 @@ def settle_decisions(chunk: Chunk, *, tenant: Tenant, channel: str, now: datetim
     caps.reserve(taken, tenant=tenant, now=now)
     _enter([pair for pair in kept if pair[1].verdict != "skip"], tenant=tenant, now=now)
     return to_send
+
+
+def _let_through(
+    decided: list[tuple[Known, Decision]], chunk: Chunk, *, tenant: Tenant, now: datetime
+) -> list[tuple[Known, Decision]]:
+    """Give back what the send rates have no room for, undecided; return the others."""
+    asking = [
+        rates.Asking(
+            one.row.id, one.row.campaign_id, one.brief.version.per_minute, not one.brief.is_marketing
+        )
+        for one, decision in decided
+        if decision.verdict == "send"
+    ]
+    held = rates.take(asking, chunk.carrier, tenant=tenant, now=now)
+    if not held:
+        return decided
+    claim.release([one.row for one, _ in decided if one.row.id in held], tenant=tenant, token=chunk.token)
+    return [(one, decision) for one, decision in decided if one.row.id not in held]
 
 
 def _store(

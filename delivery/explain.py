@@ -16,7 +16,7 @@ from audiences.models import Profile
 from audiences.rules import explain as rules
 from campaigns import launching, versions
 from campaigns.models import Campaign, Version
-from delivery import circumstances, explaining, results
+from delivery import circumstances, explaining, queueing, results
 from delivery.claim import Due
 from delivery.decide import Decision, decide, every_gate
 from delivery.explain_entering import Entering, moment, way_in
@@ -212,18 +212,19 @@ def _told(row: Delivery, campaign: Campaign, *, now: datetime) -> Told:
 
 
 def _planned(row: Delivery, campaign: Campaign, *, now: datetime) -> Told:
-    at = max(now, row.due_at)
+    turn = queueing.turn(row, campaign, now=now)
+    at = max(now, row.due_at, turn.at if turn else now)
     forecast = _forecast(Due.of(row), campaign, channel=row.channel, at=at)
     verdict, words = PROSPECTS[forecast.decision.verdict]
     if forecast.decision.reason:
         words = f"{words}, as things stand: {forecast.reason}"
-    waits_for = _waits_for(row, campaign, now=now)
+    waits_for = _waits_for(row, campaign, turn, now=now)
     return Told(
         row, verdict, words, forecast.decision.until or at, explaining.steps(row), waits_for, forecast
     )
 
 
-def _waits_for(row: Delivery, campaign: Campaign, *, now: datetime) -> str:
+def _waits_for(row: Delivery, campaign: Campaign, turn: queueing.Turn | None, *, now: datetime) -> str:
     """Say what a planned row waits for at this moment."""
     if campaign.state == Campaign.State.PAUSED:
         return "Waits until the campaign is resumed"
@@ -231,6 +232,8 @@ def _waits_for(row: Delivery, campaign: Campaign, *, now: datetime) -> str:
         return "The campaign was stopped: it is about to be cancelled"
     if row.due_at > now:
         return results.why(row) or "Waits until it is due"
+    if turn:
+        return turn.words
     if row.attempts:
         return f"Is being worked on, or waits to be tried again (attempt {row.attempts})"
     return "Is due: it goes as soon as its turn comes"

@@ -9,7 +9,7 @@ from datetime import datetime
 from django.conf import settings
 
 from audiences import ingest, suppression
-from delivery import claim, recording, traces
+from delivery import claim, rates, recording, traces
 from delivery.channels.email.outcomes import Accepted, NotSent, Outcome, Refused, Unknown
 from delivery.channels.email.sending import Mailer
 from delivery.circumstances import Known
@@ -33,6 +33,7 @@ class Handover:
     def __init__(self, mailer: Mailer, chunk: Chunk, *, tenant: Tenant, goes_on: Callable[[], bool]) -> None:
         self._mailer = mailer
         self._token = chunk.token
+        self._carrier = chunk.carrier
         self._tenant = tenant
         self._goes_on = goes_on
         self._months: set[tuple[int, int]] = set()
@@ -85,15 +86,19 @@ class Handover:
                 break
         not_begun = [one.row for one in known.values()]
         claim.release(not_begun, tenant=self._tenant, token=self._token, was_intended=True)
+        rates.give_back(self._carrier, len(not_begun), tenant=self._tenant)
         return answered
 
     def _free(self, answered: Answered) -> None:
         """Let rows that nobody took be claimed again, later and later."""
         again = [known.row for known, outcome in answered if _may_be_tried_again(outcome)]
         recording.back_off(again, tenant=self._tenant, token=self._token)
+        untaken = sum(isinstance(outcome, NotSent) for _, outcome in answered)
+        rates.give_back(self._carrier, untaken, tenant=self._tenant)
 
     def _release(self, ready: Sequence[Ready]) -> None:
         claim.release([one.known.row for one in ready], tenant=self._tenant, token=self._token)
+        rates.give_back(self._carrier, len(ready), tenant=self._tenant)
 
     def _suppress_dead(self, answered: Answered) -> None:
         for known, outcome in answered:

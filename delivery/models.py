@@ -258,7 +258,10 @@ class CapUse(models.Model):
 
 
 class Provider(models.Model):
-    """Who carries a channel's messages for a tenant. Sandboxes have none: theirs never leave."""
+    """Who carries a channel's messages for a tenant, and how many it may be given.
+
+    A sandbox has one only for its limits, without a server: its messages never leave.
+    """
 
     tenant = models.ForeignKey("tenants.Tenant", models.CASCADE, related_name="+", db_index=False)
     channel = models.CharField(max_length=20)
@@ -266,6 +269,12 @@ class Provider(models.Model):
     settings = models.JSONField(default=dict)  # host, port, ...
     secret = models.BinaryField(default=b"", editable=False)  # encrypted
     is_active = models.BooleanField(default=True)
+    per_minute = models.PositiveIntegerField(null=True, blank=True)  # none: as many as there are
+    # The warm-up, all or none of it: so many on the first day, more each day, until the ceiling is reached.
+    warm_up_date = models.DateField(null=True, blank=True)
+    warm_up_first = models.PositiveIntegerField(null=True, blank=True)
+    warm_up_percent = models.PositiveIntegerField(null=True, blank=True)
+    warm_up_ceiling = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ScopedManager(tenant="tenant")
@@ -274,11 +283,59 @@ class Provider(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "channel"], condition=Q(is_active=True), name="provider_one_active"
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(per_minute__isnull=True) | Q(per_minute__gte=1),
+                name="provider_rate_lets_something_through",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    warm_up_date__isnull=True,
+                    warm_up_first__isnull=True,
+                    warm_up_percent__isnull=True,
+                    warm_up_ceiling__isnull=True,
+                )
+                | Q(
+                    warm_up_date__isnull=False,
+                    warm_up_first__gte=1,
+                    warm_up_percent__gte=1,
+                    warm_up_ceiling__gte=1,
+                ),
+                name="provider_warm_up_is_whole",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+
+class Pace(models.Model):
+    """How many a campaign, or all a provider carries, were let through of late. Only what has a limit has a row."""
+
+    tenant = models.ForeignKey("tenants.Tenant", models.CASCADE, related_name="+", db_index=False)
+    campaign = models.ForeignKey("campaigns.Campaign", models.CASCADE, null=True, related_name="+")
+    provider = models.ForeignKey(Provider, models.CASCADE, null=True, related_name="+")
+    minute = models.DateTimeField(null=True)  # the last in which any were
+    used = models.PositiveIntegerField(default=0)  # of its room
+    day = models.DateField(null=True)  # the last, by the tenant's calendar
+    used_today = models.PositiveIntegerField(default=0)
+
+    objects = ScopedManager(tenant="tenant")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "campaign", "provider"], nulls_distinct=False, name="pace_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(campaign__isnull=True, provider__isnull=False)
+                | Q(campaign__isnull=False, provider__isnull=True),
+                name="pace_of_one",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign or self.provider}: {self.used}"
 
 
 class Conversion(models.Model):

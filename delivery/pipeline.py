@@ -12,7 +12,7 @@ from django.db import InterfaceError, OperationalError
 from django_scopes import scope
 
 from campaigns import channels
-from delivery import agenda, claim, composing, plan, providers, recording
+from delivery import agenda, claim, composing, plan, providers, rates, recording
 from delivery.channels.email.sending import Mailer
 from delivery.claim import Chunk, Due
 from delivery.composing import Ready, Unmade
@@ -104,7 +104,7 @@ def settle(
             continue
         try:
             _settle(
-                Chunk(chunk.token, rows), mailer, tenant=tenant, channel=channel, now=now, goes_on=goes_on
+                replace(chunk, rows=rows), mailer, tenant=tenant, channel=channel, now=now, goes_on=goes_on
             )
         except (OperationalError, InterfaceError):
             raise  # the database's trouble, not the rows'
@@ -150,5 +150,6 @@ def _settle(
         if isinstance(one, Unmade)
     ]
     recording.record(unmade, tenant=tenant, token=chunk.token, now=now)
+    rates.give_back(chunk.carrier, len(unmade), tenant=tenant)
     ready = [one for one in made if isinstance(one, Ready)]
     Handover(mailer, chunk, tenant=tenant, goes_on=goes_on).run(ready)

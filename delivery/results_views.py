@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from campaigns.models import Campaign
-from delivery import diary, drawing, explaining, results, waterfall
+from delivery import diary, drawing, explaining, queueing, results, waterfall
 from delivery.models import Conversion, Delivery
 from delivery.results import Arm, Results, VersionResults
 from tenants import clock
@@ -53,16 +53,18 @@ def campaign_progress(request: TenantRequest, public_id: UUID) -> HttpResponse:
     found = results.of(campaign)
     is_sending = results.is_sending(campaign, now=now)
     is_beginning = found.is_planning or not (found.audience or found.is_waiting or found.is_listening)
+    held = queueing.standing(campaign, now=now) if is_sending else ""
     context = {
         "campaign": campaign,
         "results": found,
+        "held": held,
         "diary": diary.of(campaign, now=now),
         "bar": _bar(campaign, found),
         "everyone_url": people_url(campaign),
         "sent_url": people_url(campaign, state="sent"),
         "sent_length": drawing.part(found.progress["sent"], found.audience),
         "first_step": _first_step(found),
-        "falls": _falls(campaign, found),
+        "falls": _falls(campaign, found, held),
         "versions": [_shown(campaign, version) for version in found.versions],
         "is_sending": is_sending,
         "every": BUSY_SECONDS if is_sending or is_beginning else QUIET_SECONDS,
@@ -129,7 +131,7 @@ def _bar(campaign: Campaign, found: Results) -> list[dict[str, Any]]:
     ]
 
 
-def _falls(campaign: Campaign, found: Results) -> list[dict[str, Any]]:
+def _falls(campaign: Campaign, found: Results, held: str) -> list[dict[str, Any]]:
     """The waterfall: where each loss begins and how long it is, in hundredths of the audience."""
     return [
         {
@@ -139,7 +141,7 @@ def _falls(campaign: Campaign, found: Results) -> list[dict[str, Any]]:
             "length": drawing.part(fall.people, found.audience),
             "url": people_url(campaign, state=fall.state, reason=fall.reason),
         }
-        for fall in waterfall.falls(found.progress, found.reasons)
+        for fall in waterfall.falls(found.progress, found.reasons, waits_for=held)
     ]
 
 

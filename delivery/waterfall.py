@@ -34,16 +34,18 @@ class Fall:
     reason: str = ""
 
 
-def falls(states: Mapping[str, int], reasons: Mapping[str, int]) -> list[Fall]:
+def falls(states: Mapping[str, int], reasons: Mapping[str, int], *, waits_for: str = "") -> list[Fall]:
     """Return the losses between audience and sent. ``reasons`` are those of all skipped and cancelled.
 
-    What is left after the last is what was sent. Losses nobody met are left out.
+    What is left after the last is what was sent. Losses nobody met are left out. ``waits_for`` says what holds back
+    those who wait, where that is known.
     """
     losses = [
         (count, REASONS.get(reason, reason), "", reason)
         for reason, count in sorted(reasons.items(), key=_in_order_of_gates)
     ]
-    losses += [(states.get(state, 0), words, str(state), "") for state, words in BEYOND.items()]
+    beyond = BEYOND | ({State.PLANNED: waits_for} if waits_for else {})
+    losses += [(states.get(state, 0), words, str(state), "") for state, words in beyond.items()]
     left, found = sum(states.values()), []
     for people, words, state, reason in losses:
         if people:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from audiences.rules import times
@@ -69,6 +69,17 @@ def duration(value: dict[str, int]) -> str:
 def period(value: dict[str, int]) -> str:
     """Return what follows "the last": "30 days", "hour"."""
     return duration(value).removeprefix("1 ")
+
+
+def length(span: timedelta) -> str:
+    """Return about how long something lasts: "6 h 50 min", "24 h", "3 days 4 h"."""
+    minutes = round(span.total_seconds() / 60)
+    if minutes < 1:
+        return "less than a minute"
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24) if hours > 48 else (0, hours)
+    parts = [(days, "day" if days == 1 else "days"), (hours, "h"), (0 if days else minutes, "min")]
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 
 def often(number: int) -> str:

@@ -155,6 +155,7 @@ def test_what_was_kept_is_shown_again(
         ),
         pytest.param(REPEAT | {"repeat-time": "soon"}, "At: Enter a valid time.", id="no clock time"),
         pytest.param(AT | {"starts": ""}, "Say at what time it goes out.", id="once, and no time"),
+        pytest.param(REPEAT | {"per_minute": "0"}, "greater than or equal to 1", id="none a minute"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_meant_is_refused_and_says_what_to_do(
@@ -193,6 +194,18 @@ def test_the_launch_is_told(
     version = versions.newest(campaign)
     checks = [check for check in launching.checklist(version, now=NOW) if check.step == "schedule"]
     assert any(check.state == state and words in check.words for check in checks), checks
+
+
+def test_a_send_rate_is_kept_said_and_shown_again(campaign: Campaign, marketer: Client) -> None:
+    form = {"when": "now", "lateness_hours": "24", "per_minute": "1200"}
+    words = marketer.get(url("campaign_schedule_words", campaign), form).content.decode()
+    assert "As soon as it is launched, at most 1,200 a minute." in words
+    assert marketer.post(url("campaign_schedule", campaign), form).status_code == 302
+    assert versions.newest(campaign).per_minute == 1200
+    shown = marketer.get(url("campaign_schedule", campaign)).context["form"]
+    assert shown["per_minute"].value() == 1200
+    marketer.post(url("campaign_schedule", campaign), form | {"per_minute": ""})
+    assert versions.newest(campaign).per_minute is None
 
 
 def test_another_kind_forgets_the_schedule(campaign: Campaign, marketer: Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.cache import cache
@@ -13,7 +14,7 @@ from audiences.models import Profile, RefusedCall, Segment
 from campaigns import launching, lifecycle, versions
 from campaigns.models import Version
 from delivery import alarms, claim, residence
-from delivery.models import Beat, Delivery
+from delivery.models import Beat, Delivery, Pace, Provider
 from tenants import audit, clock
 from tests.delivery import steps
 
@@ -146,6 +147,27 @@ def test_what_a_moved_clock_has_just_made_due_does_not_ring(tenant, rung, rows, 
     assert rung() == []
     age_clock(tenant, 3 * MINUTE)
     assert rung() == ["overdue"]
+
+
+def test_what_a_send_rate_holds_back_does_not_ring_unless_nothing_leaves_at_all(tenant, rung, rows):
+    campaign = rows(5, "planned", ago=10 * MINUTE)
+    Version.objects.update(per_minute=1)
+    assert rung() == ["overdue"]
+    now = clock.now(tenant)
+    pace = Pace.objects.create(tenant=tenant, campaign=campaign, minute=now - MINUTE, used=1)
+    assert rung() == []
+    Pace.objects.filter(pk=pace.pk).update(minute=now - 10 * MINUTE)
+    assert rung() == ["overdue"]
+
+
+def test_what_waits_for_tomorrows_warm_up_does_not_ring(tenant, rung, rows):
+    rows(5, "planned", ago=10 * MINUTE)
+    today = clock.now(tenant).astimezone(ZoneInfo(tenant.timezone)).date()
+    plan = {"warm_up_date": today, "warm_up_first": 20, "warm_up_percent": 50, "warm_up_ceiling": 100}
+    provider = Provider.objects.create(tenant=tenant, channel="email", name="Sandbox", **plan)
+    assert rung() == ["overdue"]
+    Pace.objects.create(tenant=tenant, provider=provider, day=today, used_today=20)
+    assert rung() == []
 
 
 def test_a_live_tenant_whose_mail_nobody_carries_is_told_that(tenant, one, rows):

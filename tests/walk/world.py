@@ -24,7 +24,7 @@ from audiences.models import (
     Suppression,
 )
 from campaigns.models import Campaign, Content, Variant, Version
-from delivery.models import Delivery, FrequencyCap, Provider
+from delivery.models import Delivery, FrequencyCap, Pace, Provider
 from delivery.sandbox import inbox
 from delivery.sandbox.keeping import INBOX_NAME, Keeper
 from tenants.models import ApiKey, AuditEntry, Membership, Tenant, User
@@ -109,6 +109,7 @@ PARTICULAR: dict[type[models.Model], dict[str, Any]] = {
         "channel": "email",
         "settings": {"host": "{mark}.test", "port": 25, "tls": "none", "username": "x"},
     },
+    Pace: {"provider": None},
     ApiKey: {"scopes": ["ingest", "read"]},
     AuditEntry: {"changes": {"{mark}": ["old {mark}", "new {mark}"]}},
     Membership: {"role": Role.OWNER},
@@ -253,6 +254,8 @@ def _plain(field: models.Field[Any, Any]) -> Any:
         return (
             NOW + timedelta(days=36500) if field.name == "expires_at" else None if field.name in ENDS else NOW
         )
+    if isinstance(field, models.DateField):
+        return NOW.date()
     if isinstance(field, models.TimeField):
         return NOW.time()
     if field.has_default():

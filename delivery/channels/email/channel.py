@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django import forms
 
 from audiences.models import Profile
-from campaigns.channels import Compiled, Problem, Starter
+from campaigns.channels import Compiled, Problem, Starter, Takes
 from campaigns.liquid.renderer import shared as renderer
 from campaigns.liquid.wire import Checked, Source
+from delivery import queueing
 from delivery.channels.email import footer, preview, trial
 from delivery.channels.email.compile import compile_isolated, has_unsubscribe_link, inline, needs_inlining
 from delivery.channels.email.forms import MailForm
@@ -76,6 +78,9 @@ class Email:
         if is_marketing and not tenant.postal_address.strip():
             missing.append("Marketing mail needs the brand's postal address")
         return missing
+
+    def takes(self, people: int, *, tenant: Tenant, is_urgent: bool, now: datetime) -> Takes | None:
+        return queueing.takes(people, channel=KIND, tenant=tenant, is_urgent=is_urgent, now=now)
 
     def send_test(self, message: Mapping[str, str], *, tenant: Tenant, to: str) -> str:
         return trial.send(message, tenant=tenant, to=to)
