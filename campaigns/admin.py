@@ -94,6 +94,7 @@ class VersionAdmin(DraftAdmin):
     fields = (
         "campaign",
         "number",
+        "language",
         "segment",
         "is_everyone",
         "when",
@@ -117,6 +118,7 @@ class VersionAdmin(DraftAdmin):
     readonly_fields = (
         "campaign",
         "number",
+        "language",
         *CALENDAR,
         *TRIGGERED,
         "rule",
@@ -174,7 +176,7 @@ class ContentAdmin(DraftAdmin):
 
     list_display = ("variant", "channel", "language", "updated_at")
     list_select_related = ("variant__version__campaign",)
-    list_filter = ("channel",)
+    list_filter = ("channel", "language")
     ordering = ("-id",)
     fields = ("variant", "channel", "language", "fields", "needs", "problems", "updated_at")
     readonly_fields = ("variant", "channel", "language", "needs", "problems", "updated_at")
@@ -184,5 +186,9 @@ class ContentAdmin(DraftAdmin):
 
     def store(self, request: Any, row: Content, form: forms.ModelForm, *, is_new: bool) -> None:
         contents.save(
-            variant=row.variant, channel=row.channel, fields=form.cleaned_data["fields"], actor=request.user
+            variant=row.variant,
+            channel=row.channel,
+            language=row.language,
+            fields=form.cleaned_data["fields"],
+            actor=request.user,
         )

@@ -11,7 +11,7 @@ from django.db.models import Prefetch
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from campaigns import launching, lifecycle, summary, versions
+from campaigns import contents, launching, lifecycle, summary, versions
 from campaigns.api_shapes import CampaignDetailShape, CampaignShape, VersionShape
 from campaigns.editing import campaign_of
 from campaigns.launching import Check
@@ -140,6 +140,20 @@ def _short(campaign: Campaign, now: datetime) -> dict[str, Any]:
 
 
 def _version(version: Version) -> dict[str, Any]:
-    fields = ("number", "when", "clock", "schedule", "starts_at", "ends_at", "per_minute", "launched_at")
-    said = {"sentence": summary.sentence(version), "counts": version.counts or None}
+    fields = (
+        "number",
+        "language",
+        "when",
+        "clock",
+        "schedule",
+        "starts_at",
+        "ends_at",
+        "per_minute",
+        "launched_at",
+    )
+    said = {
+        "sentence": summary.sentence(version),
+        "counts": version.counts or None,
+        "languages": contents.languages_of(version.variants.prefetch_related("contents")),
+    }
     return VersionShape({name: getattr(version, name) for name in fields} | said).data

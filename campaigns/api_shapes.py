@@ -26,6 +26,11 @@ class CountsShape(Shape):
         child=serializers.IntegerField(), help_text="People without what a message needs."
     )
     depends = serializers.IntegerField(help_text="Their variant depends on the event that sets it off.")
+    languages = serializers.DictField(
+        child=serializers.IntegerField(),
+        required=False,
+        help_text="By the language they get (BCP 47); empty where each variant is written in one.",
+    )
 
 
 class VersionShape(Shape):
@@ -41,6 +46,10 @@ class VersionShape(Shape):
     )
     launched_at = serializers.DateTimeField(allow_null=True, help_text="Null: it is being drafted.")
     counts = CountsShape(allow_null=True)
+    language = serializers.CharField(allow_blank=True, help_text="Of the default words: BCP 47.")
+    languages = serializers.ListField(
+        child=serializers.CharField(), help_text="Those that any variant is written in beside it."
+    )
 
 
 class CampaignShape(Shape):

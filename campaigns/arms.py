@@ -15,6 +15,7 @@ from audiences import buckets, segments
 from audiences.rules import schema
 from audiences.rules.kinds.property import Property
 from audiences.rules.tree import Node
+from campaigns import languages
 from campaigns.models import Content, Variant, Version
 
 CONTROL = "control"  # the control group's name as an arm; no variant's key can be it
@@ -28,7 +29,7 @@ class Words:
 
     id: int
     channel: str
-    language: str  # empty: for every language
+    language: str  # empty: for all whose own is not written
     needs: tuple[str, ...]
 
 
@@ -39,15 +40,22 @@ class Way:
     key: str
     weight: int
     contents: tuple[Words, ...]
+    language: str = ""  # of those contents that name none
 
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """What any of its contents cannot do without, each once, in the order met."""
-        return tuple(dict.fromkeys(need for words in self.contents for need in words.needs))
+    def offered(self, channel: str) -> tuple[str, ...]:
+        """The languages it is written in on a channel beside the default one."""
+        return tuple(words.language for words in self.contents if words.channel == channel and words.language)
 
-    def content(self, channel: str) -> Words | None:
-        """The words for a channel, or None if the variant says nothing there."""
-        return next((words for words in self.contents if words.channel == channel), None)
+    def content(self, channel: str, spoken: str | None = None) -> Words | None:
+        """The words on a channel for who speaks a language, or None if the variant says nothing there."""
+        gets = languages.language_for(spoken, self.offered(channel), self.language)
+        return next((one for one in self.contents if (one.channel, one.language) == (channel, gets)), None)
+
+    def needs(self, spoken: str | None = None) -> tuple[str, ...]:
+        """What its words for who speaks a language cannot do without, on any channel; each once, in the order met."""
+        kinds = dict.fromkeys(words.channel for words in self.contents)
+        said = [words for kind in kinds if (words := self.content(kind, spoken))]
+        return tuple(dict.fromkeys(need for words in said for need in words.needs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +65,12 @@ class Group:
     name: str  # the same while the rule is; what ``Entry.shares`` is keyed by
     rule: Rule | None  # none: everybody
     ways: tuple[Way, ...]
-    needs: tuple[str, ...]  # of all its variants together: who lacks one must not shift the others' shares
     ends: tuple[int, ...]  # the bucket each variant's share ends before
     where: Node | None = None  # on the properties of the event that set it off; none: any event, or no event
+
+    def needs(self, spoken: str | None = None) -> tuple[str, ...]:
+        """Those of all its variants together: who lacks one must not shift the others' shares."""
+        return tuple(dict.fromkeys(need for way in self.ways for need in way.needs(spoken)))
 
     def at(self, bucket: int) -> Way:
         """The variant whose share holds the bucket (0 to 9999)."""
@@ -88,6 +99,11 @@ class Spec:
         """Every variant that somebody can fall to."""
         found = tuple(way for group in self.groups for way in group.ways)
         return (*found, self.default) if self.default else found
+
+    @property
+    def is_translated(self) -> bool:
+        """Whether any variant is written in more than one language."""
+        return any(words.language for way in self.ways for words in way.contents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +138,16 @@ class Choice:
     reason: str
     lacks: tuple[str, ...]  # in groups whose rule matched, in order
     tried: tuple[Tried, ...]
+    spoken: str | None = None  # the profile's own language
+
+    def content(self, channel: str) -> Words | None:
+        """The words they would get on a channel, or None if there are none."""
+        return self.way.content(channel, self.spoken) if self.way else None
+
+    def language_words(self, channel: str) -> str:
+        """Say which language they get and why; empty where there was nothing to choose."""
+        way = self.way
+        return languages.chosen_words(self.spoken, way.offered(channel), way.language) if way else ""
 
     @property
     def arm(self) -> str:
@@ -140,6 +166,8 @@ def load(version: Version, *, unsaved: Mapping[int, Sequence[str]] | None = None
         version.variants.select_related("segment").prefetch_related("contents").order_by("position", "id")
     )
     campaign = version.campaign
+    for variant in variants:
+        variant.version = version  # known already: not asked for again, row by row
     for content in (content for variant in variants for content in variant.contents.all()):
         content.needs = list((unsaved or {}).get(content.pk, content.needs))
     return Spec(
@@ -167,7 +195,8 @@ def rule_of(variant: Variant) -> Rule | None:
 
 
 def _way(variant: Variant) -> Way:
-    return Way(variant.key, variant.weight, tuple(_words(content) for content in variant.contents.all()))
+    contents = tuple(_words(content) for content in variant.contents.all())
+    return Way(variant.key, variant.weight, contents, variant.version.language)
 
 
 def _words(content: Content) -> Words:
@@ -178,7 +207,6 @@ def _groups(version: Version, variants: Sequence[Variant]) -> tuple[Group, ...]:
     asked: dict[str, tuple[Rule | None, list[Rule]]] = {}
     ways: dict[str, list[Way]] = {}
     for variant in variants:
-        variant.version = version  # known already: not asked for again, row by row
         rule = rule_of(variant)
         name = _name(rule, variant.where)
         asked[name] = rule, variant.where
@@ -198,9 +226,8 @@ def group(name: str, rule: Rule | None, ways: Sequence[Way], *, where: Sequence[
     """Make a group of variants; those of weight 0 get nobody and ask for nothing."""
     weighted = tuple(way for way in ways if way.weight > 0)
     total = sum(way.weight for way in weighted)
-    needs = dict.fromkeys(need for way in weighted for need in way.needs)
     ends = tuple(buckets.COUNT * reached // total for reached in accumulate(way.weight for way in weighted))
-    return Group(name, rule, weighted, tuple(needs), ends, filtered(where))
+    return Group(name, rule, weighted, ends, filtered(where))
 
 
 def filtered(where: Sequence[Rule]) -> Node | None:
@@ -216,16 +243,18 @@ def choose(
     matches: Callable[[Rule], bool],
     lacks: Callable[[Sequence[str]], Sequence[str]],
     fits: Callable[[Node], bool],
+    spoken: str | None = None,
 ) -> Choice:
     """Return the arm of one profile. Pure; a profile once in the control group stays there.
 
     ``matches`` says whether a group's rule holds for the profile, ``lacks`` which of some needs it does not meet, and
-    ``fits`` whether the event that set it off passes a group's filters.
+    ``fits`` whether the event that set it off passes a group's filters. ``spoken`` is the profile's language: what its
+    words in that language need is what counts.
     """
     tried: list[Tried] = []
-    chosen = partial(Choice, is_control=_is_control(spec, profile_id, standing))
+    chosen = partial(Choice, is_control=_is_control(spec, profile_id, standing), spoken=spoken)
     for candidate in spec.groups:
-        attempt = _try(candidate, matches, lacks, fits)
+        attempt = _try(candidate, matches, lacks, fits, spoken)
         tried.append(attempt)
         if attempt.matched and not attempt.lacks:
             way = _share(candidate, spec, profile_id, standing)
@@ -242,13 +271,14 @@ def _try(
     matches: Callable[[Rule], bool],
     lacks: Callable[[Sequence[str]], Sequence[str]],
     fits: Callable[[Node], bool],
+    spoken: str | None,
 ) -> Tried:
     where = candidate.where
     if (candidate.rule is not None and not matches(candidate.rule)) or (
         where is not None and not fits(where)
     ):
         return Tried(candidate.name, matched=False, where=where)
-    return Tried(candidate.name, matched=True, lacks=tuple(lacks(candidate.needs)), where=where)
+    return Tried(candidate.name, matched=True, lacks=tuple(lacks(candidate.needs(spoken))), where=where)
 
 
 def fits(event: Mapping[str, Any] | None, now: datetime, where: Node) -> bool:

@@ -75,16 +75,21 @@ class Channel(Protocol):
     icon: str
     preview_template: str  # shows what ``preview`` returns, as ``shown``
 
-    def form(self, data: Mapping[str, Any] | None = None, *, fields: Mapping[str, Any]) -> forms.Form:
-        """The form of ``Content.fields``; its ``cleaned_data`` is what gets stored."""
+    def form(
+        self, data: Mapping[str, Any] | None = None, *, fields: Mapping[str, Any], language: str = ""
+    ) -> forms.Form:
+        """The form of ``Content.fields``, to be written in a language; its ``cleaned_data`` is what gets stored."""
         ...
 
     def starters(self) -> Sequence[Starter]:
         """What a new content may begin with; the first is what it begins with."""
         ...
 
-    def compile(self, fields: Mapping[str, Any], *, is_marketing: bool) -> Compiled:
-        """Check the fields and make them ready. Never raises for what an author may write."""
+    def compile(self, fields: Mapping[str, Any], *, is_marketing: bool, language: str = "") -> Compiled:
+        """Check the fields, written in a language (BCP 47), and make them ready.
+
+        Never raises for what an author may write.
+        """
         ...
 
     def finished(self, parts: Mapping[str, Any], rendered: Mapping[str, str]) -> dict[str, str]:

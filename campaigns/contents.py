@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from django.db import transaction
 
 from audiences import facts as audience_facts
 from audiences.facts import Facts
-from campaigns import channels, versions
+from campaigns import channels, languages, versions
 from campaigns.channels import Compiled, Problem
 from campaigns.liquid.renderer import shared as renderer
 from campaigns.liquid.values import unmet
@@ -41,34 +41,56 @@ class ChangedMeanwhile(Exception):
 
 
 def save(
-    *, variant: Variant, channel: str, fields: Mapping[str, Any], actor: User, seen_at: datetime | None = None
+    *,
+    variant: Variant,
+    channel: str,
+    fields: Mapping[str, Any],
+    actor: User,
+    seen_at: datetime | None = None,
+    language: str = "",
 ) -> tuple[Content, Compiled]:
     """Store a variant's words on a channel, compiled; return them with what compiling found.
 
     Words with problems are stored too: they keep the campaign from being launched, not from being written.
+    ``language`` is empty for those that go to whoever has none in their own, else a tag as languages.normal has it.
     ``seen_at`` is the content's ``updated_at`` as its author saw it. Raises DefaultNeeds, ChangedMeanwhile, and
     versions.Frozen for a launched version.
     """
-    compiled = compile_fields(channel=channel, fields=fields, version=variant.version)
+    compiled = compile_fields(channel=channel, fields=fields, version=variant.version, language=language)
     with transaction.atomic():
         version = versions.editable(variant.version)
         variant = version.variants.get(pk=variant.pk)
         if variant.is_default and compiled.needs:
             raise DefaultNeeds(compiled.needs)
-        content = variant.contents.select_for_update().filter(channel=channel, language="").first()
+        content = variant.contents.select_for_update().filter(channel=channel, language=language).first()
         if content and seen_at and content.updated_at != seen_at:
             raise ChangedMeanwhile("Somebody else saved this message after you opened it.")
         old = content.fields if content else {}
-        content = content or Content(tenant=version.tenant, variant=variant, channel=channel)
+        content = content or Content(
+            tenant=version.tenant, variant=variant, channel=channel, language=language
+        )
         _fill(content, dict(fields), compiled)
         content.save()
         versions.note(
             version,
             actor,
             "edited message",
-            {f"{variant.key}.{name}": differing(old.get(name), value) for name, value in fields.items()},
+            {
+                f"{_key(variant, language)}.{name}": differing(old.get(name), value)
+                for name, value in fields.items()
+            },
         )
     return content, compiled
+
+
+def languages_of(variants: Iterable[Variant]) -> tuple[str, ...]:
+    """Return the languages that any of the variants is written in beside the default one, by name."""
+    tags = {content.language for variant in variants for content in variant.contents.all()} - {""}
+    return tuple(sorted(tags, key=languages.name))
+
+
+def _key(variant: Variant, language: str) -> str:
+    return f"{variant.key}.{language}" if language else variant.key
 
 
 def differing(old: Any, new: Any) -> tuple[Any, Any]:
@@ -87,10 +109,10 @@ def _alike(ones: Sequence[str], others: Sequence[str]) -> int:
     return next((n for n, (one, other) in pairs if one != other), min(len(ones), len(others)))
 
 
-def begin(*, variant: Variant, channel: str, fields: Mapping[str, Any]) -> None:
-    """Give a new variant its first words, as part of whatever made it."""
-    content = Content(tenant=variant.tenant, variant=variant, channel=channel)
-    compiled = compile_fields(channel=channel, fields=fields, version=variant.version)
+def begin(*, variant: Variant, channel: str, fields: Mapping[str, Any], language: str = "") -> None:
+    """Give a variant its first words in a language, as part of whatever calls for them."""
+    content = Content(tenant=variant.tenant, variant=variant, channel=channel, language=language)
+    compiled = compile_fields(channel=channel, fields=fields, version=variant.version, language=language)
     _fill(content, dict(fields), compiled)
     content.save()
 
@@ -102,10 +124,14 @@ def _fill(content: Content, fields: dict[str, Any], compiled: Compiled) -> None:
     content.problems = [problem.as_json() for problem in compiled.problems]
 
 
-def compile_fields(*, channel: str, fields: Mapping[str, Any], version: Version) -> Compiled:
+def compile_fields(
+    *, channel: str, fields: Mapping[str, Any], version: Version, language: str = ""
+) -> Compiled:
     """Return a channel's fields ready to be filled, with what is wrong with them; stores nothing."""
     is_marketing = version.campaign.message_class == Campaign.MessageClass.MARKETING
-    compiled = channels.get(channel).compile(fields, is_marketing=is_marketing)
+    compiled = channels.get(channel).compile(
+        fields, is_marketing=is_marketing, language=language or version.language
+    )
     for path in compiled.variables:
         root = path.partition(".")[0].partition("[")[0]
         if root == "event" and version.has_event:
@@ -116,13 +142,15 @@ def compile_fields(*, channel: str, fields: Mapping[str, Any], version: Version)
 
 
 def compile_again(campaign: Campaign) -> None:
-    """Compile the draft's contents anew, for what their compiling depends on has changed: the message class, or
-    whether an event sets it off.
+    """Compile the draft's contents anew, for what their compiling depends on has changed: the message class, the
+    language, or whether an event sets it off.
     """
     drafted = Content.objects.filter(variant__version__campaign=campaign, variant__version__launched_at=None)
     for content in drafted.select_related("variant__version__campaign"):
         version = content.variant.version
-        compiled = compile_fields(channel=content.channel, fields=content.fields, version=version)
+        compiled = compile_fields(
+            channel=content.channel, fields=content.fields, version=version, language=content.language
+        )
         _fill(content, content.fields, compiled)
         content.save()
 

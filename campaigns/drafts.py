@@ -45,7 +45,7 @@ def create(
         zone = ZoneInfo(tenant.timezone)
         fields = recipe.fields(today=now.astimezone(zone).date())
     campaign.save()
-    version = Version(tenant=tenant, campaign=campaign, number=1, **fields)
+    version = Version(tenant=tenant, campaign=campaign, number=1, language=tenant.language, **fields)
     version.starts_at = _starts_at(schedules.of(version), tenant)
     version.save()
     versions.note(version, actor, "created")

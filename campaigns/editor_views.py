@@ -19,6 +19,7 @@ from audiences.segments import EVERYONE
 from campaigns import drafts, launching, summary, versions
 from campaigns.editing import campaign_of, frame, on_draft
 from campaigns.forms import AudienceForm, GoalForm, audience_value
+from campaigns.language_views import languages_spoken
 from campaigns.models import Version
 from campaigns.schedule_forms import ScheduleForm
 from tenants import clock
@@ -157,6 +158,7 @@ def campaign_review(request: TenantRequest, draft: Version) -> HttpResponse:
         "is_ready": not any(check.state == "stop" for check in checks),
         "typed_above": TYPED_ABOVE,
         **counted,
+        **languages_spoken(draft, request),
         "says": summary.sentence(draft),
     }
     return render(request, "campaigns/review.html", frame(draft, "review", now=now) | context)

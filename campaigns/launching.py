@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -14,7 +15,19 @@ from audiences import memberships, segments
 from audiences.models import EventDefinition, Segment
 from audiences.rules.schema import InvalidRule
 from audiences.segments import EVERYONE
-from campaigns import arms, channels, circles, contents, reach, schedules, speed, summary, triggers, versions
+from campaigns import (
+    arms,
+    channels,
+    circles,
+    contents,
+    languages,
+    reach,
+    schedules,
+    speed,
+    summary,
+    triggers,
+    versions,
+)
 from campaigns.models import Campaign, Content, Variant, Version
 from campaigns.reach import Counts
 from tenants import audit, wake
@@ -41,6 +54,7 @@ class Check:
     step: Step
     detail: str = ""
     variant: str = ""  # the key of the variant it is about
+    language: str = ""  # and that of its content, if not the default one
 
 
 class NotReady(Exception):
@@ -88,33 +102,56 @@ def _message(version: Version) -> Iterator[Check]:
         version.variants.select_related("segment").prefetch_related("contents").order_by("position", "id")
     )
     for variant in variants:
+        variant.version = version  # known already: not asked for again, row by row
         yield from _words(variant)
+    yield from _languages(version, variants)
     yield from _shares(version, variants)
     yield from _sender(version)
 
 
 def _words(variant: Variant) -> Iterator[Check]:
     found = list(variant.contents.all())
-    if not found:
+    if not any(not content.language for content in found):
         yield Check("stop", f"Variant {variant} says nothing", "message", variant=variant.key)
-    for content in found:
-        if content.problems:
-            first = content.problems[0]["message"]
-            more = f" And {len(content.problems) - 1} more." if len(content.problems) > 1 else ""
-            yield Check("stop", f"Variant {variant} has problems", "message", first + more, variant.key)
-        elif variant.is_default and content.needs:
-            needs = ", ".join(content.needs)
-            yield Check("stop", f"Variant {variant}, the default, needs data", "message", needs, variant.key)
-        else:
-            yield Check("done", f"Variant {variant} is ready", "message", variant=variant.key)
-        if any(SAMPLE_HOST in str(value) for value in content.fields.values()):
-            words = f"Variant {variant} still leads to {SAMPLE_HOST}"
-            yield Check("warn", words, "message", "Put your own addresses in.", variant.key)
+    wrong = [check for content in found for check in _content(variant, content)]
+    yield from wrong
+    if found and not any(check.state == "stop" for check in wrong):
+        yield Check("done", f"Variant {variant} is ready", "message", variant=variant.key)
     yield from _on_event(variant)
     if variant.segment is not None:
         check = _segment_check(variant.segment.name, variant.segment.rule, "message", variant.key)
         if check.state == "stop":
             yield check
+
+
+def _content(variant: Variant, content: Content) -> Iterator[Check]:
+    about = partial(Check, step="message", variant=variant.key, language=content.language)
+    name = f"{variant} in {languages.name(content.language)}" if content.language else str(variant)
+    if content.problems:
+        first = content.problems[0]["message"]
+        more = f" And {len(content.problems) - 1} more." if len(content.problems) > 1 else ""
+        yield about("stop", f"Variant {name} has problems", detail=first + more)
+    elif variant.is_default and content.needs:
+        needs = ", ".join(content.needs)
+        yield about("stop", f"Variant {name}, the default, needs data", detail=needs)
+    if any(SAMPLE_HOST in str(value) for value in content.fields.values()):
+        words = f"Variant {name} still leads to {SAMPLE_HOST}"
+        yield about("warn", words, detail="Put your own addresses in.")
+    if content.language and variant.content and variant.content.fields == content.fields:
+        words = f"Variant {name} still reads as it does in {languages.name(variant.version.language)}"
+        yield about("warn", words, detail="Put the translation in, or remove the language.")
+
+
+def _languages(version: Version, variants: list[Variant]) -> Iterator[Check]:
+    """Which variants are not written in a language that others are in."""
+    default = languages.name(version.language)
+    for tag in contents.languages_of(variants):
+        for variant in variants:
+            if not any(content.language == tag for content in variant.contents.all()):
+                words = f"Variant {variant} is not written in {languages.name(tag)}"
+                gets = languages.language_for(tag, contents.languages_of([variant]), version.language)
+                detail = f"Whoever reads it gets {languages.name(gets) if gets else default}."
+                yield Check("warn", words, "message", detail, variant.key)
 
 
 def _on_event(variant: Variant) -> Iterator[Check]:

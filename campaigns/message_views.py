@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from csp.decorators import csp
@@ -19,7 +20,7 @@ from django_htmx.http import trigger_client_event
 
 from audiences.models import Profile
 from audiences.rules.tree import InvalidRule
-from campaigns import channels, contents, drafts, preview, summary, versions
+from campaigns import channels, contents, drafts, languages, preview, summary, versions
 from campaigns.channels import Channel
 from campaigns.editing import campaign_of, frame, on_draft
 from campaigns.forms import VariantForm
@@ -56,19 +57,24 @@ def campaign_variant(request: TenantRequest, draft: Version, key: str) -> HttpRe
     variant = _variant(draft, key)
     if request.method == "POST":
         return _save(request, draft, variant)
-    content = variant.contents.filter(language="").first()
+    language = request.GET.get("language", "")
+    content = variant.contents.filter(language=language).first()
+    if content is None and language:
+        return redirect("campaign_variant", draft.campaign.public_id, key)
     channel = channels.get(content.channel) if content else channels.all()[0]
     starter = next((one for one in channel.starters() if one.key == request.GET.get("starter")), None)
     fields = starter.fields if starter else content.fields if content else channel.starters()[0].fields
     now = clock.now(request.tenant)
-    person = preview.next_member(draft, after=0, now=now)
+    person = _shown(request.GET.get("as", "")) or preview.next_member(draft, after=0, now=now)
     offered = preview.variables(draft, person, now=now)
     context = {
         "variant": variant,
         "variants": summary.variants(draft),
         "variant_form": VariantForm(variant=variant),
         "channel": channel,
-        "form": channel.form(fields=fields),
+        "form": channel.form(fields=fields, language=language or draft.language),
+        "language": language,
+        "tabs": _tabs(variant),
         "content": content,
         "is_unsaved": starter is not None,
         "person": person,
@@ -79,6 +85,22 @@ def campaign_variant(request: TenantRequest, draft: Version, key: str) -> HttpRe
     return render(request, "campaigns/message.html", frame(draft, "message", now=now) | context)
 
 
+def _tabs(variant: Variant) -> list[dict[str, Any]]:
+    """The languages a variant is written in, the default one first."""
+    found = sorted(variant.contents.all(), key=lambda content: content.language and content.name)
+    return [
+        {"tag": content.language, "name": content.name, "problems": content.problems} for content in found
+    ]
+
+
+def _language(request: TenantRequest, variant: Variant) -> str:
+    """The language of the words in the form; raises Http404 for one that the variant is not written in."""
+    language = request.POST.get("language", "")
+    if language and not variant.contents.filter(language=language).exists():
+        raise Http404("It is not written in this language.")
+    return language
+
+
 def _variant(version: Version, key: str) -> Variant:
     variant = get_object_or_404(version.variants.select_related("segment"), key=key)
     variant.version = version
@@ -86,7 +108,7 @@ def _variant(version: Version, key: str) -> Variant:
 
 
 def _save(request: TenantRequest, draft: Version, variant: Variant) -> HttpResponse:
-    channel = _channel(request)
+    channel, language = _channel(request), _language(request, variant)
     form = channel.form(request.POST, fields={})
     error, content, compiled = "", None, None
     if form.is_valid():
@@ -94,6 +116,7 @@ def _save(request: TenantRequest, draft: Version, variant: Variant) -> HttpRespo
             content, compiled = contents.save(
                 variant=variant,
                 channel=channel.kind,
+                language=language,
                 fields=form.cleaned_data,
                 actor=request.user,
                 seen_at=_moment(request.POST.get("seen_at", "")),
@@ -102,7 +125,7 @@ def _save(request: TenantRequest, draft: Version, variant: Variant) -> HttpRespo
             error = str(refused)
     if content and not request.htmx:  # a browser without scripts
         messages.success(request, "Saved.")
-        return redirect(request.path)
+        return redirect(f"{request.path}?{urlencode({'language': language})}" if language else request.path)
     now = clock.now(request.tenant)
     context = frame(draft, "message", now=now) | {
         "form": form, "error": error, "content": content, "compiled": compiled, "saved_at": content and now,
@@ -130,10 +153,10 @@ def _channel(request: TenantRequest) -> Channel:
 @on_draft
 def campaign_preview_draft(request: TenantRequest, draft: Version, key: str) -> HttpResponse:
     """The words in the form, saved or not, as a person would get them."""
-    channel = _channel(request)
+    channel, variant = _channel(request), _variant(draft, key)
     now = clock.now(request.tenant)
     person = _person(request, draft, now)
-    shown = _as_typed(request, _variant(draft, key), channel, person, now)
+    shown = _as_typed(request, variant, channel, person, now)
     is_dark = "dark" in request.POST
     context = {
         "preview": shown,
@@ -144,6 +167,8 @@ def campaign_preview_draft(request: TenantRequest, draft: Version, key: str) -> 
         "shown": shown.message and channel.preview(shown.message, tenant=request.tenant, to=shown.to),
         "page": shown.message and channel.page(shown.message, is_dark=is_dark),
         "problems": _by_field(shown.problems),
+        "written_in": languages.name(shown.language or draft.language),
+        "own": _own(request, variant, channel, person),
     }
     return render(request, "campaigns/_preview.html", context)
 
@@ -151,13 +176,36 @@ def campaign_preview_draft(request: TenantRequest, draft: Version, key: str) -> 
 def _as_typed(
     request: TenantRequest, variant: Variant, channel: Channel, person: Profile | None, now: datetime
 ) -> preview.Preview:
+    """The words in the form; or those saved in the person's own language, where that was asked for and is another."""
+    language, own = _language(request, variant), preview.own_language(variant, channel.kind, person)
+    if "own" in request.POST and own != language:
+        return preview.of_saved(variant=variant, channel=channel.kind, profile=person, now=now, language=own)
     form = channel.form(request.POST, fields={})
     if form.is_valid():
         return preview.of_words(
-            variant=variant, channel=channel.kind, fields=form.cleaned_data, profile=person, now=now
+            variant=variant,
+            channel=channel.kind,
+            fields=form.cleaned_data,
+            profile=person,
+            now=now,
+            language=language,
         )
     wrong = [channels.Problem(name, str(error)) for name, errors in form.errors.items() for error in errors]
     return preview.Preview(channel.kind, to="", problems=wrong)
+
+
+def _own(
+    request: TenantRequest, variant: Variant, channel: Channel, person: Profile | None
+) -> dict[str, str] | None:
+    """The language that a person would get, where it is not the one in the form, and why."""
+    tag = preview.own_language(variant, channel.kind, person)
+    if person is None or tag == request.POST.get("language", ""):
+        return None
+    offered = contents.languages_of([variant])
+    return {
+        "tag": tag,
+        "words": languages.chosen_words(person.language, offered, variant.version.language),
+    }
 
 
 def _by_field(problems: list[channels.Problem]) -> dict[str, list[dict[str, Any]]]:
@@ -236,14 +284,19 @@ def campaign_frame(request: TenantRequest) -> HttpResponse:
 @csp(SANDBOXED)  # type: ignore[arg-type]  # django-csp forgets that views take more than a request
 @allow("view")
 def campaign_preview(request: TenantRequest, public_id: UUID, key: str) -> HttpResponse:
-    """A variant's saved words as a document of their own; ``?as=`` names the profile."""
+    """A variant's saved words as a document of their own; ``?as=`` names the profile, ``?language=`` one that is not
+    the profile's own.
+    """
     version = versions.newest(campaign_of(public_id))
     version.tenant = request.tenant
     variant = _variant(version, key)
-    content = get_object_or_404(variant.contents.filter(language=""))
+    language = request.GET.get("language")
+    content = get_object_or_404(variant.contents.filter(language=language or ""))
     now = clock.now(request.tenant)
     person = _shown(request.GET.get("as", "")) or preview.next_member(version, after=0, now=now)
-    shown = preview.of_saved(variant=variant, channel=content.channel, profile=person, now=now)
+    shown = preview.of_saved(
+        variant=variant, channel=content.channel, profile=person, now=now, language=language
+    )
     if shown.message is None:
         return render(request, "campaigns/no_preview.html", {"preview": shown}, status=200)
     return HttpResponse(channels.get(content.channel).page(shown.message, is_dark="dark" in request.GET))

@@ -12,6 +12,9 @@ from django.db import models
 from django.db.models import Q
 from django_scopes import ScopedManager
 
+from campaigns import languages
+from campaigns.languages import LONGEST
+
 
 def new_salt() -> int:
     """Return what makes one campaign's shares independent of every other's."""
@@ -116,6 +119,7 @@ class Version(models.Model):
     tenant = models.ForeignKey("tenants.Tenant", models.CASCADE, related_name="+", db_index=False)
     campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
+    language = models.CharField(max_length=LONGEST, blank=True)  # BCP 47: of the contents that name none
     segment = models.ForeignKey("audiences.Segment", models.PROTECT, null=True, blank=True, related_name="+")
     rule = models.JSONField(null=True, blank=True)  # frozen at launch: the segment's rule of that moment
     when = models.CharField(max_length=6, choices=When, default=When.NOW)
@@ -236,6 +240,11 @@ class Variant(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def content(self) -> Content | None:
+        """The words for whoever has none in their own language."""
+        return next((content for content in self.contents.all() if not content.language), None)
+
 
 class Content(models.Model):
     """A variant's words on one channel in one language. The channel knows what ``fields`` hold."""
@@ -243,7 +252,9 @@ class Content(models.Model):
     tenant = models.ForeignKey("tenants.Tenant", models.CASCADE, related_name="+", db_index=False)
     variant = models.ForeignKey(Variant, models.CASCADE, related_name="contents")
     channel = models.CharField(max_length=20)
-    language = models.CharField(max_length=12, blank=True)  # empty: for every language
+    language = models.CharField(
+        max_length=LONGEST, blank=True
+    )  # BCP 47; empty: the version's, for everybody whose own is not written
     fields = models.JSONField(default=dict)
     parts = models.JSONField(default=dict)  # compiled from fields at save: what the renderer fills
     needs = ArrayField(models.CharField(max_length=200), default=list)
@@ -259,3 +270,8 @@ class Content(models.Model):
 
     def __str__(self) -> str:
         return f"{self.variant} ({self.channel})"
+
+    @property
+    def name(self) -> str:
+        """What the language of its words is called."""
+        return languages.name(self.language or self.variant.version.language)

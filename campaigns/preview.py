@@ -19,7 +19,7 @@ from audiences.facts import Facts
 from audiences.models import AttributeDefinition, Event, EventDefinition, Profile
 from audiences.rules import memory, sql
 from audiences.segments import EVERYONE
-from campaigns import arms, channels, contents, launching, triggers
+from campaigns import arms, channels, contents, languages, launching, triggers
 from campaigns.arms import Choice
 from campaigns.channels import Compiled, Problem
 from campaigns.liquid.values import written
@@ -45,6 +45,7 @@ class Preview:
 
     channel: str
     to: str
+    language: str = ""  # of the words shown; empty for the default one
     message: dict[str, str] | None = None
     refused: Refused | None = None
     lacks: list[str] = field(default_factory=list)  # what the words need and the person has not
@@ -58,21 +59,45 @@ class Preview:
 
 
 def of_words(
-    *, variant: Variant, channel: str, fields: Mapping[str, Any], profile: Profile | None, now: datetime
+    *,
+    variant: Variant,
+    channel: str,
+    fields: Mapping[str, Any],
+    profile: Profile | None,
+    now: datetime,
+    language: str = "",
 ) -> Preview:
-    """Return how words that need not be saved read for a profile, or for a sample person where there is none."""
-    compiled = contents.compile_fields(channel=channel, fields=fields, version=variant.version)
-    content = variant.contents.filter(channel=channel, language="").first()
+    """Return how words that need not be saved read for a profile, or for a sample person where there is none.
+
+    They are shown in ``language`` (empty: the default one), be it the profile's or not.
+    """
+    compiled = contents.compile_fields(
+        channel=channel, fields=fields, version=variant.version, language=language
+    )
+    content = variant.contents.filter(channel=channel, language=language).first()
     unsaved = {content.pk: compiled.needs} if content else {}
-    return _shown(variant, channel, compiled, profile, unsaved, now)
+    return _shown(variant, channel, compiled, profile, unsaved, now, language)
 
 
-def of_saved(*, variant: Variant, channel: str, profile: Profile | None, now: datetime) -> Preview:
-    """Return how a variant's saved words read. Raises Content.DoesNotExist if it says nothing on the channel."""
-    content = variant.contents.get(channel=channel, language="")
+def of_saved(
+    *, variant: Variant, channel: str, profile: Profile | None, now: datetime, language: str | None = None
+) -> Preview:
+    """Return how a variant's saved words read, in the profile's own language if that is written and none is given.
+
+    Raises Content.DoesNotExist if it says nothing on the channel.
+    """
+    language = own_language(variant, channel, profile) if language is None else language
+    content = variant.contents.get(channel=channel, language=language)
     problems = [Problem(**problem) for problem in content.problems]
     compiled = Compiled(parts=content.parts, needs=content.needs, problems=problems)
-    return _shown(variant, channel, compiled, profile, {}, now)
+    return _shown(variant, channel, compiled, profile, {}, now, language)
+
+
+def own_language(variant: Variant, channel: str, profile: Profile | None) -> str:
+    """Return which language a profile gets of a variant; empty for the default one."""
+    written = variant.contents.filter(channel=channel).exclude(language="")
+    offered = tuple(written.values_list("language", flat=True))
+    return languages.language_for(profile.language if profile else None, offered, variant.version.language)
 
 
 def _shown(
@@ -82,6 +107,7 @@ def _shown(
     profile: Profile | None,
     unsaved: Mapping[int, list[str]],
     now: datetime,
+    language: str,
 ) -> Preview:
     version = variant.version
     shared = contents.shared_context(version.campaign, tenant=version.tenant)
@@ -94,6 +120,7 @@ def _shown(
     told = partial(
         Preview,
         channel=channel,
+        language=language,
         to=channels.get(channel).address(profile) if profile else str(SAMPLE["email"]),
         problems=compiled.problems,
         notes=compiled.notes,
@@ -152,6 +179,7 @@ def _choice(
         matches=lambda rule: memory.matches(rule, seen, now=now),
         lacks=partial(contents.lacks, shared=shared, person=person),
         fits=partial(arms.fits, event, now),
+        spoken=seen.attribute("language"),
     )
 
 

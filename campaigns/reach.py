@@ -6,7 +6,7 @@ Entries of earlier launches are not looked at, so a relaunch with other weights 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import product
@@ -17,9 +17,10 @@ from django.db import connection
 from audiences import buckets
 from audiences.facts import FOR_TEMPLATES
 from audiences.rules import sql
-from campaigns import channels
+from campaigns import channels, languages
 from campaigns.arms import Group, Rule, Spec
 from campaigns.liquid.values import Key, parsed, unmet
+from campaigns.speakers import Speakers, spoken
 
 NOBODYS, DEPENDS = -1, -2  # in place of a variant's index
 
@@ -35,11 +36,20 @@ class Counts:
     left_out: int = 0  # no variant takes them: they lack data, or no rule is theirs
     lacking: dict[str, int] = field(default_factory=dict)  # need -> reachable people without it
     depends: int = 0  # which variant they get, if any, only the event will say
+    languages: dict[str, int] = field(
+        default_factory=dict
+    )  # of ``arms``: language they get -> people; empty where each variant is written in one
 
     @property
     def sent(self) -> int:
         """Those who get a message, at the most."""
         return sum(self.arms.values()) + self.depends
+
+    @property
+    def by_language(self) -> list[tuple[str, int]]:
+        """The languages by name, with the people who get each; the most first."""
+        named = [(languages.name(tag), people) for tag, people in self.languages.items()]
+        return sorted(named, key=lambda pair: -pair[1])
 
     @property
     def unreachable(self) -> int:
@@ -63,15 +73,21 @@ def count(
 
     ``shared`` is the templates' shared context: what of it a message needs is there for all or for none.
     """
-    judge = _Judge(tenant_id=tenant_id, shared=shared, now=now)
-    needs = list(dict.fromkeys(need for group in spec.groups for need in group.needs))
     members = sql.members(rule, tenant_id=tenant_id, now=now)
+    heard = spoken(rule, tenant_id=tenant_id, now=now) if spec.is_translated else {}
+    speakers = Speakers.of(spec, heard)
+    judge = _Judge(tenant_id=tenant_id, shared=shared, now=now, speakers=speakers)
+    written = speakers.written(spec, channel)
+    needs = speakers.needs(spec.groups)
     reachable = channels.get(channel).reachable_sql("p", is_marketing=is_marketing)
     columns = [f"{reachable} AS reachable", f"{judge.control(spec)} AS control", f"{judge.arm(spec)} AS arm"]
-    columns += [f"{judge.has(need)} AS has_{n}" for n, need in enumerate(needs)]
+    columns += [
+        f"{judge.has_if_asked(need, asked)} AS has_{n}" for n, (need, asked) in enumerate(needs.items())
+    ]
+    columns += [f"{judge.speaks()} AS speaks"]
     # OFFSET 0 keeps each column computed once a person, not once a figure.
     statement = f"""
-SELECT {", ".join(_figures(spec, needs))} FROM (
+SELECT {", ".join(_figures(spec, len(needs), written.values()))} FROM (
     SELECT {", ".join(columns)}
     FROM audiences_profile p
     WHERE p.tenant_id = {judge.value(tenant_id)} AND p.id IN ({judge.embed(members)})
@@ -88,10 +104,11 @@ SELECT {", ".join(_figures(spec, needs))} FROM (
         depends=next(row),
         arms={way.key: next(row) for way in spec.ways},
         lacking={need: next(row) for need in needs},
+        languages={language: next(row) for language in written},
     )
 
 
-def _figures(spec: Spec, needs: Sequence[str]) -> list[str]:
+def _figures(spec: Spec, needs: int, written: Iterable[list[tuple[int, int]]]) -> list[str]:
     def of(condition: str) -> str:
         return f"count(*) FILTER (WHERE reachable AND {condition})"
 
@@ -102,15 +119,22 @@ def _figures(spec: Spec, needs: Sequence[str]) -> list[str]:
         of(f"arm = {NOBODYS}"),
         of(f"NOT control AND arm = {DEPENDS}"),
         *(of(f"NOT control AND arm = {index}") for index, _ in enumerate(spec.ways)),
-        *(of(f"NOT has_{index}") for index, _ in enumerate(needs)),
+        *(of(f"NOT has_{index}") for index in range(needs)),
+        *(
+            of("NOT control AND (" + " OR ".join(f"(arm, speaks) = {pair}" for pair in pairs) + ")")
+            for pairs in written
+        ),
     ]
 
 
 class _Judge:
     """Writes conditions on the profile ``p``, and keeps their parameters in the order they are written."""
 
-    def __init__(self, *, tenant_id: int, shared: Mapping[str, Any], now: datetime) -> None:
+    def __init__(
+        self, *, tenant_id: int, shared: Mapping[str, Any], now: datetime, speakers: Speakers
+    ) -> None:
         self.tenant_id = tenant_id
+        self.speakers = speakers
         self.shared = shared
         self.now = now
         self.params: list[Any] = []
@@ -138,7 +162,8 @@ class _Judge:
         return f"CASE {' '.join(cases)} ELSE {otherwise} END"
 
     def _takes(self, group: Group) -> str:
-        conditions = [self.has(need) for need in group.needs]
+        asked = self.speakers.needs([group])
+        conditions = [self.has_if_asked(need, kinds) for need, kinds in asked.items()]
         if group.rule is not None:
             members = sql.members(group.rule, tenant_id=self.tenant_id, now=self.now)
             conditions.append(f"p.id IN ({self.embed(members)})")
@@ -157,6 +182,21 @@ class _Judge:
 
     def _bucket(self, salt: int) -> str:
         return buckets.SQL.format("p.id", self.value(salt))
+
+    def speaks(self) -> str:
+        """The index of the profile's kind of speakers."""
+        cases = [
+            f"WHEN p.language = ANY({self.value(list(kind))}::text[]) THEN {index}"
+            for index, kind in enumerate(self.speakers.kinds)
+            if index
+        ]
+        return f"CASE {' '.join(cases)} ELSE 0 END" if cases else "0"
+
+    def has_if_asked(self, need: str, kinds: Sequence[int]) -> str:
+        """Whether the profile meets a need, or is of none of the kinds of speakers that it is asked of."""
+        if len(kinds) == len(self.speakers.kinds):
+            return self.has(need)
+        return f"({self.speaks()} NOT IN ({', '.join(map(str, kinds))}) OR {self.has(need)})"
 
     def has(self, need: str) -> str:
         """Whether the profile meets a need, as ``liquid.needs.unmet`` has it."""

@@ -81,7 +81,13 @@ class Said:
     channel: channels.Channel | None
     share: int  # per cent of those its group takes, rounded; 0 for the default
     group: str  # whom its group is for
+    languages: list[Content]  # the same in other languages, by their names
     where: str  # and for which events, such as "where value is less than 10"; empty for any
+
+    @property
+    def has_problems(self) -> bool:
+        """Whether its words in any language cannot be sent yet."""
+        return any(content.problems for content in self.variant.contents.all())
 
 
 def variants(version: Version) -> list[Said]:
@@ -89,6 +95,8 @@ def variants(version: Version) -> list[Said]:
     found = list(
         version.variants.select_related("segment").prefetch_related("contents").order_by("position", "id")
     )
+    for variant in found:
+        variant.version = version  # known already: not asked for again, row by row
     return [_said(variant, found) for variant in found]
 
 
@@ -100,10 +108,12 @@ def _said(variant: Variant, all_of_them: list[Variant]) -> Said:
     ]
     total = sum(each.weight for each in together)
     share = 0 if variant.is_default or not total else round(100 * variant.weight / total)
-    content = next(iter(variant.contents.all()), None)
+    content = variant.content
     group = "the audience" if variant.segment is None else variant.segment.name
     where = rule_words.filter_sentence({"all": variant.where})
-    return Said(variant, content, channels.get(content.channel) if content else None, share, group, where)
+    channel = channels.get(content.channel) if content else None
+    others = sorted((each for each in variant.contents.all() if each.language), key=lambda each: each.name)
+    return Said(variant, content, channel, share, group, others, where)
 
 
 def sentence(version: Version) -> str:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from campaigns import editor_views, message_views, views
+from campaigns import editor_views, language_views, message_views, views
 
 variant_urls: list[URLPattern | URLResolver] = [
     path("", message_views.campaign_variant, name="campaign_variant"),
@@ -12,6 +12,10 @@ variant_urls: list[URLPattern | URLResolver] = [
     path("change/", message_views.campaign_variant_change, name="campaign_variant_change"),
     path("move/", message_views.campaign_variant_move, name="campaign_variant_move"),
     path("remove/", message_views.campaign_variant_remove, name="campaign_variant_remove"),
+    path("languages/", language_views.campaign_languages, name="campaign_languages"),
+    path("languages/add/", language_views.campaign_language_add, name="campaign_language_add"),
+    path("languages/remove/", language_views.campaign_language_remove, name="campaign_language_remove"),
+    path("languages/default/", language_views.campaign_language_default, name="campaign_language_default"),
 ]
 
 editor_urls: list[URLPattern | URLResolver] = [

@@ -14,7 +14,7 @@ from tenants.audit import Actor
 from tenants.models import User
 
 COPIED = (  # what a new version takes over; its own launch decides the rest
-    "segment", "rule", "when", "starts_at", "schedule", "date_of", "clock", "past", "ends_at",
+    "language", "segment", "rule", "when", "starts_at", "schedule", "date_of", "clock", "past", "ends_at",
     "lateness_hours", "is_cap_exempt", "when_capped", "per_minute",
     "window_start", "window_end", "window_days", "outside_hours",
     "trigger", "delay_minutes", "delay_from", "exceptions", "replaces_waiting", "again", "again_hours",

@@ -72,8 +72,7 @@ class Known:
 
     def content_id(self, channel: str) -> int | None:
         """Return the content that their arm says on ``channel``; None where it says nothing."""
-        way = self.circumstances.choice.way
-        words = way.content(channel) if way else None
+        words = self.circumstances.choice.content(channel)
         return words.id if words else None
 
 
@@ -124,6 +123,7 @@ def look(
             matches=partial(_matches, seen, now),
             lacks=partial(contents.lacks, shared=brief.shared, person=person),
             fits=partial(arms.fits, event, now),
+            spoken=seen.attribute("language") if seen else None,
         )
         circumstances = Circumstances(
             campaign_state=brief.campaign.state,

@@ -179,7 +179,9 @@ def _arm(known: Circumstances, now: datetime) -> Gate:
         saw["lacks"] = list(choice.lacks)
     if known.occasion:
         saw |= arms.seen(choice, known.occasion.event, now=now)
-    if choice.way is not None and choice.way.content(known.channel) is None:
+    if language := choice.language_words(known.channel):
+        saw["language"] = language
+    if choice.way is not None and choice.content(known.channel) is None:
         return Gate("arm", False, saw, "no_words")
     return Gate("arm", choice.way is not None, saw, choice.reason)
 

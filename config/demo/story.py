@@ -16,8 +16,8 @@ from django_scopes import scope
 from audiences import freshness, ingest, segments
 from audiences.models import Segment
 from campaigns import contents, drafts, launching, versions
-from campaigns.models import Campaign, Version
-from config.demo import moments, people, purchases
+from campaigns.models import Campaign, Variant, Version
+from config.demo import moments, people, purchases, wordings
 from config.demo.purchases import Purchase
 from tenants import clock, keys
 from tenants.models import ApiKey, Membership, Tenant, User
@@ -187,6 +187,7 @@ def _launch(tenant: Tenant) -> None:
         return
     owner = User.objects.get(email=OWNER)
     moments.launch(tenant, owner, body=BODY)
+    _draft(tenant, owner)
     campaign = drafts.create(tenant=tenant, actor=owner, name="Win them back")
     version = versions.draft_of(campaign)
     drafts.set_audience(
@@ -214,43 +215,36 @@ def _launch(tenant: Tenant) -> None:
 def _write(version: Version, owner: User) -> None:
     variants = [version.variants.get()]
     variants += [drafts.add_variant(version=version, actor=owner) for _ in range(2)]
-    for variant, (name, weight, is_default, subject, opening) in zip(variants, WORDS, strict=True):
-        words = {
-            "subject": subject,
-            "preheader": "New arrivals, and a few old friends.",
-            "body_format": "mjml",
-            "body": BODY.replace("OPENING", opening),
-            "text": "",
-        }
-        contents.save(variant=variant, channel="email", fields=words, actor=owner)
+    for at, (variant, (name, weight, is_default)) in enumerate(zip(variants, VARIANTS, strict=True)):
+        _say(variant, owner, at, {"": wordings.ENGLISH, **wordings.OTHERS})
         drafts.change_variant(
             variant=variant, actor=owner, name=name, weight=weight, segment=None, is_default=is_default
         )
 
 
-WORDS = [
-    (
-        "By name",
-        50,
-        False,
-        "{{ profile.first_name }}, the crates have been refilled",
-        "Hello {{ profile.first_name }}, it has been a while. We kept your corner of the shop as you left it.",
-    ),
-    (
-        "From the city",
-        50,
-        False,
-        "What {{ profile.city }} is listening to",
-        "Dear {{ profile.first_name }}, these are the records that leave us for {{ profile.city }} this month.",
-    ),
-    (
-        "Without a name",
-        0,
-        True,
-        "The crates have been refilled",
-        "Hello again. It has been a while, and there is a lot you have not heard yet.",
-    ),
-]
+def _say(variant: Variant, owner: User, which: int, said: dict[str, wordings.Words]) -> None:
+    for language, words in said.items():
+        contents.save(
+            variant=variant, channel="email", language=language, fields=words.fields(which, BODY), actor=owner
+        )
+
+
+def _draft(tenant: Tenant, owner: User) -> None:
+    """Leave a letter in the editor that also reads from right to left, and lacks one of the audience's languages."""
+    campaign = drafts.create(tenant=tenant, actor=owner, name="A letter to the regulars")
+    version = versions.draft_of(campaign)
+    drafts.set_audience(
+        version=version,
+        actor=owner,
+        segment=Segment.objects.get(name="Regulars"),
+        is_everyone=False,
+        control_percent=0,
+    )
+    said = {"": wordings.ENGLISH, **wordings.OTHERS, "ar": wordings.ARABIC}
+    _say(version.variants.get(), owner, 0, said)
+
+
+VARIANTS = [("By name", 50, False), ("From the city", 50, False), ("Without a name", 0, True)]
 
 BODY = """<mjml>
   <mj-body background-color="#f4f1ea">
@@ -265,10 +259,10 @@ BODY = """<mjml>
         <mj-button background-color="#c8553d" border-radius="6px" font-size="16px"
           href="https://shop.example/new">See what is new</mj-button>
         <mj-text font-size="14px" line-height="1.5" color="#555555">
-          Not your sound? <a href="https://shop.example/taste">Tell us what is</a>, and the next crate is yours.
+          TASTE
         </mj-text>
       </mj-column>
     </mj-section>
   </mj-body>
 </mjml>
-"""
+""".replace("TASTE", wordings.TASTE)

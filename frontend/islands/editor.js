@@ -52,6 +52,7 @@ function extensions(textarea) {
     EditorState.readOnly.of(textarea.readOnly || textarea.disabled),
     EditorView.editorAttributes.of({ "data-editor-for": textarea.id }),
     EditorView.contentAttributes.of({
+      ...(textarea.lang && { lang: textarea.lang, dir: textarea.dir }),
       "aria-label": label,
       tabindex: "0", // focusable anyway; said, so that checkers of a scrolling box know it
       ...(textarea.getAttribute("aria-describedby") && { "aria-describedby": textarea.getAttribute("aria-describedby") }),

@@ -10,7 +10,9 @@ const fitted = new WeakSet();
 function show(frame, html) {
   const root = frame.contentDocument.documentElement;
   const { scrollTop } = root;
-  root.innerHTML = html;
+  root.innerHTML = html; // all but the root's own attributes
+  root.lang = /<html\b[^>]*?\slang="([^"]*)"/i.exec(html)?.[1] ?? "";
+  root.dir = /<html\b[^>]*?\sdir="([^"]*)"/i.exec(html)?.[1] ?? "";
   root.scrollTop = scrollTop;
 }
 

@@ -59,8 +59,10 @@ def make_campaign(tenant: Tenant, owner: User) -> Callable[..., Campaign]:
     return make
 
 
-def write(variant: Variant, actor: User, body: str = BODY, **fields: str) -> None:
-    contents.save(variant=variant, channel="email", fields=words(body, **fields), actor=actor)
+def write(variant: Variant, actor: User, body: str = BODY, *, language: str = "", **fields: str) -> None:
+    contents.save(
+        variant=variant, channel="email", language=language, fields=words(body, **fields), actor=actor
+    )
 
 
 def add(version: Version, actor: User, body: str = BODY, *, weight: int = 50, **which: Any) -> Variant:

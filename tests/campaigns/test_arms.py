@@ -51,6 +51,7 @@ class Person:
     standing: Standing | None = None
     event: dict[str, Any] | None = None
     id: int = 1
+    speaks: str | None = None
 
     def choose(self, which: Spec) -> Choice:
         return arms.choose(
@@ -60,6 +61,7 @@ class Person:
             matches=lambda rule: rule in self.fits,
             lacks=lambda needs: [need for need in needs if need not in self.has],
             fits=partial(arms.fits, self.event, NOW),
+            spoken=self.speaks,
         )
 
 
@@ -69,6 +71,8 @@ FREE = Standing(is_control=False, shares={})
 A, B = way("a"), way("b")
 NAMED = way("a", 50, NAME)
 DEFAULT = way("d", 50)
+NAMED_IN_GERMAN = Way("a", 50, (Words(1, "email", "", ()), Words(2, "email", "de", (NAME,))), "en")
+NAMED_BUT_IN_GERMAN = Way("a", 50, (Words(1, "email", "", (NAME,)), Words(2, "email", "de", ())), "en")
 
 SMALL, LARGE = worth("less", 10, way("s")), worth("at_least", 200, way("l"))
 CARTS = spec(SMALL, LARGE, default=DEFAULT)
@@ -109,6 +113,16 @@ CASES = {
         spec(everyone(way("a", 1, NAME), way("b", 1000)), default=DEFAULT), Person(), "d",
     ),
     "a variant of weight 0 asks for nothing": (spec(everyone(way("a", 0, NAME), B)), Person(), "b"),
+    "what their language's words need counts": (
+        spec(everyone(NAMED_IN_GERMAN), default=DEFAULT), Person(speaks="de-AT"), "d"),
+    "what another language's words need does not": (
+        spec(everyone(NAMED_IN_GERMAN), default=DEFAULT), Person(speaks="fr"), "a"),
+    "nor what the default words need, where they have their own": (
+        spec(everyone(NAMED_BUT_IN_GERMAN), default=DEFAULT), Person(speaks="de"), "a"),
+    "but it does where they have not": (
+        spec(everyone(NAMED_BUT_IN_GERMAN), default=DEFAULT), Person(speaks="fr"), "d"),
+    "a group asks for what any of its variants needs in their language": (
+        spec(everyone(NAMED_IN_GERMAN, B), default=DEFAULT), Person(speaks="de"), "d"),
     "control 0 holds nobody": (spec(everyone(A), control=0), Person(), "a"),
     "once in the control group, always": (spec(everyone(A), control=0), Person(standing=HELD), "control"),
     "once out of it, never in": (spec(everyone(A), control=50), Person(standing=FREE, id=1), "a"),

@@ -63,8 +63,11 @@ def chosen(version: Version, people: list[Profile], tenant: Tenant, now: datetim
             matches=lambda rule, seen=seen: memory.matches(rule, seen, now=now),
             lacks=partial(contents.lacks, shared=shared, person=person),
             fits=partial(arms.fits, None, now),
+            spoken=seen.attribute("language"),
         )
         found[choice.arm or "nobody"] += 1
+        if words := choice.content("email"):
+            found[f"in {'control' if choice.is_control else words.language or 'en'}"] += 1
     return found
 
 
@@ -95,11 +98,56 @@ def test_counts_are_what_choosing_decides(
     version.refresh_from_db()
     counts = launching.counts(version, now=now)
     one_by_one = chosen(version, crowd, tenant, now)
-    assert {key: people for key, people in counts.arms.items() if people} == {
-        key: people for key, people in one_by_one.items() if key not in ("control", "nobody")
-    }
+    assert_alike(counts, one_by_one)
+    assert counts.languages == {}
+
+
+def assert_alike(counts: reach.Counts, one_by_one: Counter[str]) -> None:
+    for key, people in counts.arms.items():
+        assert people == one_by_one[key], key
     assert (counts.control, counts.left_out) == (one_by_one["control"], one_by_one["nobody"])
-    assert counts.reachable == one_by_one.total() == counts.control + counts.sent + counts.left_out
+    decided = sum(people for key, people in one_by_one.items() if not key.startswith("in "))
+    assert counts.reachable == decided == counts.control + counts.sent + counts.left_out
+
+
+@pytest.mark.parametrize("has_default", [True, False])
+@pytest.mark.parametrize("control", [0, 30])
+def test_counts_by_language_are_what_choosing_decides(
+    make_campaign: Callable[..., Campaign],
+    make_segment: Callable[..., Segment],
+    crowd: list[Profile],
+    tenant: Tenant,
+    owner: User,
+    now: datetime,
+    control: int,
+    has_default: bool,
+) -> None:
+    """Each language's words need something else, and not every variant is written in each."""
+    speak(crowd)
+    version = make_campaign(control=control).versions.get()
+    first, second = version.variants.get(), add(version, owner, weight=70)
+    third = add(version, owner, weight=10, segment=make_segment(BERLIN))
+    if has_default:
+        write(add(version, owner, is_default=True), owner, "<p>Olá</p>", language="pt")
+    write(first, owner, "<p>{{ profile.first_name }}</p>")
+    write(first, owner, "<p>{{ profile.plan }}</p>", language="pt")
+    write(first, owner, "<p>{{ profile.city }}</p>", language="pt-BR")
+    write(second, owner, "<p>{{ profile.city }}</p>", language="zh-Hant")
+    write(third, owner, "<p>{{ profile.first_name }}</p>", language="pt")
+    version.refresh_from_db()
+    counts = launching.counts(version, now=now)
+    one_by_one = chosen(version, crowd, tenant, now)
+    assert_alike(counts, one_by_one)
+    assert counts.languages == {tag: one_by_one[f"in {tag}"] for tag in ("en", "pt", "pt-BR", "zh-Hant")}
+    assert sum(counts.languages.values()) == counts.sent
+    assert sum(people > 0 for people in counts.languages.values()) >= 3
+
+
+def speak(crowd: list[Profile]) -> None:
+    draw = random.Random(5)
+    for person in crowd:
+        person.language = draw.choice(["pt", "pt-BR", "pt-PT", "zh-TW", "zh", "en", "fr", "", "??", None])
+    Profile.objects.bulk_update(crowd, ["language"])
 
 
 @pytest.mark.parametrize("control", [0, 30])

@@ -125,7 +125,7 @@ UNMARKED = {
     "audiences.EventDefinition": {"name"},
     "audiences.Segment": {"rule"},
     "campaigns.Campaign": {"topic"},
-    "campaigns.Version": {"rule", "conversion_filter", "window_days", "schedule", "date_of"},
+    "campaigns.Version": {"language", "rule", "conversion_filter", "window_days", "schedule", "date_of"},
     "campaigns.Variant": {"key", "rule"},
     "campaigns.Content": {"channel", "language", "needs", "problems"},
     "delivery.Delivery": {"channel", "arm", "slot", "occasion"},

@@ -36,24 +36,27 @@ class Email:
     icon = "mail"
     preview_template = "delivery/email/_preview.html"
 
-    def form(self, data: Mapping[str, Any] | None = None, *, fields: Mapping[str, Any]) -> forms.Form:
-        return MailForm(data, initial=dict(fields))
+    def form(
+        self, data: Mapping[str, Any] | None = None, *, fields: Mapping[str, Any], language: str = ""
+    ) -> forms.Form:
+        return MailForm(data, initial=dict(fields), language=language)
 
     def starters(self) -> Sequence[Starter]:
         return STARTERS
 
-    def compile(self, fields: Mapping[str, Any], *, is_marketing: bool) -> Compiled:
+    def compile(self, fields: Mapping[str, Any], *, is_marketing: bool, language: str = "") -> Compiled:
         words = {name: str(fields.get(name) or "") for name in ("subject", "preheader", "body", "text")}
         problems = [*_empty(words), *_liquid_problems(words)]
         if problems:
             return Compiled(problems=problems)
-        made = compile_isolated(renderer(), body_format=str(fields.get("body_format") or "mjml"), **words)
+        body_format = str(fields.get("body_format") or "mjml")
+        made = compile_isolated(renderer(), body_format=body_format, language=language, **words)
         if made.problems:
             return Compiled(problems=[_problem(found) for found in made.problems])
-        return _ready(words, made.html, made.text, is_marketing=is_marketing)
+        return _ready(words, made.html, made.text, is_marketing=is_marketing, language=language)
 
     def finished(self, parts: Mapping[str, Any], rendered: Mapping[str, str]) -> dict[str, str]:
-        message = dict(rendered)
+        message = dict(rendered) | {"language": parts["html"].get("language", "")}
         if parts["html"].get("inline"):
             message["html"] = inline(message["html"])
         return message
@@ -112,7 +115,7 @@ def _problem(found: Any) -> Problem:
     return Problem(found.part, found.message, found.line, found.column)
 
 
-def _ready(words: Mapping[str, str], html: str, text: str, *, is_marketing: bool) -> Compiled:
+def _ready(words: Mapping[str, str], html: str, text: str, *, is_marketing: bool, language: str) -> Compiled:
     notes: list[str] = []
     if is_marketing:
         read = renderer().check({"html": Source(html, "html"), "text": Source(text, "text")})
@@ -122,6 +125,7 @@ def _ready(words: Mapping[str, str], html: str, text: str, *, is_marketing: bool
             has_unsubscribe=has_unsubscribe_link(html),
             html_reads=read["html"].variables,
             text_reads=read["text"].variables,
+            language=language,
         )
         html, text, notes = footed.html, footed.text, footed.notes
     sources = {
@@ -132,14 +136,16 @@ def _ready(words: Mapping[str, str], html: str, text: str, *, is_marketing: bool
     }
     if not words["preheader"].strip():
         del sources["preheader"]
-    return _compiled(sources, renderer().check(sources), notes)
+    return _compiled(sources, renderer().check(sources), notes, language)
 
 
-def _compiled(sources: Mapping[str, Source], checked: Mapping[str, Checked], notes: list[str]) -> Compiled:
+def _compiled(
+    sources: Mapping[str, Source], checked: Mapping[str, Checked], notes: list[str], language: str
+) -> Compiled:
     parts: dict[str, dict[str, Any]] = {
         name: {"text": source.text, "output": source.output} for name, source in sources.items()
     }
-    parts["html"]["inline"] = needs_inlining(sources["html"].text)
+    parts["html"] |= {"inline": needs_inlining(sources["html"].text), "language": language}
     return Compiled(
         parts=parts,
         needs=list(dict.fromkeys(need for found in checked.values() for need in found.needs)),

@@ -48,19 +48,28 @@ class CompiledEmail(Struct, frozen=True):
 
 
 def compile_email(
-    *, body: str, body_format: Format, subject: str = "", preheader: str = "", text: str = ""
+    *,
+    body: str,
+    body_format: Format,
+    subject: str = "",
+    preheader: str = "",
+    text: str = "",
+    language: str = "",
 ) -> CompiledEmail:
     """Return a mail's HTML and text as Liquid templates, or what is wrong with its body.
 
-    The preheader goes into the HTML, hidden. Where there is no text of the author's, one is made from the HTML.
+    The preheader goes into the HTML, hidden. Where there is no text of the author's, one is made from the HTML. It is
+    marked as being in ``language``, and laid out from the right where that is written so.
     """
-    from delivery.channels.email import plaintext
+    from delivery.channels.email import plaintext, spoken
 
+    is_mjml = body_format == "mjml"
     html, problems = (
-        _from_mjml(body, preheader) if body_format == "mjml" else (_with_preheader(body, preheader), [])
+        _from_mjml(body, preheader, language) if is_mjml else (_with_preheader(body, preheader), [])
     )
     if problems:
         return CompiledEmail(problems=problems)
+    html = spoken.marked(html, language, is_framed=is_mjml)
     return CompiledEmail(html, text if text.strip() else plaintext.from_html(html))
 
 
@@ -91,7 +100,7 @@ def has_unsubscribe_link(html: str) -> bool:
     return bool(_UNSUBSCRIBE.search(_NOT_SHOWN.sub("", html)))
 
 
-def _from_mjml(body: str, preheader: str) -> tuple[str, list[CompileProblem]]:
+def _from_mjml(body: str, preheader: str, language: str) -> tuple[str, list[CompileProblem]]:
     from mjml import mjml2html
 
     from campaigns.liquid.syntax import Places
@@ -104,7 +113,7 @@ def _from_mjml(body: str, preheader: str) -> tuple[str, list[CompileProblem]]:
     html = ""
     if not mistakes:
         try:
-            html = mjml2html(_with_our_head(reading, vault, preheader), fonts={})
+            html = mjml2html(_with_our_head(reading, vault, preheader, language), fonts={})
         except ValueError as error:
             mistakes = [Mistake(0, f"MJML cannot read this: {error}.")]
     if not mistakes:
@@ -123,8 +132,12 @@ def _from_mjml(body: str, preheader: str) -> tuple[str, list[CompileProblem]]:
     return html, [CompileProblem("body", *places.of(found.index), found.message) for found in mistakes]
 
 
-def _with_our_head(reading: Any, vault: Any, preheader: str) -> str:
-    head = f'<mj-attributes><mj-all font-family="{SYSTEM_FONT}" /></mj-attributes>'
+def _with_our_head(reading: Any, vault: Any, preheader: str, language: str) -> str:
+    from campaigns import languages
+    from delivery.channels.email.spoken import MJML_FROM_THE_RIGHT
+
+    from_the_right = MJML_FROM_THE_RIGHT if languages.is_right_to_left(language) else ""
+    head = f'<mj-attributes><mj-all font-family="{SYSTEM_FONT}" />{from_the_right}</mj-attributes>'
     if preheader.strip():
         head += f"<mj-preview>{vault.keep(_as_html(preheader))}</mj-preview>"
     pieces = list(reading.pieces)

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from campaigns import languages
+
 ADDRESS = "brand.postal_address"
 UNSUBSCRIBE = "unsubscribe_url"
 
@@ -19,12 +21,24 @@ _FRAME = (
 )
 _HTML = {
     ADDRESS: "{{ brand.name }} · {{ brand.postal_address | newline_to_br }}",
-    UNSUBSCRIBE: '<a href="{{ unsubscribe_url }}" style="color:#6b7280;text-decoration:underline">Unsubscribe</a>',
+    UNSUBSCRIBE: '<a href="{{ unsubscribe_url }}" style="color:#6b7280;text-decoration:underline">WORD</a>',
 }
 _TEXT = {
     ADDRESS: "{{ brand.name }}\n{{ brand.postal_address }}",
-    UNSUBSCRIBE: "Unsubscribe: {{ unsubscribe_url }}",
+    UNSUBSCRIBE: "WORD: {{ unsubscribe_url }}",
 }
+# WORD by language: what the link is called; English where it is not among them.
+_UNSUBSCRIBE = {
+    "ar": "إلغاء الاشتراك", "bg": "Отписване", "ca": "Cancel·lar la subscripció", "cs": "Odhlásit odběr",
+    "da": "Afmeld", "de": "Abmelden", "el": "Διαγραφή", "en": "Unsubscribe", "es": "Cancelar la suscripción",
+    "eu": "Harpidetza kendu", "fa": "لغو اشتراک", "fi": "Peruuta tilaus", "fr": "Se désabonner",
+    "he": "הסרה מרשימת התפוצה", "hr": "Odjava", "hu": "Leiratkozás", "id": "Berhenti berlangganan",
+    "it": "Annulla l’iscrizione", "ja": "配信停止", "ko": "수신 거부", "nb": "Avslutt abonnementet",
+    "nl": "Uitschrijven", "no": "Avslutt abonnementet", "pl": "Wypisz się", "pt": "Cancelar a subscrição",
+    "pt-BR": "Cancelar inscrição", "ro": "Dezabonare", "ru": "Отписаться", "sk": "Odhlásiť odber",
+    "sv": "Avsluta prenumerationen", "tr": "Abonelikten çık", "uk": "Відписатися", "ur": "رکنیت ختم کریں",
+    "vi": "Hủy đăng ký", "zh": "退订", "zh-Hant": "取消訂閱",
+}  # fmt: skip
 _SAID = {ADDRESS: "the brand's postal address", UNSUBSCRIBE: "an unsubscribe link"}
 
 
@@ -38,16 +52,25 @@ class Footed:
 
 
 def added(
-    html: str, text: str, *, has_unsubscribe: bool, html_reads: Iterable[str], text_reads: Iterable[str]
+    html: str,
+    text: str,
+    *,
+    has_unsubscribe: bool,
+    html_reads: Iterable[str],
+    text_reads: Iterable[str],
+    language: str = "",
 ) -> Footed:
     """Return both bodies, each ending with what it does not yet say. ``*_reads`` are the data paths of each."""
+    word = _UNSUBSCRIBE[languages.language_for(language, tuple(_UNSUBSCRIBE)) or "en"]
     html_lacks = [] if has_unsubscribe else [UNSUBSCRIBE]
     html_lacks = [*([] if ADDRESS in set(html_reads) else [ADDRESS]), *html_lacks]
     text_lacks = [path for path in (ADDRESS, UNSUBSCRIBE) if path not in set(text_reads)]
     if html_lacks:
-        html = _before_end(html, _FRAME.format(lines="<br>".join(_HTML[path] for path in html_lacks)))
+        lines = "<br>".join(_HTML[path] for path in html_lacks).replace("WORD", word)
+        html = _before_end(html, _FRAME.format(lines=lines))
     if text_lacks:
-        text = text.rstrip() + "\n\n--\n" + "\n".join(_TEXT[path] for path in text_lacks) + "\n"
+        lines = "\n".join(_TEXT[path] for path in text_lacks).replace("WORD", word)
+        text = f"{text.rstrip()}\n\n--\n{lines}\n"
     return Footed(html, text, _notes(html_lacks))
 
 

@@ -8,6 +8,8 @@ from crispy_forms.helper import FormHelper
 from crispy_forms.layout import HTML, Div, Field, Layout
 from django import forms
 
+from campaigns import languages
+
 BODY_LIMIT = 200_000  # characters, the renderer's own limit on a source
 
 
@@ -46,8 +48,10 @@ class MailForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 8, "data-editor": "liquid-text"}),
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, language: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for name in ("subject", "preheader", "text"):
+            self.fields[name].widget.attrs |= {"dir": languages.direction(language), "lang": language}
         written_in = self["body_format"].value() or "mjml"
         self.fields["body"].widget.attrs["data-editor"] = "mjml" if written_in == "mjml" else "liquid-html"
         self.helper = FormHelper()

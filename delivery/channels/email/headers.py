@@ -82,3 +82,8 @@ def _encoded_words(value: str, *, used: int) -> str:
         words.append(f"=?utf-8?b?{base64.b64encode(rest[:end]).decode()}?=")
         rest, room = rest[end:], _WORD_LINE - 1
     return "\r\n ".join(words)
+
+
+def of_language(tag: str) -> dict[str, str]:
+    """Return what a mail's header says of its language, a BCP 47 tag; nothing where that is not known."""
+    return {"Content-Language": tag} if tag else {}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html import unescape
 
+from campaigns import languages
 from tenants.models import Tenant
 
 CLIPPED_AT = 102 * 1024  # bytes of HTML after which Gmail cuts a mail off
@@ -42,6 +43,11 @@ class Shown:
     text: str
     size: int  # bytes of HTML
     links: list[Link]
+    language: str = ""  # BCP 47
+
+    @property
+    def direction(self) -> str:
+        return languages.direction(self.language)
 
     @property
     def is_clipped(self) -> bool:
@@ -64,6 +70,7 @@ def shown(message: Mapping[str, str], *, tenant: Tenant, to: str) -> Shown:
         text=message["text"],
         size=len(html.encode()),
         links=links(html),
+        language=message.get("language", ""),
     )
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from delivery import providers
+from delivery.channels.email import headers
 from delivery.channels.email.mime import Skeleton
 from delivery.channels.email.outcomes import NotSent, Outcome
 from delivery.channels.email.smtp import Connection, Message, Server
@@ -82,7 +83,8 @@ class Mailer:
             message_id=f"{letter.message_id_stem}@{_host()}",
             date=letter.at,
             unsubscribe_url=letter.paths.unsubscribe() if letter.is_marketing else "",
-            headers={"X-Tact-Delivery": letter.message_id_stem},
+            headers={"X-Tact-Delivery": letter.message_id_stem}
+            | headers.of_language(words.get("language", "")),
         )
         return Message(letter.id, sender.from_email, letter.to_address, data)
 
