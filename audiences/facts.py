@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 from django.db import connection
 
-from audiences import messages
+from audiences import binary, messages
 from audiences.rules import event_sql, operands, schema, values
 from audiences.rules.fragments import Fragment, sql
 from audiences.rules.scope import Scope
@@ -189,11 +189,13 @@ def _moment(micros: int) -> datetime:
     return _EPOCH + timedelta(microseconds=micros)
 
 
-_COLUMNS = Fragment(
-    ", ".join(
-        _micros(f"p.{name}") if type_ == "time" else f"p.{name}" for name, type_ in operands.COLUMNS.items()
-    )
+_ASKED = ", ".join(
+    _micros(f"p.{name}") if type_ == "time" else f"p.{name}" for name, type_ in operands.COLUMNS.items()
 )
+_PROFILES = f"""
+SELECT p.id, p.public_id, p.attributes, p.consent, {_ASKED} FROM audiences_profile p
+WHERE p.tenant_id = %s AND p.id = ANY(%b::bigint[]) AND p.merged_into_id IS NULL AND p.erased_at IS NULL ORDER BY p.id
+"""
 
 
 def _columns(row: list[Any]) -> dict[str, Any]:
@@ -204,18 +206,9 @@ def _columns(row: list[Any]) -> dict[str, Any]:
 
 
 def _profiles(tenant_id: int, ids: list[int]) -> dict[int, Facts]:
-    rows = _rows(
-        sql(
-            "SELECT p.id, p.public_id, p.attributes, p.consent, {} FROM audiences_profile p WHERE p.tenant_id = {}"
-            " AND p.id = ANY({}::bigint[]) AND p.merged_into_id IS NULL AND p.erased_at IS NULL ORDER BY p.id",
-            _COLUMNS,
-            tenant_id,
-            ids,
-        )
-    )
     return {
         id_: Facts(id_, public_id, _columns(columns), _json(custom), _json(consent))
-        for id_, public_id, custom, consent, *columns in rows
+        for id_, public_id, custom, consent, *columns in binary.run(_PROFILES, [tenant_id, ids])
     }
 
 

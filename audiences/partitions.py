@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from django.db import connection, transaction
 
 LOCK = 7_113_001  # advisory: two processes that need the same new month make it once
+TRUSTED_SECONDS = 60.0  # retention may drop a month behind our back
+
+# Partitions that were there when this process looked, and until when that is trusted (time.monotonic).
+_seen: dict[str, float] = {}
 
 
-def ensure_months(table: str, moments: Iterable[datetime]) -> None:
+def ensure_months(table: str, moments: Iterable[datetime], *, trust: bool = False) -> None:
     """Make the partitions of ``table`` (range by month, UTC) that ``moments`` need and that are missing.
 
-    Costs one small query when none is. New partitions are attached, not created in place, so that reads and
-    writes of other months go on meanwhile.
+    Costs one small query when none is; ``trust`` saves it for what this process has seen before: where that is wrong,
+    inserting raises IntegrityError. New partitions are attached, not created in place, so that reads and writes of
+    other months go on meanwhile. Before any lock is taken: two makers wait for each other.
     """
     months = {(moment.astimezone(UTC).year, moment.astimezone(UTC).month) for moment in moments}
-    if months:
-        names = {_name(table, *month): month for month in months}
+    names = {_name(table, *month): month for month in months}
+    now = time.monotonic()
+    if names and not (trust and all(_seen.get(name, 0.0) > now for name in names)):
         with connection.cursor() as cursor:
             cursor.execute("SELECT n FROM unnest(%s::text[]) n WHERE to_regclass(n) IS NULL", [list(names)])
             missing = sorted(names[name] for (name,) in cursor.fetchall())
         if missing:
-            _make(table, missing)
+            _make(table, missing)  # not yet for good, if our caller's transaction is open
+        else:
+            _seen.update(dict.fromkeys(names, now + TRUSTED_SECONDS))
+
+
+def distrust() -> None:
+    """Forget what this process has seen: something was not there."""
+    _seen.clear()
 
 
 def months_before(table: str, moment: datetime) -> list[str]:

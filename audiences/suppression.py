@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from audiences import binary
 from audiences.models import Profile, Suppression
 from tenants.models import Tenant
+
+AMONG = "SELECT address FROM audiences_suppression WHERE tenant_id = %s AND channel = %s AND address = ANY(%b::text[])"
 
 
 def add(*, tenant: Tenant, channel: str, address: str, reason: str, detail: str = "", now: datetime) -> bool:
@@ -41,8 +44,9 @@ def remove(*, tenant: Tenant, channel: str, address: str) -> bool:
 def among(*, tenant_id: int, channel: str, addresses: Iterable[str]) -> set[str]:
     """Return those of ``addresses``, as they were given, that must not be sent to."""
     given = {address: _key(address) for address in addresses}
-    rows = Suppression.objects.filter(tenant_id=tenant_id, channel=channel, address__in=set(given.values()))
-    suppressed = set(rows.values_list("address", flat=True))
+    suppressed = {
+        address for (address,) in binary.run(AMONG, [tenant_id, channel, sorted(set(given.values()))])
+    }
     return {address for address, key in given.items() if key in suppressed}
 
 

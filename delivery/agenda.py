@@ -14,6 +14,7 @@ from django.utils import timezone
 from audiences import binary
 from campaigns import schedules
 from campaigns.models import Campaign, Version
+from campaigns.versions import LAUNCHED_LAST
 from delivery.models import Plan
 from tenants.models import Tenant
 
@@ -22,18 +23,14 @@ REHEARSED = timedelta(days=31)  # a sandbox's clock that jumps further leaves th
 
 # Of each live campaign the newest launched version counts. It is new to the agenda while no plan is its own; one that
 # is triggered has none, and only calls off what the one before still has to come.
-NOT_LAID_OUT = """
-SELECT newest.id FROM (
-    SELECT DISTINCT ON (v.campaign_id) v.id, v.campaign_id, v."when", v.launched_at
-    FROM campaigns_version v JOIN campaigns_campaign c ON c.tenant_id = v.tenant_id AND c.id = v.campaign_id
-    WHERE v.tenant_id = {tenant} AND v.launched_at IS NOT NULL AND c.state = 'live'
-    ORDER BY v.campaign_id, v.number DESC
-) newest
-WHERE CASE WHEN newest."when" IN ('event', 'api')
+NOT_LAID_OUT = f"""
+SELECT newest.id FROM campaigns_campaign c CROSS JOIN LATERAL ({LAUNCHED_LAST}) newest
+WHERE c.tenant_id = {{tenant}} AND c.state = 'live'
+  AND CASE WHEN newest."when" IN ('event', 'api')
       THEN EXISTS (SELECT 1 FROM delivery_plan p
-                   WHERE p.tenant_id = {tenant} AND p.campaign_id = newest.campaign_id AND p.version_id <> newest.id
+                   WHERE p.tenant_id = {{tenant}} AND p.campaign_id = c.id AND p.version_id <> newest.id
                      AND p.due_until > newest.launched_at)
-      ELSE NOT EXISTS (SELECT 1 FROM delivery_plan p WHERE p.tenant_id = {tenant} AND p.version_id = newest.id) END
+      ELSE NOT EXISTS (SELECT 1 FROM delivery_plan p WHERE p.tenant_id = {{tenant}} AND p.version_id = newest.id) END
 """
 
 # What asks for a turn of the planner at a tenant's present time.

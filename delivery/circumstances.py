@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
@@ -13,17 +13,19 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
-from audiences import binary, suppression
+from audiences import binary, segments, suppression
 from audiences import facts as people
 from audiences.facts import Facts
 from audiences.rules import memory, sql
 from campaigns import anniversaries, arms, contents, hours
 from campaigns.calendar import wall
 from campaigns.models import Campaign, Content, Version
+from campaigns.versions import LAUNCHED_LAST
 from delivery import caps, occasions
 from delivery.caps import Asking
 from delivery.claim import Due
 from delivery.decide import Circumstances
+from delivery.stamps import stamp
 from delivery.tracking import Paths
 from tenants.models import Tenant
 
@@ -33,6 +35,11 @@ LOCK = """
 SELECT id FROM audiences_profile
 WHERE tenant_id = %s AND id = ANY(%b::bigint[]) AND merged_into_id IS NULL AND erased_at IS NULL
 ORDER BY id FOR NO KEY UPDATE
+"""
+
+NEWEST = f"""
+SELECT newest.id, {stamp("c")} FROM campaigns_campaign c CROSS JOIN LATERAL ({LAUNCHED_LAST}) newest
+WHERE c.tenant_id = %s AND c.id = ANY(%b::bigint[])
 """
 
 STANDINGS = """
@@ -76,13 +83,12 @@ class Known:
         return words.id if words else None
 
 
-def gather(rows: list[Due], *, tenant: Tenant, channel: str, now: datetime) -> list[Known]:
-    """Lock the rows' profiles and return what is known of each, in the order given. Call it inside a transaction.
+def lock(rows: list[Due], *, tenant: Tenant) -> None:
+    """Lock the rows' profiles until the transaction ends.
 
     Whoever is merged or erased while we wait for the lock is a tombstone to what is read after it.
     """
-    binary.run(LOCK, [tenant.pk, sorted({row.profile_id for row in rows})])
-    return look(rows, tenant=tenant, channel=channel, now=now)
+    binary.send(LOCK, [tenant.pk, sorted({row.profile_id for row in rows})])
 
 
 def look(
@@ -101,7 +107,7 @@ def look(
     ids = sorted({row.profile_id for row in rows})
     rules = [rule for brief in briefs.values() for rule in brief.spec.rules]
     facts = people.load(tenant_id=tenant.pk, ids=ids, rules=rules, now=now)
-    in_audience = _in_audience(rows, briefs, tenant=tenant, now=now)
+    in_audience = _in_audience(rows, briefs, facts.keys(), tenant=tenant, now=now)
     suppressed = _suppressed(facts.values(), tenant=tenant, channel=channel)
     standings = _standings(rows, tenant=tenant)
     versions = {campaign_id: brief.version for campaign_id, brief in briefs.items()}
@@ -162,20 +168,21 @@ def _address(seen: Facts | None) -> str:
 
 
 def brief_campaigns(ids: Iterable[int], *, tenant: Tenant) -> dict[int, Brief]:
-    """Return the briefs of some campaigns: their state is read anew, their versions once per process."""
-    newest = (
-        Version.objects.launched()
-        .filter(campaign_id__in=ids)
-        .order_by("campaign_id", "-number")
-        .distinct("campaign_id")
-        .select_related("campaign")
-    )
+    """Return the briefs of some campaigns: each is read anew when it has changed, its versions once per process."""
     found = {}
-    for version in newest:
-        spec, parts = _frozen(version.pk)
+    for version_id, campaign_stamp in binary.run(NEWEST, [tenant.pk, list(ids)]):
+        version = _version(version_id, campaign_stamp)
+        version.tenant = version.campaign.tenant = tenant
+        spec, parts = _frozen(version_id)
         shared = contents.shared_context(version.campaign, tenant=tenant)
         found[version.campaign_id] = Brief(version.campaign, version, spec, shared, parts)
     return found
+
+
+@lru_cache(maxsize=256)
+def _version(version_id: int, campaign_stamp: str) -> Version:
+    """Return a launched version, its campaign as it is under this stamp. Called in its tenant's scope."""
+    return Version.objects.select_related("campaign").get(pk=version_id)
 
 
 @lru_cache(maxsize=256)
@@ -186,21 +193,41 @@ def _frozen(version_id: int) -> tuple[arms.Spec, dict[int, dict[str, Any]]]:
     return arms.load(version), {content.pk: content.parts for content in held}
 
 
-def _in_audience(rows: list[Due], briefs: dict[int, Brief], *, tenant: Tenant, now: datetime) -> set[int]:
-    """Return the ids of the rows whose profile is in their audience at this moment. A statement an audience."""
+def _in_audience(
+    rows: list[Due], briefs: dict[int, Brief], living: Collection[int], *, tenant: Tenant, now: datetime
+) -> set[int]:
+    """Return the ids of the rows whose profile is in their audience at this moment. One statement for all audiences."""
     asked: defaultdict[tuple[int, str], list[Due]] = defaultdict(list)
     for row in rows:
         is_dated = briefs[row.campaign_id].version.date_of is not None
         asked[row.campaign_id, row.occasion if is_dated else ""].append(row)
     within: set[int] = set()
+    queries, choosy = [], []
     for (campaign_id, occasion), theirs in asked.items():
         rule = anniversaries.audience(briefs[campaign_id].version, occasion)
-        query = sql.members(rule, tenant_id=tenant.pk, now=now, ids=[row.profile_id for row in theirs])
-        with connection.cursor() as cursor:
-            cursor.execute(query.sql, query.params)
-            members = {pk for (pk,) in cursor.fetchall()}
-        within |= {row.id for row in theirs if row.profile_id in members}
+        if rule == segments.EVERYONE:
+            within |= {row.id for row in theirs if row.profile_id in living}
+        else:
+            ids = [row.profile_id for row in theirs]
+            queries.append(sql.members(rule, tenant_id=tenant.pk, now=now, ids=ids))
+            choosy.append(theirs)
+    for place, members in enumerate(_each_members(queries)):
+        within |= {row.id for row in choosy[place] if row.profile_id in members}
     return within
+
+
+def _each_members(queries: Sequence[sql.Query]) -> list[set[int]]:
+    """Return whom each query finds."""
+    found: list[set[int]] = [set() for _ in queries]
+    if queries:
+        selects = (f"SELECT {place}, m.id FROM ({query.sql}) m" for place, query in enumerate(queries))
+        with connection.cursor() as cursor:
+            cursor.execute(
+                " UNION ALL ".join(selects), [param for query in queries for param in query.params]
+            )
+            for place, id_ in cursor.fetchall():
+                found[place].add(id_)
+    return found
 
 
 def _suppressed(facts: Iterable[Facts], *, tenant: Tenant, channel: str) -> set[str]:

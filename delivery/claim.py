@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
 from audiences import binary
+from campaigns.versions import LAUNCHED_LAST
 from delivery import agenda, rates
 from delivery.models import Delivery, Provider
 from tenants.models import Tenant
@@ -29,23 +29,27 @@ CROSS JOIN LATERAL (SELECT d.due_at FROM delivery_delivery d
                     WHERE d.tenant_id = %s AND d.campaign_id = c.id AND d.channel = %s AND d.state = 'planned'
                       AND d.due_at <= %s AND {FREE}
                     ORDER BY d.due_at LIMIT 1) first
-LEFT JOIN LATERAL (SELECT v.per_minute, v.lateness_hours FROM campaigns_version v
-                   WHERE v.tenant_id = c.tenant_id AND v.campaign_id = c.id AND v.launched_at IS NOT NULL
-                   ORDER BY v.number DESC LIMIT 1) v ON true
+LEFT JOIN LATERAL ({LAUNCHED_LAST}) v ON true
 LEFT JOIN delivery_provider p ON p.tenant_id = c.tenant_id AND p.channel = %s AND p.is_active
                              AND (p.per_minute IS NOT NULL OR p.warm_up_date IS NOT NULL)
 WHERE c.tenant_id = %s AND c.state = 'live'
 ORDER BY p.id IS NULL OR c.message_class <> 'transactional', c.priority, first.due_at, c.id
 """
 
+# One statement for all of them: fifty with a row or two each would else need a hundred. A lease that a crash of the
+# database forgets is nobody's any more, so nobody waits for the disk.
 DUE = f"""
-SELECT d.id, d.occasion_at, d.profile_id, d.campaign_id, d.occasion, coalesce(d.first_due_at, d.due_at), d.attempts + 1,
-       d.event_id, d.slot = 'first' AND d.reserved_at IS NULL
-FROM delivery_delivery d
-WHERE d.tenant_id = %s AND d.campaign_id = %s AND d.channel = %s AND d.state = 'planned' AND d.due_at <= %s AND {FREE}
-ORDER BY d.due_at
+SELECT (SELECT nextval('delivery_lease_token')), (SELECT set_config('synchronous_commit', 'off', true)), d.*
+FROM unnest(%b::bigint[], %b::timestamptz[], %b::int[]) AS c(id, until, most)
+CROSS JOIN LATERAL (
+    SELECT d.id, d.occasion_at, d.profile_id, d.campaign_id, d.occasion, coalesce(d.first_due_at, d.due_at),
+           d.attempts + 1, d.event_id, d.slot = 'first' AND d.reserved_at IS NULL
+    FROM delivery_delivery d
+    WHERE d.tenant_id = %s AND d.campaign_id = c.id AND d.channel = %s AND d.state = 'planned' AND d.due_at <= c.until
+      AND {FREE}
+    ORDER BY d.due_at LIMIT c.most
+    FOR UPDATE OF d SKIP LOCKED) d
 LIMIT %s
-FOR UPDATE OF d SKIP LOCKED
 """
 
 IS_PLANNED = "d.state = r.planned"
@@ -85,19 +89,23 @@ SET state = 'planned', lease_until = clock_timestamp() + make_interval(secs => %
 FROM held r WHERE {MEANT}
 """
 
-# A tenant whose mail nobody carries has no work until somebody does.
+# A tenant whose mail nobody carries has nothing to send until somebody does.
 WITH_WORK = f"""
-SELECT t.id FROM tenants_tenant t
-WHERE EXISTS (SELECT 1 FROM delivery_plan p JOIN campaigns_campaign c ON c.id = p.campaign_id
-              WHERE p.tenant_id = t.id AND c.state = 'live' AND {agenda.IS_DUE.format(now=TENANTS_NOW)})
-   OR EXISTS ({agenda.NOT_LAID_OUT.format(tenant="t.id")})
-   OR EXISTS (SELECT 1 FROM campaigns_campaign c, unnest(%b::text[]) AS offered(channel)
-              WHERE c.tenant_id = t.id AND c.state = 'live'
-                AND (t.is_sandbox OR EXISTS (SELECT 1 FROM delivery_provider p
-                                             WHERE p.tenant_id = t.id AND p.channel = offered.channel AND p.is_active))
-                AND EXISTS (SELECT 1 FROM delivery_delivery d
-                            WHERE d.tenant_id = t.id AND d.campaign_id = c.id AND d.channel = offered.channel
-                              AND d.state = 'planned' AND d.due_at <= {TENANTS_NOW} AND {FREE}))
+SELECT t.id, work.to_plan FROM tenants_tenant t
+CROSS JOIN LATERAL (
+    SELECT EXISTS (SELECT 1 FROM delivery_plan p JOIN campaigns_campaign c ON c.id = p.campaign_id
+                   WHERE p.tenant_id = t.id AND c.state = 'live' AND {agenda.IS_DUE.format(now=TENANTS_NOW)})
+           OR EXISTS ({agenda.NOT_LAID_OUT.format(tenant="t.id")}) AS to_plan,
+           EXISTS (SELECT 1 FROM campaigns_campaign c, unnest(%b::text[]) AS offered(channel)
+                   WHERE c.tenant_id = t.id AND c.state = 'live'
+                     AND (t.is_sandbox
+                          OR EXISTS (SELECT 1 FROM delivery_provider p
+                                     WHERE p.tenant_id = t.id AND p.channel = offered.channel AND p.is_active))
+                     AND EXISTS (SELECT 1 FROM delivery_delivery d
+                                 WHERE d.tenant_id = t.id AND d.campaign_id = c.id AND d.channel = offered.channel
+                                   AND d.state = 'planned' AND d.due_at <= {TENANTS_NOW} AND {FREE})) AS to_send
+) work
+WHERE work.to_plan OR work.to_send
 ORDER BY t.id
 """
 
@@ -151,35 +159,42 @@ class Chunk:
     carrier: rates.Carrier | None = None  # whose limits hold
 
 
-def tenants_with_work(channels: list[str]) -> list[int]:
-    """Return the ids of tenants with something to plan or to send at their present time."""
-    return [pk for (pk,) in binary.run(WITH_WORK, [channels])]
+def tenants_with_work(channels: list[str]) -> dict[int, bool]:
+    """Return the tenants with something to plan or to send at their present time: id -> whether there is to plan."""
+    return dict(binary.run(WITH_WORK, [channels]))
 
 
 @transaction.atomic
 def claim(*, tenant: Tenant, channel: str, now: datetime, size: int = CHUNK) -> Chunk:
     """Lease up to ``size`` due rows, the most important first; at most one of a profile. The state stays planned.
 
-    One transaction for all campaigns: fifty with a row or two each would else wait for fifty commits. What send rates
-    leave no room for stays unclaimed.
+    What send rates leave no room for stays unclaimed, or is given back when it is decided.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval('delivery_lease_token')")
-        (token,) = cursor.fetchone()
     with_due = [WithDue(*row) for row in binary.run(WITH_DUE, [tenant.pk, channel, now, channel, tenant.pk])]
     carrier = _carrier(with_due, tenant=tenant, now=now)
     room = rates.look({one.campaign_id: one.per_minute for one in with_due}, carrier, tenant=tenant, now=now)
-    rows: list[Due] = []
-    for one in with_due:
-        until, most = _claimable(one, room, size - len(rows), now)
-        if most:
-            which = [tenant.pk, one.campaign_id, channel, until, most]
-            leased = _lease(which, tenant=tenant, token=token)
-            room.take(one.campaign_id, len(leased) if until == now else 0)
-            rows += leased
+    asked = [(one.campaign_id, *_claimable(one, room, size, now)) for one in with_due]
+    token, rows = _due(asked, tenant=tenant, channel=channel)
     first = {row.profile_id: row for row in reversed(rows)}
     release([row for row in rows if first[row.profile_id] is not row], tenant=tenant, token=token)
     return Chunk(token, list(reversed(first.values())), carrier)
+
+
+def _due(
+    asked: Sequence[tuple[int, datetime, int]], *, tenant: Tenant, channel: str
+) -> tuple[int, list[Due]]:
+    """Lease up to so many rows of each campaign (id, due by, at most), and as many in all as the most of them.
+
+    Return the token and the rows.
+    """
+    most = max((most for _, _, most in asked), default=0)
+    columns = [[each[place] for each in asked if each[2]] for place in range(3)]
+    found = binary.run(DUE, [*columns, tenant.pk, channel, most]) if most else []
+    if not found:
+        return 0, []
+    token, rows = found[0][0], [Due(*row) for _, _, *row in found]
+    binary.run(LEASE, [settings.LEASE_SECONDS, tenant.pk, token, *keys(rows)])
+    return token, rows
 
 
 def _carrier(with_due: list[WithDue], *, tenant: Tenant, now: datetime) -> rates.Carrier | None:
@@ -199,12 +214,6 @@ def _claimable(one: WithDue, room: rates.Room, most: int, now: datetime) -> tupl
         return now, most
     too_late = now - timedelta(hours=one.lateness_hours or 0)
     return (too_late, most) if one.first_due_at < too_late else (now, min(most, left))
-
-
-def _lease(which: list[Any], *, tenant: Tenant, token: int) -> list[Due]:
-    rows = [Due(*row) for row in binary.run(DUE, which)]
-    binary.run(LEASE, [settings.LEASE_SECONDS, tenant.pk, token, *keys(rows)])
-    return rows
 
 
 def keys(rows: Iterable[Due]) -> tuple[list[int], list[datetime]]:

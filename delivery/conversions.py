@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -60,9 +60,8 @@ JOIN audiences_event e ON e.tenant_id = %(tenant)s AND e.profile_id = p.id AND e
 
 
 GOALS = """
-SELECT id, conversion_event, conversion_filter::text, revenue_property FROM campaigns_version
+SELECT id, conversion_event AS event, conversion_filter::text AS condition, revenue_property FROM campaigns_version
 WHERE tenant_id = %s AND launched_at IS NOT NULL AND conversion_event <> ''
-  AND conversion_event = ANY(coalesce(%s::text[], ARRAY[conversion_event::text]))
 """
 
 
@@ -72,6 +71,9 @@ class Goal(NamedTuple):
     version_id: int
     condition: dict[str, Any] | None  # on the event's properties
     revenue_property: str
+
+
+Goals = Mapping[str, Sequence[Goal]]  # by the event's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +107,19 @@ def credit(
     *,
     tenant: Tenant,
     events: Iterable[RecordedEvent | Happened],
+    goals: Goals,
     now: datetime,
     told: Container[tuple[int, str]] = (),
 ) -> int:
-    """Credit new events to exposures; return the conversions touched. Each event must be passed once ever.
+    """Credit new events that reach one of ``goals`` to exposures; return the conversions touched.
 
+    Each event must be passed once ever.
     A new conversion of a message leaves a trace, unless it was ``told`` of before: (delivery, goal). The people are
-    locked by the caller. Costs one small query where no event's name is anybody's goal.
+    locked by the caller. Costs nothing where no event's name is anybody's goal.
     """
-    given = list(events)
-    goals = _goals(tenant, {event.name for event in given})
     pairs = [
         (event, goal)
-        for event in given
+        for event in events
         for goal in goals.get(event.name, [])
         if goal.condition is None
         or memory.matches_properties(goal.condition, event.properties, now=event.occurred_at)
@@ -163,17 +165,18 @@ def _leave_traces(credited: list[Credited], *, tenant: Tenant, now: datetime) ->
 
 def recount(*, tenant: Tenant, profile_ids: list[int], now: datetime) -> None:
     """Credit all that some profiles did anew, as after a merge: their events and exposures have come together."""
-    names = list(_goals(tenant, None))
+    goals = by_event(binary.run(GOALS, [tenant.pk]))
     with connection.cursor() as cursor:
         cursor.execute(FORGET, [tenant.pk, profile_ids])
         told = set(cursor.fetchall())
-        if not names:
+        if not goals:
             return
-        cursor.execute(AFTER_EXPOSURE, {"tenant": tenant.pk, "profiles": profile_ids, "names": names})
+        cursor.execute(AFTER_EXPOSURE, {"tenant": tenant.pk, "profiles": profile_ids, "names": list(goals)})
         rows = cursor.fetchall()
     credit(
         tenant=tenant,
         events=[Happened(id_, who, name, at, msgspec.json.decode(held)) for id_, who, name, at, held in rows],
+        goals=goals,
         now=now,
         told=told,
     )
@@ -191,9 +194,8 @@ def revenue(properties: dict[str, Any], name: str) -> float:
     return number if abs(number) < 1e12 else 0.0
 
 
-def _goals(tenant: Tenant, names: set[str] | None) -> dict[str, list[Goal]]:
-    """Return by event name the launched versions that it is a goal of. Plain SQL: every stored batch asks."""
-    rows = binary.run(GOALS, [tenant.pk, None if names is None else list(names)])
+def by_event(rows: Iterable[tuple[Any, ...]]) -> Goals:
+    """Return versions' goals, rows as GOALS has them, by the event's name."""
     by_name: dict[str, list[Goal]] = {}
     for version_id, event, condition, revenue_property in rows:
         rule = None if condition is None else msgspec.json.decode(condition)

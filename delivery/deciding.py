@@ -12,7 +12,7 @@ from django.db import transaction
 
 from audiences import binary
 from delivery import caps, claim, rates
-from delivery.circumstances import Known, gather
+from delivery.circumstances import Known, lock, look
 from delivery.claim import IS_PLANNED, MEANT, Chunk
 from delivery.decide import Decision, decide
 from delivery.models import Delivery
@@ -73,8 +73,12 @@ def settle_decisions(chunk: Chunk, *, tenant: Tenant, channel: str, now: datetim
     One short transaction; profiles are locked in id order, so that nothing about them changes meanwhile. Rows whose
     lease somebody else has taken are left to them; those whose campaign was paused meanwhile wait undecided.
     """
-    caps.hold(tenant)
-    known = gather(chunk.rows, tenant=tenant, channel=channel, now=now)
+    with binary.together():
+        # Intent is the durable mark. A decision that a crash of the database forgets before it is made anew.
+        binary.send("SET LOCAL synchronous_commit TO off", [])
+        caps.hold(tenant)
+        lock(chunk.rows, tenant=tenant)
+    known = look(chunk.rows, tenant=tenant, channel=channel, now=now)
     held = [one.row for one in known if not one.brief.is_live]
     claim.release(held, tenant=tenant, token=chunk.token)
     decided = [(one, decide(one.circumstances, now=now)) for one in known if one.brief.is_live]

@@ -67,6 +67,8 @@ class Handover:
 
         def write() -> tuple[set[int], float]:
             until = time.monotonic() + settings.HAND_OVER_SECONDS  # read before the lease begins
+            if not results:
+                return recording.mark_intent(rows, tenant=tenant, token=token), until
             now = self._now()
             return recording.record_and_mark(results, rows, tenant=tenant, token=token, now=now), until
 

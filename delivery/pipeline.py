@@ -7,20 +7,22 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 
 from django.db import InterfaceError, OperationalError
 from django_scopes import scope
 
+from audiences import binary
 from campaigns import channels
 from delivery import agenda, claim, composing, plan, providers, rates, recording
 from delivery.channels.email.sending import Mailer
-from delivery.claim import Chunk, Due
+from delivery.claim import TENANTS_NOW, Chunk, Due
 from delivery.composing import Ready, Unmade
 from delivery.deciding import settle_decisions
 from delivery.handover import Handover, message
 from delivery.models import Delivery
 from delivery.recording import GROUP, Result
-from tenants import clock
+from delivery.stamps import stamp
 from tenants.models import Tenant
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,13 @@ log = logging.getLogger(__name__)
 SUSPECT_AFTER = 4  # attempts: from then on rows go in small portions, so that what kills us takes few along
 GIVES_UP_AFTER = 6  # attempts of a row that fails even alone
 TROUBLED_RESTS_SECONDS = 5.0
+
+# The tenant's time, and the stamps of all that its mail goes by.
+TURN = f"""
+SELECT {TENANTS_NOW}, {stamp("t")},
+       (SELECT {stamp("p")} FROM delivery_provider p WHERE p.tenant_id = t.id AND p.channel = %s AND p.is_active)
+FROM tenants_tenant t WHERE t.id = %s
+"""
 
 _troubled_until: dict[int, float] = {}  # tenants whose turn failed as a whole, in this process
 
@@ -42,15 +51,16 @@ def once_round(goes_on: Callable[[], bool] = always) -> int:
     ``goes_on`` is asked between mails: once it says no, what was not begun is given back and the round ends.
     """
     kinds = [channel.kind for channel in channels.all()]
-    return sum(_guarded_turn(pk, kinds, goes_on) for pk in claim.tenants_with_work(kinds) if goes_on())
+    due = claim.tenants_with_work(kinds)
+    return sum(_guarded_turn(pk, kinds, to_plan, goes_on) for pk, to_plan in due.items() if goes_on())
 
 
-def _guarded_turn(tenant_id: int, kinds: list[str], goes_on: Callable[[], bool]) -> int:
+def _guarded_turn(tenant_id: int, kinds: list[str], to_plan: bool, goes_on: Callable[[], bool]) -> int:
     """One tenant's trouble is not the next one's: what it claimed is free again when the lease runs out."""
     if time.monotonic() < _troubled_until.get(tenant_id, 0.0):
         return 0
     try:
-        return _turn(Tenant.objects.get(pk=tenant_id), kinds, goes_on)
+        return _turn(tenant_id, kinds, to_plan, goes_on)
     except InterfaceError:
         raise  # no connection: nobody's turn can succeed
     except Exception:
@@ -59,27 +69,43 @@ def _guarded_turn(tenant_id: int, kinds: list[str], goes_on: Callable[[], bool])
         return 0
 
 
-def _turn(tenant: Tenant, kinds: list[str], goes_on: Callable[[], bool]) -> int:
+def _turn(tenant_id: int, kinds: list[str], to_plan: bool, goes_on: Callable[[], bool]) -> int:
     """Plan a slice and settle a chunk of each channel: then it is another tenant's turn."""
+    ((now, *stamps),) = binary.run(TURN, [providers.EMAIL, tenant_id])
+    tenant = _tenant(tenant_id, stamps[0])
+    worked = 0
     with scope(tenant=tenant):
-        now = clock.now(tenant)
-        worked = agenda.open_due(tenant=tenant, now=now)
-        worked += int(plan.advance(tenant=tenant, now=now))
+        if to_plan or tenant.is_sandbox:
+            worked += agenda.open_due(tenant=tenant, now=now)
+        if to_plan:
+            worked += int(plan.advance(tenant=tenant, now=now))
         for kind in kinds:
-            mailer = _mailer(tenant)
+            mailer = _mailer(tenant, tuple(stamps))
             if mailer and not mailer.is_resting and goes_on():
                 chunk = claim.claim(tenant=tenant, channel=kind, now=now)
                 worked += settle(chunk, mailer, tenant=tenant, channel=kind, now=now, goes_on=goes_on)
         return worked
 
 
-def _mailer(tenant: Tenant) -> Mailer | None:
+@lru_cache(maxsize=1_024)
+def _tenant(tenant_id: int, stamp: str) -> Tenant:
+    """Return a tenant as it is under this stamp, read once per process."""
+    return Tenant.objects.get(pk=tenant_id)
+
+
+def _mailer(tenant: Tenant, stamps: tuple[str, ...]) -> Mailer | None:
     """Nothing is claimed for a tenant whose mail nobody carries: it waits, and is not tried in vain."""
     try:
-        return Mailer(tenant)
+        return Mailer(tenant) if tenant.is_sandbox else _kept_mailer(tenant, stamps)
     except providers.NoProvider as exc:
         log.debug("Tenant %s cannot send: %s", tenant.pk, exc)
         return None
+
+
+@lru_cache(maxsize=256)
+def _kept_mailer(tenant: Tenant, stamps: tuple[str, ...]) -> Mailer:
+    """Return the mailer made of a tenant and a provider with these stamps: a password is opened once per process."""
+    return Mailer(tenant)
 
 
 def settle(

@@ -8,7 +8,7 @@ from typing import Any
 from django.dispatch import receiver
 
 from audiences.signals import AttributeChange, Merge, RecordedEvent, events_recorded
-from delivery import conversions, merging, triggers, watching
+from delivery import attention, conversions, merging, triggers, watching
 from tenants.models import Tenant
 
 
@@ -29,12 +29,13 @@ def on_events_recorded(
     """
     if merges:
         merging.move(tenant=tenant, merges=merges, now=now)
-    if listeners := triggers.listening(tenant):
+    merged = {id_ for merge in merges for id_ in (merge.winner_id, merge.loser_id)}
+    # Of those who were merged all that they did counts anew, the new events among it.
+    credited = [event for event in events if not event.is_internal and event.profile_id not in merged]
+    listeners, goals = attention.paid(tenant, names={event.name for event in credited})
+    if listeners:
         triggers.hear(listeners, tenant=tenant, events=events, now=now)
         watching.notice(listeners, tenant=tenant, events=events, changes=changes, merges=merges, now=now)
-    merged = {id_ for merge in merges for id_ in (merge.winner_id, merge.loser_id)}
-    if merged:  # all that they did, the new events among it
+    if merged:
         conversions.recount(tenant=tenant, profile_ids=sorted(merged), now=now)
-    credit = [event for event in events if not event.is_internal and event.profile_id not in merged]
-    if credit:
-        conversions.credit(tenant=tenant, events=credit, now=now)
+    conversions.credit(tenant=tenant, events=credited, goals=goals, now=now)

@@ -16,18 +16,15 @@ from audiences.signals import RecordedEvent
 from campaigns import triggers
 from campaigns.models import Version
 from campaigns.triggers import Happening
+from campaigns.versions import LAUNCHED_LAST
 from delivery.plan import channel_of
 from tenants import wake
 from tenants.models import Tenant
 
 # The newest launched version of each campaign decides, also while the campaign is paused: what it plans waits.
-LISTENING = """
-SELECT id, priority FROM (
-    SELECT DISTINCT ON (v.campaign_id) v.id, v."when", c.priority
-    FROM campaigns_version v JOIN campaigns_campaign c ON c.tenant_id = v.tenant_id AND c.id = v.campaign_id
-    WHERE v.tenant_id = %s AND v.launched_at IS NOT NULL AND c.state IN ('live', 'paused')
-    ORDER BY v.campaign_id, v.number DESC
-) newest WHERE "when" = 'event' ORDER BY id
+LISTENING = f"""
+SELECT newest.id, c.priority FROM campaigns_campaign c CROSS JOIN LATERAL ({LAUNCHED_LAST}) newest
+WHERE c.tenant_id = %s AND c.state IN ('live', 'paused') AND newest."when" = 'event'
 """
 
 # Where once is enough, nobody who had it or waits for it is planned again: else each page view would leave a row.
@@ -120,8 +117,7 @@ class Heard:
 
 def listening(tenant: Tenant) -> list[Listener]:
     """Return what the tenant's campaigns wait for at this moment. One small query."""
-    found = binary.run(LISTENING, [tenant.pk])
-    return [_listener(version_id, priority) for version_id, priority in found]
+    return [listener(*found) for found in binary.run(LISTENING, [tenant.pk])]
 
 
 def hear(
@@ -172,7 +168,7 @@ def _plan(tenant: Tenant, heard: list[Heard], *, now: datetime) -> int:
     if not heard:
         return 0
     _cancel(tenant, [one for one in heard if one.listener.replaces_waiting], "replaced", now=now)
-    partitions.ensure_months("delivery_delivery", [one.event.occurred_at for one in heard])
+    partitions.ensure_months("delivery_delivery", [one.event.occurred_at for one in heard], trust=True)
     due = [one.event.occurred_at + one.listener.delay for one in heard]
     rows = binary.run(
         INSERT,
@@ -224,7 +220,8 @@ def _fits(happening: Happening, event: RecordedEvent) -> bool:
 
 
 @lru_cache(maxsize=1_024)
-def _listener(version_id: int, priority: int) -> Listener:
+def listener(version_id: int, priority: int) -> Listener:
+    """Return what a launched version waits for. Needs the tenant's scope."""
     version = Version.objects.get(pk=version_id)
     assert version.trigger is not None
     assert version.launched_at is not None

@@ -39,6 +39,12 @@ def _statements_name_their_tenant() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def _months_are_looked_for() -> None:
+    """What a test made goes when it is rolled back."""
+    partitions.distrust()
+
+
+@pytest.fixture(autouse=True)
 def _quick_passwords(settings: Any) -> None:
     """A slow hash is for thieves; here it would cost more than the tests."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -34,18 +34,9 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     properties: dict[str, Any]
 
 
-_seen_months: set[tuple[int, int]] = set()  # by this process; retention may have dropped some since
-
-
 def ensure_months(moments: Iterable[datetime], *, trust: bool = False) -> None:
-    """Make the months that ``moments`` (UTC) need. Before any lock is taken: two makers wait for each other.
-
-    ``trust`` takes for granted what this process has once seen: where it is wrong, inserting raises IntegrityError.
-    """
-    months = {(at.year, at.month): at for at in moments}
-    if not trust or months.keys() - _seen_months:
-        partitions.ensure_months("audiences_event", months.values())
-        _seen_months.update(months)
+    """Make the months that events of ``moments`` need, as ``partitions.ensure_months`` does."""
+    partitions.ensure_months("audiences_event", moments, trust=trust)
 
 
 class Insertion:

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from msgspec import Raw
 
-from audiences import binary, definitions
+from audiences import binary, definitions, partitions
 from audiences.ingest import events, merging, receipts
 from audiences.ingest.calls import Call, Context, Origin, Reader, Refusal
 from audiences.ingest.clocks import Clock
@@ -66,14 +66,14 @@ def store(
     all_new = True  # as they nearly always are, and their months there: the database says if not
     for attempt in range(ATTEMPTS):
         try:
-            events.ensure_months(moments, trust=all_new)
+            events.ensure_months(moments, trust=True)
             with transaction.atomic():
                 if attempt >= HURRIED:
                     binary.run(IN_TURN, [tenant.pk])
                 batch = _Batch(tenant, origin, now)
                 batch.store(understood, all_new=all_new)
                 refused_in_all = refused + batch.refused
-                if origin is not Origin.IMPORT:
+                if refused_in_all and origin is not Origin.IMPORT:
                     _keep(tenant.pk, refused_in_all, now)
         except Moved:
             continue
@@ -81,6 +81,7 @@ def store(
             if not all_new:
                 raise
             all_new = False
+            partitions.distrust()
             continue
         refusals = sorted((refusal for refusal, _ in refused_in_all), key=lambda refusal: refusal.index)
         duplicates = len(understood) - batch.accepted - len(batch.refused)

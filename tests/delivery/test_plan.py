@@ -165,9 +165,9 @@ def test_a_tenant_with_only_paused_or_future_mail_has_no_work(
     make_profile()
     campaign = make_campaign()
     planned(tenant)
-    assert claim.tenants_with_work(["email"]) == [tenant.pk]
+    assert claim.tenants_with_work(["email"]) == {tenant.pk: False}
     lifecycle.pause(campaign=campaign, actor=owner)
-    assert claim.tenants_with_work(["email"]) == []
+    assert claim.tenants_with_work(["email"]) == {}
 
 
 def test_months_are_made_before_they_are_needed(db, monkeypatch):

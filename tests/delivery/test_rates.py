@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django_scopes import scope
 
+from campaigns import launching, versions
 from campaigns.models import Campaign, Version
 from delivery import claim, deciding, rates
 from delivery.models import Delivery, Pace, Provider
@@ -150,7 +151,9 @@ def test_a_new_version_brings_its_own_rate(crowd, make_campaign, postbox, run, t
     crowd(5)
     campaign = make_campaign(per_minute=1)
     run()
-    Version.objects.filter(campaign=campaign).update(per_minute=None)
+    draft = versions.start(campaign=campaign, actor=owner)
+    Version.objects.filter(pk=draft.pk).update(per_minute=None)
+    launching.launch(version=versions.draft_of(campaign), actor=owner, now=clock.now(tenant))
     run()
     assert sent() == 5
 
