@@ -42,6 +42,7 @@ class ProfileForm(forms.ModelForm):
             "language",
             "timezone",
             "country",
+            "region",
             "city",
             "latitude",
             "longitude",

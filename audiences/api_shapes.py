@@ -62,9 +62,11 @@ class ShortProfileShape(Shape):
     language = serializers.CharField(allow_null=True)
     timezone = serializers.CharField(allow_null=True)
     country = serializers.CharField(allow_null=True)
+    region = serializers.CharField(allow_null=True)
     city = serializers.CharField(allow_null=True)
     latitude = serializers.FloatField(allow_null=True)
     longitude = serializers.FloatField(allow_null=True)
+    located_at = serializers.DateTimeField(allow_null=True)
     consent = serializers.DictField(
         child=serializers.ChoiceField(choices=Profile.Standing.choices),
         help_text="By channel, or `topic:` and its name; what nobody stated is not here.",

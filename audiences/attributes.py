@@ -12,6 +12,7 @@ from typing import Any
 from babel import Locale
 from babel.core import get_global
 
+ACCURACY_LIMIT = 20_000_000  # metres: half around the Earth
 MAX_TEXT = 1_000  # characters of a standard attribute
 NESTED = ("group", "address")  # their members are attributes of their own: "group.plan", "address.street"
 
@@ -47,13 +48,24 @@ def from_traits(traits: dict[str, Any]) -> dict[str, Any]:
     for trait, value in traits.items():
         if trait == "address" and isinstance(value, dict):
             for part, inner in value.items():
-                _state(stated, TRAITS.get(part, "") if part in ADDRESS_TRAITS else "", "address", part, inner)
+                known = (
+                    "region" if part == "state" else TRAITS.get(part, "") if part in ADDRESS_TRAITS else ""
+                )
+                _state(stated, known, "address", part, inner)
         elif trait == "group" and isinstance(value, dict):
             for part, inner in value.items():
                 _state(stated, "", "group", part, inner)
         elif trait not in IGNORED_TRAITS:
             _state(stated, TRAITS.get(trait, ""), "", trait, value)
+    _check_point(stated)
     return stated
+
+
+def _check_point(stated: dict[str, Any]) -> None:
+    """Raise Unfit where one half of a point is told without the other: with what was known before, it is none."""
+    for half, other in (("latitude", "longitude"), ("longitude", "latitude")):
+        if half in stated and (other not in stated or (stated[half] is None) != (stated[other] is None)):
+            raise Unfit(f"needs a {other} beside it", half)
 
 
 def _state(stated: dict[str, Any], standard: str, parent: str, trait: str, value: Any) -> None:
@@ -73,6 +85,35 @@ def from_context(timezone: Any, locale: Any) -> dict[str, Any]:
         except Unfit:
             continue
     return {name: value for name, value in suggested.items() if value is not None}
+
+
+def from_location(location: Any) -> dict[str, Any] | None:
+    """Return where a client says that it is: Segment's ``context.location``, None if it says nothing.
+
+    Names that nobody knows are left out, as those of other surroundings are. Raises Unfit for coordinates that are
+    none, its ``args[1]`` the key.
+    """
+    if not isinstance(location, dict):
+        return None
+    told: dict[str, Any] = {}
+    for name in ("country", "region", "city"):
+        try:
+            told[name] = clean(name, location.get(name))
+        except Unfit:
+            continue
+    told = {name: value for name, value in told.items() if value is not None}
+    if location.get("latitude") is not None or location.get("longitude") is not None:
+        for name in ("latitude", "longitude"):
+            _state(told, name, "", name, location.get(name))
+        _check_point(told)
+        told["location_accuracy"] = _accuracy(location.get("accuracy"))
+    return told or None
+
+
+def _accuracy(value: Any) -> float | None:
+    """Return by how many metres a point may be off, None where that is not said."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and 0 <= value <= ACCURACY_LIMIT else None
 
 
 def flat(columns: dict[str, Any], custom: dict[str, Any]) -> dict[str, Any]:
@@ -198,13 +239,21 @@ def _timezone(value: Any) -> str:
     return zone
 
 
+NO_COUNTRIES = {"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"}
+
+
+@cache
+def countries() -> dict[str, str]:
+    """Return the names of countries in English by their codes, in the order of the names."""
+    named = sorted(Locale("en").territories.items(), key=lambda one: one[1])
+    return {
+        code: name for code, name in named if len(code) == 2 and code.isalpha() and code not in NO_COUNTRIES
+    }
+
+
 @cache
 def _countries() -> dict[str, str]:
-    codes = {
-        code: name for code, name in Locale("en").territories.items() if len(code) == 2 and code.isalpha()
-    }
-    for no_country in ("EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"):
-        codes.pop(no_country, None)
+    codes = countries()
     known = {name.lower(): code for code, name in codes.items()} | {code.lower(): code for code in codes}
     former = {
         alias.lower(): new[0] for alias, new in get_global("territory_aliases").items() if len(new) == 1
@@ -246,6 +295,7 @@ STANDARD: dict[str, Standard] = {
         Standard("language", "Language", "text", _language),
         Standard("timezone", "Time zone", "text", _timezone),
         Standard("country", "Country", "text", _country),
+        Standard("region", "Region", "text", _text),
         Standard("city", "City", "text", _text),
         Standard("latitude", "Latitude", "number", _degrees(90)),
         Standard("longitude", "Longitude", "number", _degrees(180)),
@@ -270,11 +320,14 @@ TRAITS: dict[str, str] = {
     "country": "country",
     "countryCode": "country",
     "country_code": "country",
+    "region": "region",
     "city": "city",
     "home_city": "city",
     "latitude": "latitude",
     "longitude": "longitude",
     "created_at": "createdAt",  # Segment's name for when an account began; the column is when we first met
 }
-IGNORED_TRAITS = {"external_id", "last_seen_at"}
-ADDRESS_TRAITS = {"country", "countryCode", "country_code", "city", "latitude", "longitude"}
+IGNORED_TRAITS = {"external_id", "last_seen_at", "located_at"}
+ADDRESS_TRAITS = {"country", "countryCode", "country_code", "region", "city", "latitude", "longitude"}
+# Where somebody was last: told together, and the newest telling wins.
+LOCATION = frozenset({"country", "region", "city", "latitude", "longitude", "location_accuracy"})

@@ -28,6 +28,7 @@ FOR_TEMPLATES = (
     "language",
     "timezone",
     "country",
+    "region",
     "city",
     "external_id",
 )

@@ -33,9 +33,11 @@ class Profile(models.Model):
     language = models.TextField(null=True, blank=True)  # BCP 47
     timezone = models.TextField(null=True, blank=True)  # IANA
     country = models.TextField(null=True, blank=True)  # ISO 3166-1 alpha-2
+    region = models.TextField(null=True, blank=True)
     city = models.TextField(null=True, blank=True)
     latitude = models.FloatField(null=True, blank=True)
     longitude = models.FloatField(null=True, blank=True)
+    located_at = models.DateTimeField(null=True, blank=True)  # as of when they were there: what is newer wins
     attributes = models.JSONField(default=dict, db_default={}, blank=True)
     attributes_at = models.DateTimeField(
         null=True, blank=True
@@ -70,6 +72,12 @@ class Profile(models.Model):
             # The first letters of a name find people.
             models.Index("tenant", Collate(Lower("first_name"), "C"), name="profile_first_name"),
             models.Index("tenant", Collate(Lower("last_name"), "C"), name="profile_last_name"),
+            # "Within 5 km of": the compiler writes boxes of degrees.
+            models.Index(
+                fields=["tenant", "latitude", "longitude"],
+                condition=Q(latitude__isnull=False),
+                name="profile_location",
+            ),
             # last_seen_at has none on purpose: it changes with every event, and unindexed it is updated in place.
         ]
 
@@ -322,6 +330,35 @@ class Segment(models.Model):
             models.UniqueConstraint(
                 fields=["tenant", "name"], condition=Q(archived_at__isnull=True), name="segment_name_once"
             )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Place(models.Model):
+    """A circle on the ground that means something to the brand: a shop, a stadium, a town."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    tenant = models.ForeignKey("tenants.Tenant", models.CASCADE, related_name="+", db_index=False)
+    name = models.CharField(max_length=120)
+    latitude = models.FloatField()
+    longitude = models.FloatField()
+    radius_m = models.PositiveIntegerField()
+    tags = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    created_by = models.ForeignKey("tenants.User", models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ScopedManager(tenant="tenant")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "name"], name="place_name_once"),
+            models.CheckConstraint(
+                condition=Q(latitude__range=(-90, 90), longitude__range=(-180, 180), radius_m__gt=0),
+                name="place_is_on_the_ground",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
 from psycopg.errors import QueryCanceled
 
-from audiences import facts, messages
+from audiences import facts
 from audiences.models import Profile, Segment
+from audiences.resolution import Rule as Rule  # what it raises and returns is ours too
+from audiences.resolution import SegmentCycle as SegmentCycle
+from audiences.resolution import bare, references
+from audiences.resolution import resolve as resolve
 from audiences.rules import explain, memory, schema, sql
 from audiences.rules.tree import InvalidRule
 from tenants import audit
 from tenants.audit import Actor
 from tenants.models import Tenant, User
 
-Rule = dict[str, Any]
 _Changes = Mapping[str, tuple[Any, Any]]
 EVERYONE: Rule = {"all": []}
-
-
-class SegmentCycle(Exception):
-    """A segment would contain itself. ``names`` are the segments on the way round."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self.names = list(names)
-        super().__init__(f"This would go round in a circle: {' → '.join(f'“{name}”' for name in names)}.")
 
 
 class NameTaken(Exception):
@@ -140,7 +134,7 @@ def _one_at_a_time(tenant: Tenant) -> None:
 def _checked(rule: Rule, *, of: Segment | None = None) -> Rule:
     """Return the rule as it is kept: segments by their ids alone."""
     schema.check(rule)
-    kept = _bare(rule)
+    kept = bare(rule)
     resolve(kept, of=of)
     return kept
 
@@ -171,113 +165,6 @@ def _copy_names(name: str) -> Iterator[str]:
     while True:
         yield f"{name[:110]} (copy {number})"
         number += 1
-
-
-# --- What they refer to --------------------------------------------------------------------------------------------
-
-
-def references(rule: Rule) -> Iterator[UUID]:
-    """Yield the ids of the segments that a rule refers to itself, those inside a frozen one left out."""
-    return (UUID(str(one["id"])) for one in _conditions(rule) if one["on"] == "segment")
-
-
-def _conditions(rule: Rule) -> Iterator[Rule]:
-    if "on" in rule:
-        yield rule
-    for kind in schema.GROUPS:
-        for member in rule.get(kind, ()):
-            yield from _conditions(member)
-
-
-def resolve(rule: Rule, *, of: Segment | None = None) -> Rule:
-    """Return the rule with all it refers to named as of now, segments with their rules.
-
-    Needs the tenant's scope open. ``of`` is the segment whose new rule this is, to be found in no circle. Raises
-    InvalidRule for what is no rule or refers to a segment or campaign that the tenant does not have, and SegmentCycle.
-    """
-    schema.check(rule)
-    known = _reachable(rule)
-    campaigns = _campaigns([rule, *(segment.rule for segment in known.values())])
-    resolved = _Resolver(known, campaigns).resolve(rule, "", [(of.public_id, of.name)] if of else [])
-    schema.check(resolved)  # small segments in segments in segments may make a rule that is too long
-    return resolved
-
-
-def _reachable(rule: Rule) -> dict[UUID, Segment]:
-    """Load every segment that the rule refers to, directly or through others: a query for each step away."""
-    known: dict[UUID, Segment] = {}
-    missing = set(references(rule))
-    while missing:
-        found = list(Segment.objects.filter(public_id__in=missing))
-        known |= {segment.public_id: segment for segment in found}
-        missing = {id_ for segment in found for id_ in references(segment.rule)} - known.keys()
-    return known
-
-
-def _campaigns(rules: Iterable[Rule]) -> dict[UUID, messages.Campaign]:
-    """Load every campaign that one of the rules speaks of."""
-    said = (one.get("campaign") for rule in rules for one in _conditions(rule) if one["on"] == "message")
-    ids = {UUID(str(id_)) for id_ in said if id_}
-    return {campaign.id: campaign for campaign in messages.campaigns(ids)}
-
-
-@dataclass
-class _Resolver:
-    known: Mapping[UUID, Segment]
-    campaigns: Mapping[UUID, messages.Campaign]
-
-    def resolve(self, rule: Rule, path: str, way: list[tuple[UUID, str]]) -> Rule:
-        """``way`` are the segments we are inside of."""
-        if rule.get("on") == "segment":
-            return self._segment(rule, path, way)
-        if rule.get("on") == "message":
-            return self._message(rule, path)
-        for kind in schema.GROUPS:
-            if kind in rule:
-                return {
-                    kind: [
-                        self.resolve(member, f"{path}.{kind}[{index}]".lstrip("."), way)
-                        for index, member in enumerate(rule[kind])
-                    ]
-                }
-        return rule
-
-    def _segment(self, rule: Rule, path: str, way: list[tuple[UUID, str]]) -> Rule:
-        id_ = UUID(str(rule["id"]))
-        segment = self.known.get(id_)
-        if segment is None:
-            raise InvalidRule(f"{path}.id".lstrip("."), "There is no such segment.")
-        further = [*way, (id_, segment.name)]
-        if id_ in {before for before, _ in way}:
-            raise SegmentCycle([name for _, name in further])
-        if len(further) > schema.DEEPEST:
-            raise InvalidRule(path, f"Segments are nested more than {schema.DEEPEST} deep.")
-        return rule | {"id": str(id_), "name": segment.name, "rule": self.resolve(segment.rule, "", further)}
-
-    def _message(self, rule: Rule, path: str) -> Rule:
-        if not rule.get("campaign"):
-            return rule
-        campaign = self.campaigns.get(UUID(str(rule["campaign"])))
-        if campaign is None:
-            raise InvalidRule(f"{path}.campaign".lstrip("."), "There is no such campaign.")
-        variant = rule.get("variant", "")
-        if variant and variant not in campaign.variants:
-            raise InvalidRule(f"{path}.variant".lstrip("."), f"“{campaign.name}” has no such variant.")
-        named = {"campaign": str(campaign.id), "campaign_name": campaign.name}
-        return rule | named | ({"variant_name": campaign.variants[variant]} if variant else {})
-
-
-FILLED_IN = {"segment": ("name", "rule"), "message": ("campaign_name", "variant_name")}
-
-
-def _bare(rule: Rule) -> Rule:
-    """Return the rule with what it refers to by ids alone."""
-    if filled_in := FILLED_IN.get(rule.get("on", "")):
-        return {key: value for key, value in rule.items() if key not in filled_in}
-    return {
-        key: [_bare(member) for member in value] if key in schema.GROUPS else value
-        for key, value in rule.items()
-    }
 
 
 # --- Whom they mean ------------------------------------------------------------------------------------------------

@@ -8,8 +8,8 @@ from typing import Any
 from django.db import connection
 
 from audiences import messages
-from audiences.attributes import STANDARD, languages
-from audiences.models import AttributeDefinition, EventDefinition, Profile, Segment
+from audiences.attributes import STANDARD, countries, languages
+from audiences.models import AttributeDefinition, EventDefinition, Place, Profile, Segment
 from audiences.rules import operands, operators, times
 from audiences.rules.fragments import Fragment, sql
 from audiences.rules.operands import Json
@@ -51,6 +51,7 @@ OWN = {
     "last_name",
     "latitude",
     "longitude",
+    "located_at",
     "created_at",
     "last_seen_at",
 }
@@ -86,6 +87,8 @@ def describe(*, leave_out: Segment | None = None) -> dict[str, Any]:
                 for campaign in messages.campaigns()
             ],
         },
+        "countries": list(countries().items()),
+        "places": [[str(place.public_id), place.name] for place in Place.objects.order_by("name")],
         "languages": languages(),
         "standings": [list(choice) for choice in Profile.Standing.choices],
         "units": list(times.UNITS),

@@ -84,6 +84,7 @@ GUESSES = {
     "language": "language lang locale sprache",
     "timezone": "timezone tz",
     "country": "country countrycode land",
+    "region": "region state province bundesland",
     "city": "city town hometown homecity ort stadt",
     "latitude": "latitude lat",
     "longitude": "longitude lon lng long",

@@ -56,6 +56,7 @@ class Call(msgspec.Struct, gc=False):
     is_activity: bool = False
     stated: dict[str, Any] | None = None  # attributes it sets; None in it removes
     suggested: dict[str, Any] | None = None  # attributes it fills in where missing
+    located: dict[str, Any] | None = None  # attributes that say where they are; None in it removes
     consent: dict[str, str] | None = None
     previous: str = ""  # of an alias: whom the person was known as
     person: Any = None  # a people.Person, set once people are resolved
@@ -64,6 +65,7 @@ class Call(msgspec.Struct, gc=False):
 class Context(msgspec.Struct, gc=False):
     timezone: Any = None
     locale: Any = None
+    location: Any = None
     externalIds: Any = None
 
 
@@ -147,6 +149,9 @@ class Reader:
         ):
             raise Refused("userId", "is missing, and so is anonymousId")
         self._surroundings(call, wire)
+        if call.stated and not attributes.LOCATION.isdisjoint(call.stated):
+            stated = {name: call.stated.pop(name) for name in attributes.LOCATION & call.stated.keys()}
+            call.located = (call.located or {}) | stated
         if wire.consent:
             call.consent = self._consent(wire.consent)
         return call
@@ -155,6 +160,8 @@ class Reader:
         context = wire.context or self._context
         if context and (context.timezone or context.locale):
             call.suggested = attributes.from_context(context.timezone, context.locale)
+        if context and context.location:
+            call.located = _located(context.location)
 
     def _consent(self, stated: dict[str, str]) -> dict[str, str]:
         if self._origin is Origin.BROWSER:
@@ -292,6 +299,13 @@ def _alias(call: Call, wire: Wire) -> None:
         raise Refused("previousId", "is missing")
     call.who = ((EXTERNAL_ID, user),)
     call.previous = "" if previous == user else previous
+
+
+def _located(location: Any) -> dict[str, Any] | None:
+    try:
+        return attributes.from_location(location)
+    except attributes.Unfit as error:
+        raise Refused(f"context.location.{error.args[1]}", str(error.args[0])) from None
 
 
 def _stated(traits: dict[str, Any], path: str) -> dict[str, Any]:

@@ -24,8 +24,8 @@ GROUP BY 1, 2, 3
 # Nothing that finds or describes a person stays on a tombstone, only where they went.
 BURY = f"""
 UPDATE audiences_profile p SET merged_into_id = m.winner, external_id = NULL, email = NULL, phone = NULL,
-    first_name = NULL, last_name = NULL, language = NULL, timezone = NULL, country = NULL, city = NULL,
-    latitude = NULL, longitude = NULL, attributes = '{{}}', consent = '{{}}'
+    first_name = NULL, last_name = NULL, language = NULL, timezone = NULL, country = NULL, region = NULL,
+    city = NULL, latitude = NULL, longitude = NULL, located_at = NULL, attributes = '{{}}', consent = '{{}}'
 FROM {GIVEN} WHERE p.tenant_id = %s AND p.id = m.loser
 """
 

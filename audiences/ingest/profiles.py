@@ -17,16 +17,18 @@ from audiences.signals import AttributeChange
 COLUMNS = tuple(attributes.STANDARD)  # external_id, email, ...
 TYPES = {"latitude": "float8", "longitude": "float8"}
 _NAMES = ", ".join(COLUMNS)
-_FIELDS = f"id, created_at, attributes_at, last_seen_at, attributes, consent, {_NAMES}"
+_FIELDS = f"id, created_at, attributes_at, located_at, last_seen_at, attributes, consent, {_NAMES}"
 # New people and known ones alike; it looks each up in the index, where an UPDATE may be planned to read all people.
 WRITE = f"""
 INSERT INTO audiences_profile AS p (tenant_id, {_FIELDS})
-SELECT %s, s.id, s.created_at, s.attributes_at, s.last_seen_at, s.attributes::jsonb, s.consent::jsonb,
+SELECT %s, s.id, s.created_at, s.attributes_at, s.located_at, s.last_seen_at, s.attributes::jsonb, s.consent::jsonb,
     {", ".join(f"s.{name}" for name in COLUMNS)}
-FROM unnest(%b::bigint[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::text[], %b::text[],
+FROM unnest(%b::bigint[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[],
+    %b::text[], %b::text[],
     {", ".join(f"%b::{TYPES.get(name, 'text')}[]" for name in COLUMNS)}) s({_FIELDS})
 ON CONFLICT (id) DO UPDATE SET
-    created_at = EXCLUDED.created_at, attributes_at = EXCLUDED.attributes_at, last_seen_at = EXCLUDED.last_seen_at,
+    created_at = EXCLUDED.created_at, attributes_at = EXCLUDED.attributes_at, located_at = EXCLUDED.located_at,
+    last_seen_at = EXCLUDED.last_seen_at,
     attributes = EXCLUDED.attributes, consent = EXCLUDED.consent,
     {", ".join(f"{name} = EXCLUDED.{name}" for name in COLUMNS)}
 WHERE p.tenant_id = EXCLUDED.tenant_id
@@ -44,6 +46,7 @@ class Record:
     attributes_at: datetime | None
     consent: dict[str, str]
     last_seen_at: datetime | None
+    located_at: datetime | None = None
 
 
 class Profiles:
@@ -78,7 +81,7 @@ class Profiles:
 
     def _tells(self, call: Call) -> bool:
         """Whether the call may change more than when its person was last seen."""
-        if call.stated or call.consent:
+        if call.stated or call.consent or call.located:
             return True
         if not call.suggested:
             return False
@@ -101,7 +104,13 @@ class Profiles:
         return records
 
     def _absorb(self, loser: Record, winner: Record) -> None:
-        """What is known wins, the other fills its gaps; of two consents the stricter holds."""
+        """What is known wins, but for where they were last; the other fills its gaps; the stricter consent holds."""
+        if loser.located_at and (winner.located_at is None or winner.located_at < loser.located_at):
+            located = {name: loser.values[name] for name in attributes.LOCATION & loser.values.keys()}
+            self._note(
+                winner.id, attributes.merge(winner.values, located, only_missing=False), f"merge:{loser.id}"
+            )
+            winner.located_at = loser.located_at
         gained = {name: value for name, value in loser.values.items() if name != "external_id"}
         self._note(winner.id, attributes.merge(winner.values, gained, only_missing=True), f"merge:{loser.id}")
         winner.attributes_at = max(filter(None, (winner.attributes_at, loser.attributes_at)), default=None)
@@ -118,6 +127,8 @@ class Profiles:
         winner.consent = both
 
     def _apply(self, call: Call, record: Record) -> None:
+        if call.located:
+            self._locate(call, record)
         if call.stated:
             is_older = record.attributes_at is not None and call.at < record.attributes_at
             changes = attributes.merge(record.values, call.stated, only_missing=is_older)
@@ -130,6 +141,13 @@ class Profiles:
             self._consent(record, consent.stricter(record.consent, call.consent), "import")
         elif call.consent:
             self._consent(record, record.consent | call.consent, "API")
+
+    def _locate(self, call: Call, record: Record) -> None:
+        """Put somebody where a call says they were, unless they were elsewhere since."""
+        is_older = record.located_at is not None and call.at < record.located_at
+        changes = attributes.merge(record.values, call.located or {}, only_missing=is_older)
+        self._note(record.id, changes, call.call_id)
+        record.located_at = record.located_at if is_older else call.at
 
     def _note(self, profile_id: int, changes: list[tuple[str, Any, Any]], call_id: str) -> None:
         self.changes += [AttributeChange(profile_id, name, old, new, call_id) for name, old, new in changes]
@@ -173,6 +191,7 @@ def _given(records: list[Record]) -> list[list[Any]]:
         [record.id for record in records],
         [record.created_at for record in records],
         [record.attributes_at for record in records],
+        [record.located_at for record in records],
         [record.last_seen_at for record in records],
         [_json(attributes.nested(record.values)).decode() for record in records],
         [_json(record.consent).decode() for record in records],
@@ -182,14 +201,16 @@ def _given(records: list[Record]) -> list[list[Any]]:
 
 def load(tenant_id: int, ids: Iterable[int]) -> dict[int, Record]:
     """Return the rows of profiles as records, by id."""
-    sql = f"""SELECT id, created_at, attributes_at, last_seen_at, attributes, consent, {_NAMES}
+    sql = f"""SELECT {_FIELDS}
               FROM audiences_profile WHERE tenant_id = %s AND id = ANY(%b::bigint[])"""
     asked = list(ids)
     rows = binary.run(sql, [tenant_id, asked]) if asked else []
     records = {}
-    for id_, created_at, attributes_at, last_seen_at, custom, standing, *columns in rows:
+    for id_, created_at, attributes_at, located_at, last_seen_at, custom, standing, *columns in rows:
         values = attributes.flat(dict(zip(COLUMNS, columns, strict=True)), _object(custom))
-        records[id_] = Record(id_, created_at, values, attributes_at, _object(standing), last_seen_at)
+        records[id_] = Record(
+            id_, created_at, values, attributes_at, _object(standing), last_seen_at, located_at
+        )
     return records
 
 

@@ -161,9 +161,11 @@ COLUMNS = {
     "language": "text",
     "timezone": "text",
     "country": "text",
+    "region": "text",
     "city": "text",
     "latitude": "number",
     "longitude": "number",
+    "located_at": "time",
     "created_at": "time",
     "last_seen_at": "time",
 }

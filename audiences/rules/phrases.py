@@ -17,6 +17,7 @@ LABELS = {
     "last_name": "last name",
     "timezone": "time zone",
     "created_at": "time of first contact",
+    "located_at": "time of the last location",
     "last_seen_at": "last activity",
 }
 

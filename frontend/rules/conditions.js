@@ -1,6 +1,7 @@
 // One row of controls for each kind of condition: it reads and writes the condition's JSON in place.
 import { button, el, icon, input, select, words } from "./dom.js";
-import { length, time, valueFields } from "./values.js";
+import { location, near } from "./location.js";
+import { box, flag, length, orMissing, time, valueFields } from "./values.js";
 
 /** What can be added to a group: [kind, words on the button, icon, a fresh condition]. */
 export const KINDS = [
@@ -8,6 +9,7 @@ export const KINDS = [
   ["event", "What they did", "bolt", () => ({ on: "event", name: "" })],
   ["message", "Messages", "mail", () => ({ on: "message", what: "opened" })],
   ["segment", "Segment", "users-group", () => ({ on: "segment", id: "" })],
+  ["location", "Location", "map-pin", () => ({ on: "location" })],
   ["language", "Language", "language", () => ({ on: "language", operator: "is" })],
   ["local_time", "Local time", "clock", () => ({ on: "local_time", from: "09:00", to: "18:00" })],
   ["reachable", "Reachable", "send", () => ({ on: "reachable", channel: "" })],
@@ -15,11 +17,11 @@ export const KINDS = [
   ["bucket", "Random share", "percentage", () => ({ on: "bucket", salt: crypto.getRandomValues(new Uint32Array(1))[0], from: 0, to: 999 })],
 ];
 
-const LABELS = Object.fromEntries(KINDS);
+const LABELS = Object.fromEntries([...KINDS, ["near", "Location"]]);
 
 /** The controls of a condition; null for one that this builder cannot show. */
 export function conditionFields(node, context) {
-  const fields = { attribute, event, message, segment, language, local_time: localTime, reachable, consent, bucket }[node.on];
+  const fields = { attribute, event, message, segment, location, near, language, local_time: localTime, reachable, consent, bucket }[node.on];
   return fields ? fields(node, context) : null;
 }
 
@@ -76,23 +78,6 @@ function settle(node, vocabulary, kinds) {
   }
   node.operator = vocabulary.operators.find(fits).name;
   delete node.value;
-}
-
-const orMissing = (node, context) => flag(node, "or_missing", "or missing", context);
-
-/** A box that sets a key of the condition to true, or takes it out. */
-function flag(node, key, label, { changed }) {
-  const set = (isChecked) => {
-    if (isChecked) node[key] = true;
-    else delete node[key];
-    changed();
-  };
-  return box(label, Boolean(node[key]), set);
-}
-
-function box(label, isChecked, onChange) {
-  const control = el("input", { type: "checkbox", class: "form-check-input", checked: isChecked, onChange: () => onChange(control.checked) });
-  return el("label", { class: "form-check rule-check" }, control, el("span", { class: "form-check-label" }, label));
 }
 
 function attribute(node, context) {

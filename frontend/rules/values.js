@@ -26,9 +26,9 @@ function read(text, type) {
   return Number.isFinite(number) ? number : undefined;
 }
 
-function set(node, value) {
-  if (value === undefined) delete node.value;
-  else node.value = value;
+function set(node, value, key = "value") {
+  if (value === undefined) delete node[key];
+  else node[key] = value;
 }
 
 /**
@@ -75,14 +75,14 @@ function single(type, value, suggest, onValue) {
   return control;
 }
 
-/** Several values: each a chip that can be removed; Enter, a comma or leaving the field makes the next. */
-function chips(node, kinds, suggest, changed) {
-  const values = Array.isArray(node.value) ? node.value : node.value === undefined ? [] : [node.value];
+/** Several values under a key: each a chip that can be removed; Enter, a comma or leaving the field makes the next. */
+export function chips(node, kinds, suggest, changed, key = "value", noun = "value") {
+  const values = Array.isArray(node[key]) ? node[key] : node[key] === undefined ? [] : [node[key]];
   const type = () => typeOf(values[0], kinds);
-  const box = el("div", { class: "rule-chips form-control", role: "group", "aria-label": "Values" });
-  const field = el("input", { class: "rule-chip-input", "aria-label": "Add a value", placeholder: "add a value", autocomplete: "off" });
+  const box = el("div", { class: "rule-chips form-control", role: "group", "aria-label": key === "value" ? "Values" : key });
+  const field = el("input", { class: "rule-chip-input", "aria-label": `Add a ${noun}`, placeholder: `add a ${noun}`, autocomplete: "off" });
   const write = () => {
-    set(node, values.length ? values : undefined);
+    set(node, values.length ? values : undefined, key);
     draw();
     changed();
   };
@@ -158,4 +158,21 @@ function pair(node, kinds, changed) {
     return input(label, values[at], (text) => put(at)(read(text, "number")), { inputmode: "decimal", class: "form-control rule-number" });
   };
   return [field("From", 0), words("and"), field("To", 1)];
+}
+
+export const orMissing = (node, context) => flag(node, "or_missing", "or missing", context);
+
+/** A box that sets a key of the condition to true, or takes it out. */
+export function flag(node, key, label, { changed }) {
+  const set = (isChecked) => {
+    if (isChecked) node[key] = true;
+    else delete node[key];
+    changed();
+  };
+  return box(label, Boolean(node[key]), set);
+}
+
+export function box(label, isChecked, onChange) {
+  const control = el("input", { type: "checkbox", class: "form-check-input", checked: isChecked, onChange: () => onChange(control.checked) });
+  return el("label", { class: "form-check rule-check" }, control, el("span", { class: "form-check-label" }, label));
 }

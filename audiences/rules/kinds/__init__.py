@@ -6,7 +6,9 @@ from audiences.rules.kinds.consent import Consent
 from audiences.rules.kinds.event import Event
 from audiences.rules.kinds.language import Language
 from audiences.rules.kinds.local_time import LocalTime
+from audiences.rules.kinds.location import Location
 from audiences.rules.kinds.message import Message
+from audiences.rules.kinds.near import Near
 from audiences.rules.kinds.property import Property
 from audiences.rules.kinds.reachable import Reachable
 from audiences.rules.kinds.segment import Segment
@@ -19,6 +21,8 @@ KINDS: dict[str, type[Condition]] = {
     "segment": Segment,
     "consent": Consent,
     "reachable": Reachable,
+    "location": Location,
+    "near": Near,
     "language": Language,
     "local_time": LocalTime,
     "bucket": Bucket,

@@ -14,7 +14,9 @@ from tests.audiences.rules.world import (
     event,
     language,
     local_time,
+    location,
     message,
+    near,
     property_,
     reachable,
     segment,
@@ -23,6 +25,14 @@ from tests.audiences.rules.world import (
 PARIS = attribute("city", "is", "Paris")
 PRO = attribute("plan", "is", "pro")
 ORDERED = event("Order Completed")
+SHOP = {
+    "place": "00000000-0000-4000-8000-0000000000aa",
+    "name": "Shop",
+    "latitude": 48.86,
+    "longitude": 2.35,
+    "radius_m": 1_200,
+}  # 1,112 m from Ada
+NOTRE_DAME, LINE, BEYOND_THE_POLE = (48.853, 2.3499), (-10, -180), (89.99, -103)
 ID = "00000000-0000-4000-8000-000000000001"
 
 CASES: list[tuple[str, Any, str]] = [
@@ -121,7 +131,7 @@ CASES: list[tuple[str, Any, str]] = [
     ("a text counts as missing in order", attribute("age", "greater", 36, or_missing=True), "ben dan eve"),
     ("between includes both ends", attribute("age", "between", [36, 37]), "ada cleo dan"),
     ("between on fractions", attribute("score", "between", [0.05, 0.1]), "ada"),
-    ("a column in order", attribute("latitude", "less", 0), "ben"),
+    ("a column in order", attribute("latitude", "less", 0), "ben dan"),
     ("a column between", attribute("latitude", "between", [-10, 48.85]), "ada ben"),
     # --- times ---
     ("before a day is before it begins", attribute("birthday", "before", "2024-02-29"), "ada"),
@@ -271,6 +281,44 @@ CASES: list[tuple[str, Any, str]] = [
     ("none of not reachable", {"none": [reachable("email", is_=False)]}, "cleo"),
     ("reachable on any channel", reachable(), "cleo"),
     ("reachable beside an attribute", {"any": [reachable("email"), PARIS]}, "ada cleo"),
+    # --- location: in countries, regions and cities ---
+    ("in a country", location(country=["FR"]), "ada ben"),
+    ("in one of some countries", location(country=["DE", "BR"]), "cleo eve"),
+    ("in a city, whatever its case", location(city=["PARIS"]), "ada dan"),
+    ("in a city, beyond ASCII", location(city=["Köln", "Lyon"]), "ben eve"),
+    ("in a city of a country", location(city=["Paris"], country=["FR"]), "ada"),
+    ("in the other Paris", location(city=["Paris"], region=["tx"], country=["US"]), "dan"),
+    ("not in a country", location(country=["FR"], in_=False), "cleo dan eve"),
+    ("not in a city leaves the missing out", location(city=["Paris"], in_=False), "ben eve"),
+    ("not in a city, or missing", location(city=["Paris"], in_=False, or_missing=True), "ben cleo eve"),
+    ("in a city, or missing", location(city=["Paris"], or_missing=True), "ada cleo dan"),
+    ("not in a city of a country", location(city=["Paris"], country=["FR"], in_=False), "ben dan eve"),
+    ("none of in a city", {"none": [location(city=["Paris"])]}, "ben cleo eve"),
+    ("in a region that nobody is in", location(region=["NRW"]), ""),
+    # --- near: over the ground ---
+    ("near a point", near(NOTRE_DAME, within_km=1), "ada"),
+    ("not so near", near(NOTRE_DAME, within_km=0.3), ""),
+    ("at the very point", near((48.85, 2.35), within_km=0.001), "ada"),
+    ("near across the date line", near((-10, 179.99), within_km=9), "ben dan"),
+    ("near on this side of it only", near((-10, 179.99), within_km=7), "ben"),
+    ("the date line has two names", near(LINE, within_km=0.001), "ben"),
+    ("near over the pole", near(BEYOND_THE_POLE, within_km=2.3), "cleo"),
+    ("but not nearer than that", near(BEYOND_THE_POLE, within_km=2.2), ""),
+    ("the pole has all longitudes", near((90, 0), within_km=2), "cleo"),
+    ("the whole Earth", near((0, 0), within_km=20_038), "ada ben cleo dan"),
+    ("half of it", near((90, 0), within_km=10_008), "ada cleo"),
+    ("near one of some points", near(NOTRE_DAME, LINE, within_km=1), "ada ben"),
+    ("near none of some points", near(NOTRE_DAME, LINE, within_km=1, is_=False), "cleo dan"),
+    ("near none of them, or missing", near(NOTRE_DAME, LINE, within_km=1, is_=False, or_missing=True),
+     "cleo dan eve"),
+    ("near, or missing", near(NOTRE_DAME, within_km=1, or_missing=True), "ada eve"),
+    ("none of near includes the missing", {"none": [near(NOTRE_DAME, LINE, within_km=1)]}, "cleo dan eve"),
+    ("at a place, as large as it is", near(SHOP), "ada"),
+    ("at a place that is smaller", near(SHOP | {"radius_m": 1_100}), ""),
+    ("near a place, whatever its size", near(SHOP, within_km=1.1), ""),
+    ("near a place or a point", near(SHOP, LINE, within_km=2), "ada ben"),
+    ("near where few are left", {"all": [PRO, near(SHOP)]}, "ada"),
+    ("near or else", {"any": [near(SHOP), attribute("age", "is", 37)]}, "ada dan"),
     # --- languages: by the beginning of their tags ---
     ("a language and its kinds", language("is", "pt"), "cleo dan"),
     ("a tag that only begins alike is another", language("is", "pth"), "eve"),

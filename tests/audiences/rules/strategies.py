@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from audiences.rules import operands, operators
 from audiences.rules.kinds.local_time import WEEKDAYS
+from tests.audiences.rules import world
 from tests.audiences.rules.world import (
     AUTUMN,
     NOW,
@@ -20,6 +21,7 @@ from tests.audiences.rules.world import (
     event,
     language,
     local_time,
+    location,
     message,
     property_,
     reachable,
@@ -84,6 +86,10 @@ traces = st.fixed_dictionaries(
 TRACES = ("Email Sent", "Email Opened", "Email Link Clicked", "Unsubscribed", "Message Converted")
 paths = st.sampled_from(["a", "a", "a", "b", "a.b", "a.b.c", "b.a", "a.0", "it's %"])
 
+LATITUDES, LONGITUDES = (
+    (-90.0, -89.9, 0.0, 48.85, 48.86, 89.9, 90.0),
+    (-180.0, -179.9, 0.0, 2.35, 2.36, 179.9, 180.0),
+)
 people = st.fixed_dictionaries(
     {
         "city": st.none() | texts.filter(lambda text: "\0" not in text),
@@ -91,7 +97,10 @@ people = st.fixed_dictionaries(
         "timezone": st.none()
         | st.sampled_from(["UTC", "Asia/Kathmandu", "Pacific/Apia", "America/New_York", "No/Where"]),
         "email": st.none() | st.sampled_from(["", "a@x.test", "B@X.test", "c@x.test"]),
-        "latitude": st.none() | st.floats(-90, 90),
+        "latitude": st.none() | st.sampled_from(LATITUDES) | st.floats(-90, 90),
+        "longitude": st.none() | st.sampled_from(LONGITUDES) | st.floats(-180, 180),
+        "country": st.none() | st.sampled_from(["FR", "DE"]),
+        "region": st.none() | st.sampled_from(["É", "x"]),
         "last_seen_at": st.none() | moments,
         "attributes": documents,
         "consent": st.dictionaries(
@@ -145,6 +154,7 @@ def comparisons(
 
 any_ = st.booleans()
 TEXT_OPERATORS = ["is", "is_not", "contains", "does_not_contain", "starts_with", "ends_with"]
+points = st.tuples(st.sampled_from(LATITUDES), st.sampled_from(LONGITUDES))
 tags = st.sampled_from(["pt", "PT", "pt-BR", "pth", "en", "fr"])
 clocks = st.sampled_from(["00:00", "01:00", "08:00", "12:00", "14:00", "17:45", "23:59"])
 hours = st.tuples(clocks, clocks).filter(lambda pair: pair[0] != pair[1])
@@ -161,6 +171,10 @@ on_columns = st.one_of(
     st.builds(language, st.sampled_from(["is_one_of", "is_none_of"]), st.lists(tags, min_size=1), or_missing=any_),
     st.builds(lambda pair, **more: local_time(*pair, **more), hours, weekdays=weekdays),
     st.builds(lambda pair: local_time(*pair), hours),
+    st.builds(location, city=st.lists(texts.filter(bool), min_size=1, max_size=2), in_=any_, or_missing=any_),
+    st.builds(location, country=st.just(["FR"]), region=st.just(["é", "y"]), in_=any_, or_missing=any_),
+    st.builds(lambda points, **more: world.near(*points, **more), st.lists(points, min_size=1, max_size=3),
+              within_km=st.sampled_from([0.001, 1.2, 12, 300, 10_007.6, 20_015.2]), is_=any_, or_missing=any_),
     st.builds(reachable, st.sampled_from(["", "email"]), is_=any_),
     st.builds(bucket, st.integers(0, 4000), st.integers(4000, 9999), st.integers(0, 2**63 - 1)),
 )  # fmt: skip

@@ -21,7 +21,9 @@ from tests.audiences.rules.world import (
     event,
     language,
     local_time,
+    location,
     message,
+    near,
     property_,
     reachable,
     segment,
@@ -112,6 +114,18 @@ REFUSED: list[tuple[str, Any, str, str]] = [
     ("a negative salt", bucket(0, 1, salt=-1), "salt", "from 0"),
     ("consent that nobody gives", consent("email", "is", "maybe"), "value", "subscribed, opted_in or unsubscribed"),
     ("consent in order", consent("email", "greater", 1), "operator", "is, is_not"),
+    ("in nowhere", location(), "country", "in which"),
+    ("in no country", location(country=[]), "country", "list of 1"),
+    ("in a country by its name", location(country=["France"]), "country", "“FR”"),
+    ("in a city without a name", location(city=[""]), "city", "of 1 to"),
+    ("NUL in a city", location(city=["a\0"]), "city", "no data can hold"),
+    ("near nothing", near(within_km=1), "of", "1 to 100"),
+    ("near a point, how near", near((0, 0)), "within_km", "how many kilometres"),
+    ("near half a point", near({"latitude": 1}, within_km=1), "of[0]", "longitude"),
+    ("near a point above the pole", near((0, 0), (91, 0), within_km=1), "of[1].latitude", "from -90 to 90"),
+    ("near by no distance", near((0, 0), within_km=0), "within_km", "from 0.001"),
+    ("near by more than there is", near((0, 0), within_km=30_000), "within_km", "to 20038"),
+    ("near a place that is no id", near({"place": "shop"}, within_km=1), "of[0].place", "Invalid UUID"),
     ("reachable by what", reachable("pigeon"), "channel", "there is 'email'"),
     ("a language in order", language("starts_with", "pt"), "operator", "is, is_not"),
     ("no language", language("is", "Portuguese!"), "value", "Expected a language"),
@@ -176,7 +190,7 @@ BEYOND_SCHEMA = ("column", "a time by", "the wrong way", "times the", "no time",
                  "empty part", "NaN", "infinity", "huge", "long value", "millennium", "exactly and", "more than",
                  "within and", "what is no time", "to before", "which of", "which, counted", "consent that",
                  "consent in order", "a segment without", "between a number", "name of",
-                 "a message of no", "too short", "from and to the same")  # fmt: skip
+                 "a message of no", "too short", "from and to the same", "is no id")  # fmt: skip
 
 
 @pytest.mark.parametrize(

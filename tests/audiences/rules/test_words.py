@@ -8,6 +8,7 @@ import pytest
 
 from audiences.attributes import STANDARD
 from audiences.rules import operands, words
+from tests.audiences.rules.cases import SHOP
 from tests.audiences.rules.world import (
     SPRING,
     attribute,
@@ -16,7 +17,9 @@ from tests.audiences.rules.world import (
     event,
     language,
     local_time,
+    location,
     message,
+    near,
     property_,
     reachable,
     segment,
@@ -149,6 +152,16 @@ SENTENCES: list[tuple[Any, str]] = [
     (reachable("email"), "everyone who can be sent an email"),
     (reachable("email", is_=False), "everyone who cannot be sent an email"),
     ({"none": [reachable()]}, "everyone who cannot be sent a message on any channel"),
+    (location(country=["FR", "US"]), "everyone who is in France or United States"),
+    (location(city=["Paris", "New York"], country=["FR"]), "everyone who is in Paris or “New York” in France"),
+    (location(city=["Paris"], in_=False), "everyone who is not in Paris"),
+    ({"none": [location(city=["Paris"], country=["FR"])]},
+     "everyone who is not in Paris in France (also those without a city or country)"),
+    (near((40.71, -74.01), within_km=5), "everyone who is within 5 km of 40.71, -74.01"),
+    (near(SHOP), "everyone who is at “Shop” (within 1.2 km)"),
+    (near({"place": ID}, within_km=0.3), f"everyone who is within 300 m of “{ID}”"),
+    (near(SHOP, (0, 0), within_km=2.5, is_=False), "everyone who is not within 2.5 km of “Shop” or 0, 0"),
+    ({"none": [near(SHOP)]}, "everyone who is not at “Shop” (within 1.2 km) (also those without a location)"),
     (language("is", "pt"), "everyone who speaks Portuguese"),
     (language("is_one_of", ["pt-BR", "zh-Hant", "xx"]),
      "everyone who speaks Portuguese (Brazil), Chinese (Traditional) or “xx”"),

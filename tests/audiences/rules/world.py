@@ -23,6 +23,7 @@ PEOPLE: dict[str, dict[str, Any]] = {
         "language": "fr",
         "timezone": "Europe/Paris",
         "latitude": 48.85,
+        "longitude": 2.35,
         "last_seen_at": NOW - timedelta(days=1),
         "created_at": datetime(2026, 1, 1, tzinfo=UTC),
         "consent": {"email": "subscribed", "topic:jazz": "opted_in"},
@@ -46,6 +47,7 @@ PEOPLE: dict[str, dict[str, Any]] = {
         "email": "ben@example.test",
         "timezone": "America/New_York",
         "latitude": -10,
+        "longitude": 180,
         "last_seen_at": NOW - timedelta(days=14),
         "created_at": datetime(2026, 5, 31, 23, 59, 59, 999999, tzinfo=UTC),
         "consent": {"email": "unsubscribed"},
@@ -63,6 +65,9 @@ PEOPLE: dict[str, dict[str, Any]] = {
     "cleo": {
         "first_name": "Cleo",
         "language": "pt-BR",
+        "country": "BR",
+        "latitude": 89.99,
+        "longitude": 77,
         "email": "cleo@example.test",
         "timezone": "America/Sao_Paulo",
         "last_seen_at": NOW - timedelta(days=14) - TICK,
@@ -81,6 +86,10 @@ PEOPLE: dict[str, dict[str, Any]] = {
     "dan": {
         "first_name": "Dan",
         "city": "paris",
+        "region": "TX",
+        "country": "US",
+        "latitude": -10.05,
+        "longitude": -179.95,
         "language": "pt",
         "email": "Dan@Example.test",  # suppressed
         "timezone": "Pacific/Auckland",
@@ -96,6 +105,8 @@ PEOPLE: dict[str, dict[str, Any]] = {
     "eve": {
         "first_name": "Ève",
         "city": "KÖLN",
+        "country": "DE",
+        "latitude": 50.94,  # half a point
         "language": "pth",
         "email": "",
         "timezone": "Mars/Base_1",
@@ -249,6 +260,15 @@ def language(operator: str, value: Any, **more: Any) -> dict[str, Any]:
 
 def local_time(from_: str = "", to: str = "", **more: Any) -> dict[str, Any]:
     return {"on": "local_time", **({"from": from_, "to": to} if from_ else {}), **more}
+
+
+def location(**more: Any) -> dict[str, Any]:
+    return {"on": "location"} | {{"in_": "in"}.get(key, key): value for key, value in more.items()}
+
+
+def near(*points: tuple[float, float] | dict[str, Any], **more: Any) -> dict[str, Any]:
+    of = [one if isinstance(one, dict) else {"latitude": one[0], "longitude": one[1]} for one in points]
+    return {"on": "near", "of": of} | {{"is_": "is"}.get(key, key): value for key, value in more.items()}
 
 
 def reachable(channel: str = "", **more: Any) -> dict[str, Any]:
