@@ -18,6 +18,8 @@ from audiences.models import (
     EventTotal,
     Identity,
     Import,
+    Place,
+    PlacePresence,
     Profile,
     RefusedCall,
     RefusedRow,
@@ -114,6 +116,19 @@ class SegmentAdmin(ScopedAdmin):
             row.pk = segments.create(tenant=request.tenant, actor=request.user, **words).pk
         else:
             segments.update(segment=row, actor=request.user, **words)
+
+
+@admin.register(Place)
+class PlaceAdmin(ReadOnlyAdmin):
+    list_display = ("name", "latitude", "longitude", "radius_m", "updated_at")
+    search_fields = ("name",)
+
+
+@admin.register(PlacePresence)
+class PlacePresenceAdmin(ReadOnlyAdmin):
+    list_display = ("place", "profile", "arrived_at", "entered_at", "left_at")
+    list_select_related = ("place", "profile")
+    ordering = ("-id",)
 
 
 @admin.register(Suppression)

@@ -183,7 +183,7 @@ def _refusals() -> Iterator[None]:
 
 # --- What is shown -------------------------------------------------------------------------------
 def _columns(profile: Profile) -> dict[str, Any]:
-    names = (*attributes.STANDARD, "consent", "created_at", "last_seen_at")
+    names = (*attributes.STANDARD, "located_at", "consent", "created_at", "last_seen_at")
     return {"id": profile.public_id} | {name: getattr(profile, name) for name in names}
 
 

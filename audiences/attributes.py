@@ -64,7 +64,7 @@ def from_traits(traits: dict[str, Any]) -> dict[str, Any]:
 def _check_point(stated: dict[str, Any]) -> None:
     """Raise Unfit where one half of a point is told without the other: with what was known before, it is none."""
     for half, other in (("latitude", "longitude"), ("longitude", "latitude")):
-        if half in stated and (other not in stated or (stated[half] is None) != (stated[other] is None)):
+        if half in stated and (other not in stated or (stated[half] is not None and stated[other] is None)):
             raise Unfit(f"needs a {other} beside it", half)
 
 
@@ -279,7 +279,7 @@ def _degrees(limit: int) -> Callable[[Any], float]:
             number = None
         if number is None or not -limit <= number <= limit:
             raise Unfit(f"must be degrees between -{limit} and {limit}")
-        return number
+        return round(number, 9)  # a tenth of a millimetre
 
     return degrees
 

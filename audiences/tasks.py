@@ -7,7 +7,7 @@ import time
 from django_q.tasks import async_task
 from django_scopes import scope, scopes_disabled
 
-from audiences import ingest, retention
+from audiences import ingest, presence, retention
 from audiences.imports import lifecycle, running
 from audiences.models import Import
 from tenants import clock
@@ -40,11 +40,12 @@ def resume_imports() -> int:
 
 
 def prune() -> int:
-    """Forget receipts and refused calls older than 30 days, and months of events that nobody keeps any more.
+    """Forget receipts and refused calls older than 30 days, stays at places, and months that nobody keeps any more.
 
     Return how many receipts and calls went. Run it every day.
     """
     with scopes_disabled():
         gone = ingest.prune(raw_now=clock.raw_now())
         retention.drop_old_months()
+        presence.forget(raw_now=clock.raw_now())
     return gone

@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("people/<uuid:public_id>/consent/", people_views.profile_consent, name="profile_consent"),
     path("people/<uuid:public_id>/unsuppress/", people_views.profile_unsuppress, name="profile_unsuppress"),
     path("segments/", include("audiences.segment_urls")),
+    path("places/", include("audiences.place_urls")),
     path("events/", live_views.live_events, name="live_events"),
     path("events/newer/", live_views.live_newer, name="live_newer"),
     path("events/refused/", live_views.live_refused, name="live_refused"),

@@ -7,7 +7,8 @@ class CampaignsConfig(AppConfig):
     name = "campaigns"
 
     def ready(self) -> None:
-        from audiences import messages
+        from audiences import messages, places
         from campaigns import mentions
 
         messages.register_campaigns(mentions.find)
+        places.register(mentions.of_place)

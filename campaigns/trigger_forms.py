@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 
 from audiences.attributes import STANDARD
-from audiences.models import AttributeDefinition, EventDefinition, Segment
+from audiences.models import AttributeDefinition, EventDefinition, Place, Segment
 from audiences.rules.tree import InvalidRule
 from campaigns import triggers
 from campaigns.models import Campaign, Version
@@ -131,6 +131,7 @@ class TriggerForm(forms.Form):
             ("event", "They do something"),
             ("attribute", "An attribute of theirs changes"),
             ("segment", "They enter or leave a segment"),
+            ("place", "They enter or leave a place"),
             ("message", "What they make of another campaign’s message"),
         ],
         widget=forms.RadioSelect({"class": "form-check-input"}),
@@ -152,6 +153,17 @@ class TriggerForm(forms.Form):
         to_field_name="public_id",
         empty_label="Choose a segment",
         help_text="Whoever is in it already when you launch does not count as entering.",
+    )
+    visited = forms.ChoiceField(
+        required=False, label="They", choices=[("entered", "enter"), ("left", "leave")]
+    )
+    place = forms.ModelChoiceField(
+        Place._base_manager.none(),
+        required=False,
+        label="Place",
+        to_field_name="public_id",
+        empty_label="Choose a place",
+        help_text="By the locations that your app tells. Whoever is there when you make the place has not entered.",
     )
     made_of_it = forms.ChoiceField(
         required=False,
@@ -179,10 +191,12 @@ class TriggerForm(forms.Form):
         self.event = EventForm(
             data, prefix="trigger", trigger=trigger if is_event else None, filters=FILTERS_SHOWN
         )
-        segments, campaigns = self.fields["segment"], self.fields["campaign"]
+        segments, places, campaigns = self.fields["segment"], self.fields["place"], self.fields["campaign"]
         assert isinstance(segments, forms.ModelChoiceField)
+        assert isinstance(places, forms.ModelChoiceField)
         assert isinstance(campaigns, forms.ModelChoiceField)
         segments.queryset = Segment.objects.filter(archived_at=None).order_by("name")
+        places.queryset = Place.objects.order_by("name")
         others = Campaign.objects.filter(archived_at=None).exclude(pk=version.campaign_id)
         campaigns.queryset = others.order_by("name")
 
@@ -205,6 +219,7 @@ class TriggerForm(forms.Form):
             "event": "Say which event sets it off.",
             "attribute": "Say which attribute’s change sets it off.",
             "segment": "Choose the segment that sets it off.",
+            "place": "Choose the place that sets it off.",
             "message": "Choose the campaign whose messages set it off.",
         }[self.chosen]
 
@@ -213,11 +228,12 @@ class TriggerForm(forms.Form):
 
     def _kinds(self) -> dict[str, Callable[[], triggers.Trigger | None]]:
         given = self.cleaned_data
-        segment, campaign = given["segment"], given["campaign"]
+        segment, place, campaign = given["segment"], given["place"], given["campaign"]
         return {
             "event": self.event.trigger,
             "attribute": self._attribute,
             "segment": lambda: triggers.on_segment(segment, given["moved"] or "entered") if segment else None,
+            "place": lambda: triggers.on_place(place, given["visited"] or "entered") if place else None,
             "message": lambda: (
                 triggers.on_message(campaign, given["made_of_it"] or "got") if campaign else None
             ),
@@ -242,6 +258,7 @@ def _initial(trigger: Mapping[str, Any]) -> dict[str, Any]:
     own = {
         "attribute": {"attribute": trigger.get("name"), "attribute_to": trigger.get("to", "")},
         "segment": {"moved": did, "segment": id_},
+        "place": {"visited": did, "place": id_},
         "message": {"made_of_it": did, "campaign": id_},
     }
     return {"kind": kind} | own.get(kind, {})

@@ -1,7 +1,8 @@
 """What sets a campaign off, and what calls it off again: what people do, or what becomes of them.
 
 All of it is heard as an event in a person's stream. What they did is there anyhow; that an attribute changed, that a
-segment was entered or left, and what became of a message, Tact leaves there itself, as events marked internal.
+segment or a place was entered or left, and what became of a message, Tact leaves there itself, as events marked
+internal.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from audiences.models import Segment
+from audiences import presence
+from audiences.models import Place, Segment
 from audiences.rules import memory, schema, words
 from audiences.rules.phrases import label, quoted
 from audiences.rules.tree import InvalidRule, Node
@@ -40,6 +42,7 @@ SENT, OPENED, CLICKED = "Email Sent", "Email Opened", "Email Link Clicked"
 MESSAGES = {"got": SENT, "opened": OPENED, "clicked": CLICKED, "ignored": SENT}  # what is heard of a message
 REQUESTED = "Campaign Requested"  # by the brand's own server, with the campaign among the properties
 NOT_IGNORED = (OPENED, CLICKED)
+VISITS = presence.EVENTS  # of a place
 IN_WORDS = {"entered": "enter", "left": "leave", "got": "get", "opened": "open", "clicked": "click in"}
 
 
@@ -73,6 +76,11 @@ def on_segment(segment: Segment, did: str) -> Trigger:
     return {"on": "segment", "did": did, "id": str(segment.public_id), "name": segment.name}
 
 
+def on_place(place: Place, did: str) -> Trigger:
+    """Return the entering or leaving of a place as a trigger; ``did`` is one of VISITS."""
+    return {"on": "place", "did": did, "id": str(place.public_id), "name": place.name}
+
+
 def on_message(campaign: Campaign, did: str) -> Trigger:
     """Return what becomes of another campaign's message as a trigger; ``did`` is one of MESSAGES."""
     return {"on": "message", "did": did, "id": str(campaign.public_id), "name": campaign.name}
@@ -96,10 +104,15 @@ def check(trigger: Any) -> None:
             raise InvalidRule("did", f"Expected one of {', '.join(_REFERRING[kind])}.")
         _id(trigger)
     else:
-        raise InvalidRule("on", "Expected an event, an attribute, a segment or a message.")
+        raise InvalidRule("on", "Expected an event, an attribute, a segment, a place or a message.")
 
 
-_REFERRING: dict[str, Mapping[str, str]] = {"segment": MOVES, "message": MESSAGES}
+_REFERRING: dict[str, Mapping[str, str]] = {"segment": MOVES, "place": VISITS, "message": MESSAGES}
+_MODELS: dict[str, type[Segment | Place | Campaign]] = {
+    "segment": Segment,
+    "place": Place,
+    "message": Campaign,
+}
 
 
 def _only(trigger: Trigger, keys: set[str]) -> None:
@@ -122,10 +135,10 @@ def renewed(trigger: Trigger) -> Trigger:
     check(trigger)
     if trigger["on"] not in _REFERRING:
         return trigger
-    model: type[Segment | Campaign] = Segment if trigger["on"] == "segment" else Campaign
+    model = _MODELS[trigger["on"]]
     found = model.objects.filter(public_id=_id(trigger)).first()
     if found is None:
-        raise InvalidRule("id", f"There is no such {'segment' if model is Segment else 'campaign'}.")
+        raise InvalidRule("id", f"There is no such {model._meta.verbose_name}.")
     return trigger | {"id": str(found.public_id), "name": found.name}
 
 
@@ -137,6 +150,8 @@ def heard(trigger: Trigger) -> Happening:
             return _own(ATTRIBUTE_CHANGED, _is({"attribute": trigger["name"]} | new))
         case "segment":
             return _own(MOVES[trigger["did"]], _is({"segment": trigger["id"]}))
+        case "place":
+            return _own(VISITS[trigger["did"]], _is({"place_id": trigger["id"]}))
         case "message":
             return _message(MESSAGES[trigger["did"]], trigger)
         case _:
@@ -186,6 +201,8 @@ def said(trigger: Trigger) -> str:
             return f"have their {label(trigger['name'])} changed{to}"
         case "segment":
             return f"{IN_WORDS[trigger['did']]} the segment “{trigger['name']}”"
+        case "place":
+            return f"{IN_WORDS[trigger['did']]} the place “{trigger['name']}”"
         case "message" if trigger["did"] == "ignored":
             return f"get a message of “{trigger['name']}”, neither opening nor clicking it meanwhile"
         case "message":

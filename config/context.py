@@ -32,6 +32,7 @@ RAIL: list[tuple[str, list[Page]]] = [
             Page("Campaigns", "campaign_list", "speakerphone", "c"),
             Page("Segments", "segment_list", "filter", "s"),
             Page("People", "profile_list", "users", "p"),
+            Page("Places", "place_list", "map-pin", "w"),
             Page("Alarms", "alarms", "bell", "l", counted_by="alarm_count"),
         ],
     ),

@@ -172,7 +172,7 @@ def _filters(heard: triggers.Happening, event: Event) -> explain.Node | None:
 
 
 def _is_about_it(heard: triggers.Happening, filters: explain.Node | None) -> bool:
-    """Whether one of our own events is about the attribute, segment or campaign meant: its first filter says which."""
+    """Whether one of our own events is about what is meant, such as a segment or a place: its first filter says."""
     return not heard.is_internal or filters is None or filters.children[0].verdict
 
 

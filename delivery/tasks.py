@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from django.db import connection
 
-from audiences import partitions
+from audiences import ingest, partitions
 from delivery import pipeline, pulse, residence, watching
 from tenants import clock, wake
 
@@ -45,7 +45,7 @@ def drain(slot: int) -> int:
 
 
 def tick() -> None:
-    """The net under the pulse, the months that will be needed, and who moved between segments as time went by.
+    """The net under the pulse, the months that will be needed, and who came and went as time went by.
 
     The queue's own schedule runs it every minute.
     """
@@ -57,6 +57,7 @@ def tick() -> None:
     ):  # so that nobody has to make one in mid transaction
         partitions.ensure_months(table, [now, now + MONTHS_AHEAD])
     watching.look_around()
+    ingest.look_around_places()
 
 
 @contextmanager

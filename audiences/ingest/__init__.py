@@ -4,6 +4,7 @@ from audiences.ingest.calls import Origin, Refusal
 from audiences.ingest.events import ensure_months
 from audiences.ingest.internal import InternalEvent, record_internal, record_known_new, record_new
 from audiences.ingest.storing import Stored, TooMuchAtOnce, prune, store
+from audiences.ingest.visits import look_around as look_around_places
 
 __all__ = [
     "InternalEvent",
@@ -12,6 +13,7 @@ __all__ = [
     "Stored",
     "TooMuchAtOnce",
     "ensure_months",
+    "look_around_places",
     "prune",
     "record_internal",
     "record_known_new",

@@ -12,6 +12,7 @@ import msgspec
 from audiences import attributes, binary, consent
 from audiences.ingest.calls import Call, Origin
 from audiences.ingest.people import People, Person
+from audiences.presence import Fix
 from audiences.signals import AttributeChange
 
 COLUMNS = tuple(attributes.STANDARD)  # external_id, email, ...
@@ -61,6 +62,7 @@ class Profiles:
         self._origin = origin
         self._now = now
         self.changes: list[AttributeChange] = []
+        self.fixes: list[Fix] = []  # where people were, in order of time
         self._consents: list[consent.Change] = []
         self._first_met: dict[Person, datetime] = {}
 
@@ -127,13 +129,13 @@ class Profiles:
         winner.consent = both
 
     def _apply(self, call: Call, record: Record) -> None:
-        if call.located:
-            self._locate(call, record)
         if call.stated:
             is_older = record.attributes_at is not None and call.at < record.attributes_at
             changes = attributes.merge(record.values, call.stated, only_missing=is_older)
             self._note(record.id, changes, call.call_id)
             record.attributes_at = record.attributes_at if is_older else call.at
+        if call.located:
+            self._locate(call, record)
         if call.suggested:
             changes = attributes.merge(record.values, call.suggested, only_missing=True)
             self._note(record.id, changes, call.call_id)
@@ -147,7 +149,13 @@ class Profiles:
         is_older = record.located_at is not None and call.at < record.located_at
         changes = attributes.merge(record.values, call.located or {}, only_missing=is_older)
         self._note(record.id, changes, call.call_id)
-        record.located_at = record.located_at if is_older else call.at
+        if is_older:
+            return
+        record.located_at = call.at
+        told = call.located or {}
+        if told.get("latitude") is not None:
+            accuracy = told.get("location_accuracy")
+            self.fixes.append(Fix(record.id, call.at, told["latitude"], told["longitude"], _metres(accuracy)))
 
     def _note(self, profile_id: int, changes: list[tuple[str, Any, Any]], call_id: str) -> None:
         self.changes += [AttributeChange(profile_id, name, old, new, call_id) for name, old, new in changes]
@@ -176,6 +184,10 @@ class Profiles:
             sql = """DELETE FROM audiences_identity WHERE tenant_id = %s AND kind = 'email'
                      AND value = ANY(%b::text[]) AND profile_id = ANY(%b::bigint[])"""
             binary.run(sql, [self._tenant_id, sorted(left), list(kept)])
+
+
+def _metres(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _first_met(calls: list[Call]) -> dict[Person, datetime]:

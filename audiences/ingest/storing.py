@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from msgspec import Raw
 
 from audiences import binary, definitions, partitions
-from audiences.ingest import events, merging, receipts
+from audiences.ingest import events, merging, receipts, visits
 from audiences.ingest.calls import Call, Context, Origin, Reader, Refusal
 from audiences.ingest.clocks import Clock
 from audiences.ingest.people import Moved, People, Person
@@ -62,7 +62,7 @@ def store(
     )
     reader = Reader(clock=clock, origin=origin, sent_at=sent_at, context=context)
     understood, refused = reader.read(calls)
-    moments = [now, *(call.at for call in understood if call.event)]
+    moments = [now, *(call.at for call in understood if call.event or call.located)]
     all_new = True  # as they nearly always are, and their months there: the database says if not
     for attempt in range(ATTEMPTS):
         try:
@@ -118,6 +118,11 @@ class _Batch:
         recorded = insertion.recorded()
         self._define(calls, profiles.changes)
         self._tell(recorded, profiles.changes, merges)
+        if profiles.fixes or merges:
+            is_quiet = self._origin is Origin.IMPORT  # a file says where people live
+            visits.follow(
+                tenant=self._tenant, fixes=profiles.fixes, merges=merges, is_quiet=is_quiet, now=self._now
+            )
         self.accepted, self.created = len(calls), len(people.new)
 
     def _new_ones(self, understood: list[Call], people: People, *, all_new: bool) -> list[Call]:

@@ -72,11 +72,16 @@ def near_sql(latitude: Fragment, longitude: Fragment, at: tuple[float, float], w
     )
 
 
+def degrees(metres: float) -> float:
+    """Return how many degrees of latitude so many metres are, and a little more."""
+    return math.degrees(metres / RADIUS + _MARGIN)
+
+
 def boxes(at: tuple[float, float], within: float) -> list[Box]:
     """Return the box that holds all points at most ``within`` metres away; two where the date line goes through it."""
     latitude, longitude = at
     angle = within / RADIUS + _MARGIN
-    south, north = latitude - math.degrees(angle), latitude + math.degrees(angle)
+    south, north = latitude - degrees(within), latitude + degrees(within)
     if south <= -90 or north >= 90:  # a pole is in it, and with it all meridians
         return [Box(max(south, -90), min(north, 90), -180, 180)]
     width = math.degrees(math.asin(min(1.0, math.sin(angle) / math.cos(math.radians(latitude)))) + _MARGIN)

@@ -13,10 +13,10 @@ from faker import Faker
 from config.demo.purchases import user_id
 
 SEED = 1997
-NAMES_A_PLACE = 300
+NAMES_A_CITY = 300
 
 # Locale, language, country, city, zone, latitude, longitude, and how many of a hundred live there.
-PLACES = [
+CITIES = [
     ("en_US", "en", "US", "New York", "America/New_York", 40.71, -74.01, 26),
     ("en_US", "en", "US", "Chicago", "America/Chicago", 41.88, -87.63, 14),
     ("en_US", "en", "US", "Los Angeles", "America/Los_Angeles", 34.05, -118.24, 20),
@@ -50,31 +50,31 @@ class Person:
 def people(count: int) -> list[Person]:
     """Return customers 1 to ``count``, the same ones each time."""
     dice = random.Random(SEED)
-    names = [_names(place[0], dice) for place in PLACES]
-    weights = [place[-1] for place in PLACES]
+    names = [_names(city[0], dice) for city in CITIES]
+    weights = [city[-1] for city in CITIES]
     return [_person(customer, dice, names, weights) for customer in range(1, count + 1)]
 
 
 def _names(locale: str, dice: random.Random) -> tuple[list[str], list[str]]:
     fake = Faker(locale)
     fake.seed_instance(dice.randrange(2**32))
-    firsts = [fake.first_name() for _ in range(NAMES_A_PLACE)]
-    return firsts, [fake.last_name() for _ in range(NAMES_A_PLACE)]
+    firsts = [fake.first_name() for _ in range(NAMES_A_CITY)]
+    return firsts, [fake.last_name() for _ in range(NAMES_A_CITY)]
 
 
 def _person(
     customer: int, dice: random.Random, names: list[tuple[list[str], list[str]]], weights: list[int]
 ) -> Person:
-    (which,) = dice.choices(range(len(PLACES)), weights)
-    _, language, country, city, zone, latitude, longitude, _ = PLACES[which]
+    (which,) = dice.choices(range(len(CITIES)), weights)
+    _, language, country, city, zone, latitude, longitude, _ = CITIES[which]
     first, last = dice.choice(names[which][0]), dice.choice(names[which][1])
     traits: dict[str, Any] = {
         "lastName": last,
         "language": language,
         "timezone": zone,
         "address": {"city": city, "country": country},
-        "latitude": latitude,
-        "longitude": longitude,
+        "latitude": _around(latitude, customer, "latitude"),
+        "longitude": _around(longitude, customer, "longitude"),
     }
     if dice.random() >= WITHOUT_FIRST_NAME:
         traits["firstName"] = first
@@ -84,6 +84,11 @@ def _person(
             local = f"bounce.{local}"
         traits["email"] = f"{local}@example.com"
     return Person(customer, traits)
+
+
+def _around(degrees: float, customer: int, which: str) -> float:
+    """Return a home in the city: most within ten kilometres of its middle. Its own dice leave all else as it is."""
+    return round(degrees + random.Random(f"{which} {customer}").gauss(0, 0.06), 4)
 
 
 def _ascii(name: str) -> str:

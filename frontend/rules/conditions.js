@@ -21,6 +21,7 @@ const LABELS = Object.fromEntries([...KINDS, ["near", "Location"]]);
 
 /** The controls of a condition; null for one that this builder cannot show. */
 export function conditionFields(node, context) {
+  if (node.on === "near" && !Array.isArray(node.of)) return null;
   const fields = { attribute, event, message, segment, location, near, language, local_time: localTime, reachable, consent, bucket }[node.on];
   return fields ? fields(node, context) : null;
 }

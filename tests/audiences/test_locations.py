@@ -53,7 +53,7 @@ def where(profile: Profile) -> tuple[Any, ...]:
         pytest.param(told("Paris"), (None, None, None, None, None, None), id="no object says nothing"),
         pytest.param(told({"speed": 3}), (None, None, None, None, None, None), id="nor does a speed"),
         pytest.param(identify(**PARIS), (48.8566, 2.3522, "Paris", None, "FR", NOW), id="traits"),
-        pytest.param(identify(address={"state": "TX", "city": "Paris", "country": "US"}, region=None),
+        pytest.param(identify(address={"state": "TX", "city": "Paris", "country": "US"}),
                      (None, None, "Paris", "TX", "US", NOW), id="an address"),
         pytest.param(identify(plan="pro"), (None, None, None, None, None, None), id="other traits say nothing of it"),
     ],

@@ -21,12 +21,11 @@ from typing import Any
 
 from django.urls import reverse
 
-from audiences.models import Import, Profile, Segment
+from audiences.models import Import, Place, Profile, Segment
 from campaigns.models import Campaign
 from delivery.models import Delivery, FrequencyCap
 from tenants import references
 from tenants.models import ApiKey, Invitation, Membership
-from tenants.references import Place
 from tests.walk.world import SAME_EMAIL, SAME_ID, SAME_NAME, World
 
 Params = Callable[[World], dict[str, Any]]
@@ -77,7 +76,7 @@ def api_at(params: Params) -> Route:
 
 
 def reference_to(delivery: Any) -> str:
-    return references.write("delivery", Place(delivery.pk, delivery.occasion_at))
+    return references.write("delivery", references.Place(delivery.pk, delivery.occasion_at))
 
 
 def public(reason: str, at: str = "", **params: Any) -> Route:
@@ -104,6 +103,7 @@ BATCH = [
     {"type": "page", "anonymousId": "same-anonymous", "name": "Home"},
 ]
 MESSAGE = {"to": {"external_id": SAME_ID}, "idempotency_key": "same-key", "create": True}
+PLACE = {"name": "Soho", "point": "1, 1", "radius_m": "200", "dwell_minutes": "0", "cooldown_minutes": "60"}
 CAP = {"limit": "2", "about": "all", "kind": "rolling", "amount": "7", "unit": "days"}
 ROUTES: dict[str, Route] = {
     # config
@@ -155,6 +155,13 @@ ROUTES: dict[str, Route] = {
     "api_campaign_why": api(Campaign, {"profile": Profile}),
     "api_profile_deliveries": api(Profile),
     "api_delivery": api_at(lambda world: {"reference": reference_to(world[Delivery])}),
+    "place_list": page(),
+    "place_new": page(**PLACE),
+    "place_picture": page(point="1, 1", radius_m="200"),
+    "place_detail": thing(Place),
+    "place_edit": thing(Place, data=PLACE),
+    "place_size": thing(Place),
+    "place_delete": thing(Place),
     "segment_list": page(),
     "segment_new": page(name="Lapsed", rule='{"all": []}'),
     "segment_count": page(rule='{"all": []}'),
@@ -258,6 +265,8 @@ FAMILIES: dict[str, Route] = {
 # Sub-forms post these, whatever the page: each gets another tenant's ids.
 NAMES_OF_THINGS: dict[str, type[Any]] = {
     "segment": Segment,
+    "place": Place,
+    "trigger-place": Place,
     "campaign": Campaign,
     "profile": Profile,
     "person": Profile,

@@ -1,0 +1,124 @@
+"""A campaign for two cities and everywhere else: two places, a segment and a variant for each, and a default."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from audiences import places, segments
+from audiences.models import Place, Segment
+from campaigns import contents, drafts, launching, versions
+from campaigns.models import Version
+from config.demo import purchases
+from tenants import clock
+from tenants.models import Tenant, User
+
+
+class City(NamedTuple):
+    name: str
+    shop: str
+    latitude: float
+    longitude: float
+    subject: str
+    opening: str
+
+
+CITIES = [
+    City(
+        "New York",
+        "Shop in Soho",
+        40.7242,
+        -74.0018,
+        "Friday night in Soho: bring a record",
+        "This Friday the shop in Soho stays open until midnight. Bring a record, we will play it.",
+    ),
+    City(
+        "Los Angeles",
+        "Shop in Silver Lake",
+        34.0869,
+        -118.2702,
+        "Saturday on the roof in Silver Lake",
+        "This Saturday we carry two turntables to the roof in Silver Lake. Come up from eight.",
+    ),
+]
+ELSEWHERE = (
+    "A night of records, wherever you are",
+    "Our shops play through the night this weekend, and you can listen along from home.",
+)
+AROUND_KM = 40
+STARTS_AFTER = timedelta(days=9)
+LATENESS_HOURS = 30 * 24  # in the replay a day lasts less than a second
+
+
+def launch(tenant: Tenant, owner: User, *, body: str) -> None:
+    """Make the places and segments and launch the campaign, in the transaction of the caller."""
+    now = clock.now(tenant)
+    campaign = drafts.create(tenant=tenant, actor=owner, name="A night of records near you")
+    version = versions.draft_of(campaign)
+    regulars = Segment.objects.get(name="Regulars")
+    drafts.set_audience(version=version, actor=owner, segment=regulars, is_everyone=False, control_percent=10)
+    drafts.set_schedule(
+        version=version,
+        actor=owner,
+        when=Version.When.AT,
+        starts_at=now + STARTS_AFTER,
+        lateness_hours=LATENESS_HOURS,
+        when_capped=Version.WhenCapped.WAIT,
+    )
+    drafts.set_goal(
+        version=version,
+        actor=owner,
+        goal="Ordered again",
+        conversion_event=purchases.EVENT,
+        conversion_hours=30 * 24,
+        revenue_property="revenue",
+    )
+    _write(version, tenant, owner, body)
+    launching.launch(version=versions.draft_of(campaign), actor=owner, now=now)
+
+
+def _write(version: Version, tenant: Tenant, owner: User, body: str) -> None:
+    variants = [version.variants.get()]
+    variants += [drafts.add_variant(version=version, actor=owner) for _ in CITIES]
+    words = [(city.name, city.subject, city.opening) for city in CITIES]
+    around = [_around(_shop(city, tenant, owner), city, tenant, owner) for city in CITIES]
+    for variant, (name, subject, opening), segment in zip(
+        variants, [*words, ("Everywhere else", *ELSEWHERE)], [*around, None], strict=True
+    ):
+        fields = {
+            "subject": subject,
+            "preheader": "",
+            "body_format": "mjml",
+            "body": body.replace("OPENING", opening),
+            "text": "",
+        }
+        contents.save(variant=variant, channel="email", fields=fields, actor=owner)
+        drafts.change_variant(
+            variant=variant, actor=owner, name=name, weight=100, segment=segment, is_default=segment is None
+        )
+
+
+def _shop(city: City, tenant: Tenant, owner: User) -> Place:
+    return places.create(
+        tenant=tenant,
+        actor=owner,
+        now=clock.now(tenant),
+        name=city.shop,
+        latitude=city.latitude,
+        longitude=city.longitude,
+        radius_m=1_500,
+        tags=["shop"],
+        dwell_minutes=5,
+        cooldown_minutes=12 * 60,
+    )
+
+
+def _around(shop: Place, city: City, tenant: Tenant, owner: User) -> Segment:
+    rule = {"on": "near", "of": [{"place": str(shop.public_id)}], "within_km": AROUND_KM}
+    return segments.create(
+        tenant=tenant,
+        actor=owner,
+        name=f"Around {city.name}",
+        description=f"Within {AROUND_KM} km of our {city.shop[0].lower()}{city.shop[1:]}.",
+        rule=rule,
+    )
