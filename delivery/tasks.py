@@ -14,6 +14,7 @@ from delivery import pipeline, pulse, residence, watching
 from tenants import clock, wake
 
 LISTENS_SECONDS = 1.0
+BEATS_SECONDS = 1.0
 MONTHS_AHEAD = timedelta(days=7)
 
 
@@ -32,8 +33,11 @@ def drain(slot: int) -> int:
         if not is_sole:
             return 0
         with _listening():
+            beats_at = 0.0
             while stays():
-                residence.beat(f"drain {slot}")
+                if time.monotonic() >= beats_at:
+                    residence.beat(f"drain {slot}")
+                    beats_at = time.monotonic() + BEATS_SECONDS
                 worked = pipeline.once_round(stays)
                 settled += worked
                 if not worked:
