@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,11 +15,13 @@ import msgspec
 from django.db import connection
 
 from audiences import binary, messages
+from audiences import past as events_past
 from audiences.rules import event_sql, operands, schema, values
 from audiences.rules.fragments import Fragment, sql
 from audiences.rules.scope import Scope
 from audiences.rules.wanted import Wanted
 
+_NOTHING: Mapping[str, tuple[str, ...]] = {}
 NEWEST = 1_000  # events of one name that are loaded for a profile, newest first: rules count to 500
 FOR_TEMPLATES = (
     "first_name",
@@ -79,6 +82,7 @@ class Facts:
     happened: dict[str, list[Happened]] = field(default_factory=dict)  # newest first
     reachable: dict[str, bool] = field(default_factory=dict)  # by channel
     brand_zone: str = ""
+    past: dict[str, dict[str, Any]] | None = None  # what templates see of events, by key; None: not asked for
 
     def attribute(self, name: str) -> Any:
         """Return the value of a standard attribute or of a path into the custom ones, None if it is missing."""
@@ -121,28 +125,38 @@ def _loaded(known: dict[str, Any], name: str) -> Any:
 def liquid(facts: Facts) -> dict[str, Any]:
     """Return what templates see as ``profile``: custom attributes under the standard ones; missing ones are absent."""
     standard = {name: facts.columns[name] for name in FOR_TEMPLATES}
-    return {name: value for name, value in (facts.custom | standard).items() if value is not None}
+    seen = {name: value for name, value in (facts.custom | standard).items() if value is not None}
+    return seen if facts.past is None else seen | {"events": facts.past}
 
 
-def load(*, tenant_id: int, ids: Sequence[int], rules: Iterable[Any] = (), now: datetime) -> dict[int, Facts]:
+def load(
+    *,
+    tenant_id: int,
+    ids: Sequence[int],
+    rules: Iterable[Any] = (),
+    past: events_past.Asked = _NOTHING,
+    now: datetime,
+) -> dict[int, Facts]:
     """Return the facts of the tenant's living profiles among ``ids``, by id, with the events that ``rules`` ask for.
 
     ``rules`` are JSON or parsed, segments in them resolved. Of events it loads only names and times that a rule uses,
-    none later than ``now``, and of one name at most the newest thousand a profile. One statement for the profiles, and
-    one for each event name and way in which a rule asks for it.
+    none later than ``now``, and of one name at most the newest thousand a profile. ``past`` says what templates read
+    of events. One statement for the profiles, and one for each event name and way in which it is asked for.
     """
     wanted = _wanted(rules, now)
     found = _profiles(tenant_id, list(ids))
     if found:
         scope = Scope(tenant_id, now, ids=list(found))
         for name in wanted.totals:
-            _add_total(found, name, scope)
+            total = _totals((name,), scope)
+            for id_, facts in found.items():
+                facts.totals[name] = total.get(id_)
         for name in wanted.firsts:
-            first = _happened(event_sql.firsts(name, scope))
+            first = _happened(event_sql.firsts((name,), scope))
             for id_, facts in found.items():
                 facts.firsts[name] = first.get(id_)
         for name in wanted.lasts:
-            last = _happened(event_sql.lasts(name, scope))
+            last = _happened(event_sql.lasts((name,), scope))
             for id_, facts in found.items():
                 facts.lasts[name] = last.get(id_)
         for name in wanted.events:
@@ -153,6 +167,8 @@ def load(*, tenant_id: int, ids: Sequence[int], rules: Iterable[Any] = (), now: 
             ((zone,),) = _rows(sql("SELECT timezone FROM tenants_tenant WHERE id = {}", tenant_id))
             for facts in found.values():
                 facts.brand_zone = zone
+        if past:
+            _add_past(found, past, scope)
     return found
 
 
@@ -213,16 +229,30 @@ def _profiles(tenant_id: int, ids: list[int]) -> dict[int, Facts]:
     }
 
 
-def _add_total(found: dict[int, Facts], name: str, scope: Scope) -> None:
-    for facts in found.values():
-        facts.totals[name] = None
+def _totals(names: tuple[str, ...], scope: Scope) -> dict[int, Total]:
+    """Return everybody's total of events of the names, by profile id."""
     totals = sql(
         f"SELECT u.profile_id, sum(u.count), {_micros('min(u.first_at)')}, {_micros('max(u.last_at)')} FROM ({{}}) u"
         " GROUP BY u.profile_id",
-        event_sql.ever(name, scope),
+        event_sql.ever(names, scope),
     )
-    for id_, count, first, last in _rows(totals):
-        found[id_].totals[name] = Total(count, _moment(first), _moment(last))
+    return {id_: Total(count, _moment(first), _moment(last)) for id_, count, first, last in _rows(totals)}
+
+
+def _add_past(found: dict[int, Facts], asked: events_past.Asked, scope: Scope) -> None:
+    """Add what templates see of events; nothing for those who never did one. Moments are texts, as in properties."""
+    seen: dict[int, defaultdict[str, dict[str, Any]]] = {id_: defaultdict(dict) for id_ in found}
+    for key, names in events_past.names(asked, tenant_id=scope.tenant_id).items():
+        wanted = {events_past.PARTS[part] for part in asked[key]}
+        for id_, total in _totals(names, scope).items() if "totals" in wanted else ():
+            moments = {"first_at": total.first_at.isoformat(), "last_at": total.last_at.isoformat()}
+            seen[id_][key] |= {"count": int(total.count)} | moments
+        for id_, first in _happened(event_sql.firsts(names, scope)).items() if "firsts" in wanted else ():
+            seen[id_][key]["first"] = first.properties
+        for id_, last in _happened(event_sql.lasts(names, scope)).items() if "lasts" in wanted else ():
+            seen[id_][key]["last"] = last.properties
+    for id_, facts in found.items():
+        facts.past = dict(seen[id_])
 
 
 def _add_reachable(found: dict[int, Facts], tenant_id: int, kind: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from hashlib import blake2b
@@ -15,8 +15,9 @@ from audiences import buckets, segments
 from audiences.rules import schema
 from audiences.rules.kinds.property import Property
 from audiences.rules.tree import Node
-from campaigns import languages
+from campaigns import languages, past
 from campaigns.models import Content, Variant, Version
+from campaigns.past import Past
 
 CONTROL = "control"  # the control group's name as an arm; no variant's key can be it
 
@@ -88,6 +89,7 @@ class Spec:
     share_salt: int
     groups: tuple[Group, ...]
     default: Way | None
+    past: Past = field(default_factory=dict)  # the past events that any of its words read
 
     @property
     def rules(self) -> list[Rule]:
@@ -178,6 +180,9 @@ def load(version: Version, *, unsaved: Mapping[int, Sequence[str]] | None = None
         share_salt=salt(campaign.salt, "share"),
         groups=_groups(version, [variant for variant in variants if not variant.is_default]),
         default=next((_way(variant) for variant in variants if variant.is_default), None),
+        past=past.asked(
+            path for variant in variants for content in variant.contents.all() for path in content.reads
+        ),
     )
 
 

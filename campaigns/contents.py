@@ -10,7 +10,7 @@ from django.db import transaction
 
 from audiences import facts as audience_facts
 from audiences.facts import Facts
-from campaigns import channels, languages, versions
+from campaigns import channels, languages, past, versions
 from campaigns.channels import Compiled, Problem
 from campaigns.liquid.renderer import shared as renderer
 from campaigns.liquid.values import unmet
@@ -121,6 +121,7 @@ def _fill(content: Content, fields: dict[str, Any], compiled: Compiled) -> None:
     content.fields = fields
     content.parts = compiled.parts
     content.needs = compiled.needs
+    content.reads = compiled.variables
     content.problems = [problem.as_json() for problem in compiled.problems]
 
 
@@ -138,6 +139,8 @@ def compile_fields(
             continue
         if why := NOT_HERE.get(root):
             compiled.problems.append(Problem("", f"{path} has no value: {why}."))
+    compiled.problems.extend(Problem("", said) for said in past.problems(compiled.variables))
+    compiled.notes.extend(past.notes(compiled.variables))
     return compiled
 
 

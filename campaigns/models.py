@@ -257,7 +257,8 @@ class Content(models.Model):
     )  # BCP 47; empty: the version's, for everybody whose own is not written
     fields = models.JSONField(default=dict)
     parts = models.JSONField(default=dict)  # compiled from fields at save: what the renderer fills
-    needs = ArrayField(models.CharField(max_length=200), default=list)
+    needs = ArrayField(models.TextField(), default=list)
+    reads = ArrayField(models.TextField(), default=list)  # every path its words name, for whatever purpose
     problems = models.JSONField(default=list)  # what keeps it from being launched
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -17,17 +17,20 @@ from audiences import facts as audience_facts
 from audiences.attributes import STANDARD
 from audiences.facts import Facts
 from audiences.models import AttributeDefinition, Event, EventDefinition, Profile
+from audiences.past import key as past_key
 from audiences.rules import memory, sql
 from audiences.segments import EVERYONE
-from campaigns import arms, channels, contents, languages, launching, triggers
+from campaigns import arms, channels, contents, languages, launching, past, triggers
 from campaigns.arms import Choice
 from campaigns.channels import Compiled, Problem
 from campaigns.liquid.values import written
 from campaigns.liquid.wire import Refused
 from campaigns.models import Variant, Version
+from campaigns.past import Past
 
 INERT = "#"  # where the unsubscribe link of previews and tests leads: nobody is unsubscribed by looking
 FOUND_AT_MOST = 8
+EVENTS_OFFERED, PROPERTIES_OFFERED = 25, 10
 LOOKED_AT = 20  # newest events among which one is looked for that fits
 SAMPLE = {  # who a message is shown as while a tenant has nobody yet
     "first_name": "Ada",
@@ -89,7 +92,7 @@ def of_saved(
     language = own_language(variant, channel, profile) if language is None else language
     content = variant.contents.get(channel=channel, language=language)
     problems = [Problem(**problem) for problem in content.problems]
-    compiled = Compiled(parts=content.parts, needs=content.needs, problems=problems)
+    compiled = Compiled(parts=content.parts, needs=content.needs, variables=content.reads, problems=problems)
     return _shown(variant, channel, compiled, profile, {}, now, language)
 
 
@@ -112,7 +115,8 @@ def _shown(
     version = variant.version
     shared = contents.shared_context(version.campaign, tenant=version.tenant)
     spec = arms.load(version, unsaved=unsaved)
-    seen = _facts(version, profile, spec.rules, now)
+    read = past.joined(spec.past, past.asked(compiled.variables))
+    seen = _facts(version, profile, spec.rules, now, read)
     event = _event(version, profile)
     sample = {"profile": SAMPLE, "unsubscribe_url": INERT} | ({} if event is None else {"event": event})
     person = contents.person_context(seen, unsubscribe_url=INERT, event=event) if seen else sample
@@ -153,13 +157,13 @@ def _event(version: Version, profile: Profile | None) -> dict[str, Any] | None:
 
 
 def _facts(
-    version: Version, profile: Profile | None, rules: list[dict[str, Any]], now: datetime
+    version: Version, profile: Profile | None, rules: list[dict[str, Any]], now: datetime, read: Past
 ) -> Facts | None:
     if profile is None:
         return None
-    return audience_facts.load(tenant_id=version.tenant_id, ids=[profile.pk], rules=rules, now=now).get(
-        profile.pk
-    )
+    return audience_facts.load(
+        tenant_id=version.tenant_id, ids=[profile.pk], rules=rules, past=read, now=now
+    ).get(profile.pk)
 
 
 def _choice(
@@ -244,7 +248,9 @@ class Offered:
 
 def variables(version: Version, profile: Profile | None, *, now: datetime) -> dict[str, list[Offered]]:
     """Return what words can name, by heading, with the value each has for a profile (or the sample person)."""
-    seen = _facts(version, profile, [], now)
+    happened = _done_before()
+    read = {past_key(name): frozenset({"count", "last"}) for name in happened}
+    seen = _facts(version, profile, [], now, read)
     values = audience_facts.liquid(seen) if seen else SAMPLE
     custom = (
         AttributeDefinition.objects.exclude(name__in=STANDARD).order_by("name").values_list("name", "label")
@@ -252,15 +258,40 @@ def variables(version: Version, profile: Profile | None, *, now: datetime) -> di
     standard = [
         (name, entry.label) for name, entry in STANDARD.items() if name not in ("latitude", "longitude")
     ]
-    brand = contents.shared_context(version.campaign, tenant=version.tenant)["brand"]
+    shared = contents.shared_context(version.campaign, tenant=version.tenant)
     event = _event(version, profile)
     offered = (
         {} if event is None else {"Event": [_offered("event", name, "", event) for name in _named(version)]}
     )
     return offered | {
         "Person": [_offered("profile", name, label, values) for name, label in [*standard, *custom]],
-        "Brand": [_offered("brand", name, name.replace("_", " ").capitalize(), brand) for name in brand],
+        "Past events": [
+            one for name, properties in happened.items() for one in _of_past(name, properties, values)
+        ],
+        "Campaign": [_offered("campaign", "name", "Name", shared["campaign"])],
+        "Brand": [
+            _offered("brand", name, name.replace("_", " ").capitalize(), shared["brand"])
+            for name in shared["brand"]
+        ],
     }
+
+
+def _done_before() -> dict[str, list[str]]:
+    """Return the tenant's events with their properties; of events that are the same in snake case the oldest."""
+    known = EventDefinition.objects.filter(is_internal=False).order_by("id")
+    by_key: dict[str, tuple[str, list[str]]] = {}
+    for name, properties in known.values_list("name", "properties")[:EVENTS_OFFERED]:
+        by_key.setdefault(past_key(name), (name, sorted(properties)[:PROPERTIES_OFFERED]))
+    return dict(sorted(by_key.values()))
+
+
+def _of_past(name: str, properties: list[str], values: Mapping[str, Any]) -> list[Offered]:
+    said = {"count": "how often", "last_at": "last time", "first_at": "first time"}
+    said |= {f"last.{each}": f"last {each}" for each in properties}
+    return [
+        _offered("profile", f"events.{past_key(name)}.{path}", f"{name}: {words}", values)
+        for path, words in said.items()
+    ]
 
 
 def _named(version: Version) -> list[str]:

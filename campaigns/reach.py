@@ -14,9 +14,11 @@ from typing import Any
 
 from django.db import connection
 
-from audiences import buckets
+from audiences import buckets, past
 from audiences.facts import FOR_TEMPLATES
-from audiences.rules import sql
+from audiences.rules import event_sql, sql
+from audiences.rules.fragments import Fragment
+from audiences.rules.scope import Scope
 from campaigns import channels, languages
 from campaigns.arms import Group, Rule, Spec
 from campaigns.liquid.values import Key, parsed, unmet
@@ -147,6 +149,10 @@ class _Judge:
         self.params.extend(query.params)
         return query.sql
 
+    def fragment(self, part: Fragment) -> str:
+        self.params.extend(part.params)
+        return part.text
+
     def control(self, spec: Spec) -> str:
         return f"({self._bucket(spec.control_salt)} < {spec.control_percent * 100})"
 
@@ -205,25 +211,44 @@ class _Judge:
             return "true"  # of a triggered campaign: nobody knows yet what events will bring
         if keys[0] != "profile":
             return "false" if unmet([need], {**self.shared, "unsubscribe_url": "https://"}) else "true"
+        if keys[1] == "events":
+            return self._has_done(str(keys[2]), keys[3:])
         if keys[1] in FOR_TEMPLATES:
-            return rf"coalesce(p.{keys[1]} ~ '\S', false)"
-        return self._has_attribute(keys[1:])
+            column = f"p.{keys[1]}"
+            return (
+                self._has_in(f"to_jsonb({column})", keys[2:])
+                if keys[2:]
+                else rf"coalesce({column} ~ '\S', false)"
+            )
+        return self._has_in("p.attributes", keys[1:])
 
-    def _has_attribute(self, keys: list[Key]) -> str:
-        """A custom attribute's path; ``first`` and ``last`` are a member of that name, else a list's ends."""
-        if keys[-1] == "size" and len(keys) > 1:
-            own = f"{self._found(keys)} IS NOT NULL"
-            kind = f"jsonb_typeof({self._found(keys[:-1])})"
+    def _has_done(self, key: str, keys: list[Key]) -> str:
+        """A past event, or a value of the first or last of it."""
+        (names,) = past.names([key], tenant_id=self.tenant_id).values()
+        scope = Scope(self.tenant_id, self.now)
+        if not keys or keys[0] not in ("first", "last"):
+            return f"p.id IN (SELECT u.profile_id FROM ({self.fragment(event_sql.ever(names, scope))}) u)"
+        edges = event_sql.firsts if keys[0] == "first" else event_sql.lasts
+        return (
+            f"p.id IN (SELECT f.profile_id FROM ({self.fragment(edges(names, scope))}) f"
+            f" WHERE {self._has_in('f.properties', keys[1:])})"
+        )
+
+    def _has_in(self, document: str, keys: list[Key]) -> str:
+        """A path into JSON; ``first`` and ``last`` are a member of that name, else a list's ends."""
+        if keys and keys[-1] == "size" and (len(keys) > 1 or document != "p.attributes"):
+            own = f"{self._found(document, keys)} IS NOT NULL"
+            kind = f"jsonb_typeof({self._found(document, keys[:-1])})"
             return f"({own} OR coalesce({kind} IN ('string', 'array', 'object'), false))"
         return (
             "coalesce((SELECT CASE jsonb_typeof(found) WHEN 'null' THEN false"
             r" WHEN 'string' THEN found #>> '{}' ~ '\S' WHEN 'array' THEN found <> '[]'"
             f" WHEN 'object' THEN found <> '{{}}' ELSE true END"
-            f" FROM (SELECT {self._found(keys)} AS found) f WHERE found IS NOT NULL), false)"
+            f" FROM (SELECT {self._found(document, keys)} AS found) j WHERE found IS NOT NULL), false)"
         )
 
-    def _found(self, keys: list[Key]) -> str:
+    def _found(self, document: str, keys: list[Key]) -> str:
         ends = {"first": ["first", "0"], "last": ["last", "-1"]}
         paths = product(*(ends.get(str(key), [str(key)]) for key in keys))
-        places = [f"p.attributes #> {self.value(list(path))}::text[]" for path in paths]
+        places = [f"{document} #> {self.value(list(path))}::text[]" for path in paths]
         return f"coalesce({', '.join(places)})"

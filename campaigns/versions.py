@@ -144,6 +144,7 @@ def copy_variant(variant: Variant, *, to: Version, key: str, **changed: Any) -> 
             fields=content.fields,
             parts=content.parts,
             needs=content.needs,
+            reads=content.reads,
             problems=content.problems,
         ).save()
     return twin

@@ -17,7 +17,7 @@ from audiences import binary, segments, suppression
 from audiences import facts as people
 from audiences.facts import Facts
 from audiences.rules import memory, sql
-from campaigns import anniversaries, arms, contents, hours
+from campaigns import anniversaries, arms, contents, hours, past
 from campaigns.calendar import wall
 from campaigns.models import Campaign, Content, Version
 from campaigns.versions import LAUNCHED_LAST
@@ -106,7 +106,8 @@ def look(
     briefs = brief_campaigns({row.campaign_id for row in rows}, tenant=tenant)
     ids = sorted({row.profile_id for row in rows})
     rules = [rule for brief in briefs.values() for rule in brief.spec.rules]
-    facts = people.load(tenant_id=tenant.pk, ids=ids, rules=rules, now=now)
+    read = past.joined(*(brief.spec.past for brief in briefs.values()))
+    facts = people.load(tenant_id=tenant.pk, ids=ids, rules=rules, past=read, now=now)
     in_audience = _in_audience(rows, briefs, facts.keys(), tenant=tenant, now=now)
     suppressed = _suppressed(facts.values(), tenant=tenant, channel=channel)
     standings = _standings(rows, tenant=tenant)

@@ -53,19 +53,19 @@ def named(alias: str, names: tuple[str, ...]) -> Fragment:
     return sql("{} = {}", name, *names) if len(names) == 1 else sql("{} = ANY({}::text[])", name, list(names))
 
 
-def ever(name: str, scope: Scope) -> Fragment:
+def ever(names: tuple[str, ...], scope: Scope) -> Fragment:
     """Return one row for each event, and one for all that retention dropped: profile_id, count, first_at, last_at."""
     return sql(
         "SELECT e.profile_id, 1 AS count, e.occurred_at AS first_at, e.occurred_at AS last_at FROM audiences_event e"
-        " WHERE e.tenant_id = {} AND e.name = {} AND e.occurred_at <= {}{}"
+        " WHERE e.tenant_id = {} AND {} AND e.occurred_at <= {}{}"
         " UNION ALL SELECT t.profile_id, t.count::int, t.first_at, t.last_at FROM audiences_eventtotal t"
-        " WHERE t.tenant_id = {} AND t.name = {}{}",
+        " WHERE t.tenant_id = {} AND {}{}",
         scope.tenant_id,
-        name,
+        named("e", names),
         scope.now,
         scope.only("e.profile_id"),
         scope.tenant_id,
-        name,
+        named("t", names),
         scope.only("t.profile_id"),
     )
 
@@ -74,7 +74,7 @@ def counted_ever(event: Event, scope: Scope, least: int, most: int | None) -> Fr
     """Return those who ever did it so often."""
     return sql(
         "SELECT u.profile_id FROM ({}) u GROUP BY u.profile_id HAVING sum(u.count) {}",
-        ever(event.name, scope),
+        ever((event.name,), scope),
         sql(">= {}", least) if most is None else sql("BETWEEN {} AND {}", least, most),
     )
 
@@ -82,7 +82,7 @@ def counted_ever(event: Event, scope: Scope, least: int, most: int | None) -> Fr
 def picked(event: Event, scope: Scope) -> Fragment:
     """Return those whose first or last event of the name fits."""
     if event.where:
-        edges = firsts(event.name, scope) if event.which == "first" else lasts(event.name, scope)
+        edges = firsts((event.name,), scope) if event.which == "first" else lasts((event.name,), scope)
         return sql(
             "SELECT f.profile_id FROM ({}) f WHERE {}{}",
             edges,
@@ -92,52 +92,52 @@ def picked(event: Event, scope: Scope) -> Fragment:
     edge = "min(u.first_at)" if event.which == "first" else "max(u.last_at)"
     return sql(
         "SELECT u.profile_id FROM ({}) u GROUP BY u.profile_id HAVING {}",
-        ever(event.name, scope),
+        ever((event.name,), scope),
         event.span(scope.now).sql(Fragment(edge)),
     )
 
 
-def firsts(name: str, scope: Scope) -> Fragment:
-    """Return everybody's first event of a name: profile_id, occurred_at, properties; nobody whose first was dropped."""
+def firsts(names: tuple[str, ...], scope: Scope) -> Fragment:
+    """Return everybody's first event of some names: profile_id, occurred_at, properties; nobody whose first is gone."""
     return sql(
         "SELECT DISTINCT ON (e.profile_id) e.profile_id, e.occurred_at, e.properties FROM ({}) e"
-        " WHERE NOT EXISTS (SELECT 1 FROM audiences_eventtotal t WHERE t.tenant_id = {} AND t.name = {}"
+        " WHERE NOT EXISTS (SELECT 1 FROM audiences_eventtotal t WHERE t.tenant_id = {} AND {}"
         " AND t.profile_id = e.profile_id) ORDER BY e.profile_id, e.id",
-        _at_the_edge("min", name, scope),
+        _at_the_edge("min", names, scope),
         scope.tenant_id,
-        name,
+        named("t", names),
     )
 
 
-def lasts(name: str, scope: Scope) -> Fragment:
-    """Return everybody's last event of a name, also if it was dropped: profile_id, occurred_at, properties."""
+def lasts(names: tuple[str, ...], scope: Scope) -> Fragment:
+    """Return everybody's last event of some names, also if it was dropped: profile_id, occurred_at, properties."""
     return sql(
         "SELECT DISTINCT ON (e.profile_id) e.profile_id, e.occurred_at, e.properties FROM"
         " ({} UNION ALL SELECT t.profile_id, 0, t.last_at, t.last_properties FROM audiences_eventtotal t"
-        " WHERE t.tenant_id = {} AND t.name = {}{}) e ORDER BY e.profile_id, e.occurred_at DESC, e.id DESC",
-        _at_the_edge("max", name, scope),
+        " WHERE t.tenant_id = {} AND {}{}) e ORDER BY e.profile_id, e.occurred_at DESC, e.id DESC",
+        _at_the_edge("max", names, scope),
         scope.tenant_id,
-        name,
+        named("t", names),
         scope.only("t.profile_id"),
     )
 
 
-def _at_the_edge(edge: str, name: str, scope: Scope) -> Fragment:
+def _at_the_edge(edge: str, names: tuple[str, ...], scope: Scope) -> Fragment:
     """Return the stored events at everybody's first or last moment; the moments come out of the index alone."""
     moments = sql(
         f"SELECT e.profile_id, {edge}(e.occurred_at) AS at FROM audiences_event e"
-        " WHERE e.tenant_id = {} AND e.name = {} AND e.occurred_at <= {}{} GROUP BY e.profile_id",
+        " WHERE e.tenant_id = {} AND {} AND e.occurred_at <= {}{} GROUP BY e.profile_id",
         scope.tenant_id,
-        name,
+        named("e", names),
         scope.now,
         scope.only("e.profile_id"),
     )
     return sql(
         "SELECT e.profile_id, e.id, e.occurred_at, e.properties FROM audiences_event e JOIN ({}) m"
-        " ON m.profile_id = e.profile_id AND m.at = e.occurred_at WHERE e.tenant_id = {} AND e.name = {}",
+        " ON m.profile_id = e.profile_id AND m.at = e.occurred_at WHERE e.tenant_id = {} AND {}",
         moments,
         scope.tenant_id,
-        name,
+        named("e", names),
     )
 
 

@@ -26,7 +26,7 @@ from campaigns.liquid.environments import Liquid, function, or_else
 from campaigns.liquid.evaluate import Frame, Missing, Place, Refusal, Value, contains, equal, is_true, less
 from campaigns.liquid.limits import TooMuch, few
 from campaigns.liquid.syntax import Places, check_filter
-from campaigns.liquid.values import Absent, is_missing, step
+from campaigns.liquid.values import Absent, is_count, is_missing, step
 
 SPECIAL = ("size", "first", "last")
 _TAKE_MISSING = ("default", "concat")
@@ -101,6 +101,8 @@ class Expressions:
             raise LiquidError("A name is missing before the bracket.", token=path.token)
         missing = Missing(str(path), self.place(path.token))
         start = self._root(root, missing)
+        if is_count(path.path):
+            return _or_zero(self._computed(path, start, missing))
         if any(isinstance(key, Path) for key in rest):
             return self._computed(path, start, missing)
         is_data = self.from_data(path)
@@ -317,6 +319,10 @@ def as_list(value: Any) -> list[Any]:
 
 def _present(value: Any, missing: Missing) -> Any:
     return missing if value is None else value
+
+
+def _or_zero(count: Value) -> Value:
+    return lambda frame: 0 if (value := count(frame)).__class__ is Missing else value
 
 
 def _needed(value: Any) -> Any:

@@ -6,7 +6,7 @@ from liquid.builtin.expressions import BooleanExpression, Nil, Path, StringLiter
 from liquid.builtin.expressions.primitive import Blank, Empty, Literal
 from liquid.expression import Expression
 
-from campaigns.liquid.values import Key, is_missing
+from campaigns.liquid.values import Key, is_count, is_missing
 
 Keys = tuple[Key, ...]
 Facts = tuple[frozenset[Keys], frozenset[Keys]]
@@ -23,9 +23,12 @@ def keys_of(expression: Expression) -> Keys | None:
 
 
 def certain(keys: Keys) -> list[Keys]:
-    """Return all paths that have a value if this one has. A list of size 0 has a size and yet nothing in it."""
+    """Return all paths that have a value if this one has.
+
+    A list of size 0 has a size and yet nothing in it, and what never happened has a count.
+    """
     found = [keys]
-    while len(keys) > 1 and keys[-1] != "size":
+    while len(keys) > 1 and keys[-1] != "size" and not is_count(keys):
         keys = keys[:-1]
         found.append(keys)
     return found

@@ -33,7 +33,7 @@ from campaigns.liquid import complaints
 from campaigns.liquid.guards import Keys, certain, facts, keys_of
 from campaigns.liquid.program import Program, children, names
 from campaigns.liquid.syntax import Invalid, Places
-from campaigns.liquid.values import ALWAYS_PRESENT, ROOTS, written
+from campaigns.liquid.values import ALWAYS_PRESENT, ROOTS, is_count, written
 from campaigns.liquid.wire import Checked, Problem, Source
 
 NEVER: Keys = (0,)  # stands among needs for what nobody can have
@@ -289,7 +289,7 @@ class Reading:
             self._problem(path.token, complaints.unknown_variable(root, near))
             return Variable()
         self.variables.setdefault(keys)
-        if root in self._always_present or keys in state.known:
+        if root in self._always_present or keys in state.known or is_count(keys):
             return Variable(aliases=frozenset({keys}))
         return Variable(frozenset({keys}), aliases=frozenset({keys}))
 

@@ -13,6 +13,8 @@ ROOTS = frozenset({"profile", "event", "source", "campaign", "brand", "unsubscri
 ALWAYS_PRESENT = frozenset({"campaign", "brand", "unsubscribe_url", "now", "today"})
 """Those of them that everybody has: never a need."""
 
+_COUNTED = ("profile", "events", "count")
+
 _WORD = re.compile(r"[^\W\d][\w-]*\??\Z")
 _STEP = re.compile(r"""\.?(?P<word>\w[\w-]*\??)|\[(?P<index>-?\d+)\]|\["(?P<name>[^"]*)"\]""")
 
@@ -60,6 +62,11 @@ def _in_sequence(value: Sequence[Any], key: Any) -> Any:
     if key == "last":
         return value[-1]
     return value[key]
+
+
+def is_count(keys: Sequence[Any]) -> bool:
+    """Whether a path is how often a past event happened: 0 for those who never did it, so that nobody lacks it."""
+    return len(keys) == 4 and (*keys[:2], keys[3]) == _COUNTED
 
 
 def resolve(keys: Sequence[Key], data: Any) -> Any:

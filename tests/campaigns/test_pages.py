@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django_scopes import scope
 
-from audiences.models import AttributeDefinition, EventDefinition, Profile, Segment
+from audiences.models import AttributeDefinition, Event, EventDefinition, Profile, Segment
 from campaigns import launching, lifecycle, versions
 from campaigns.models import Campaign, Version
 from campaigns.recipes import RECIPES
@@ -407,6 +407,33 @@ class TestMessage:
         assert re.search(
             r'data-insert="\{\{ profile.first_name \}\}"><span>First name</span>\s*<span[^>]*>Ada<', page
         )
+
+    def test_past_events_can_be_inserted_and_completed(
+        self,
+        campaign: Campaign,
+        marketer: Client,
+        ada: Profile,
+        tenant: Tenant,
+        now: datetime,
+        make_event: Callable[..., Event],
+    ) -> None:
+        properties = {"total": ["number"], "cart.size": ["number"]}
+        EventDefinition(
+            tenant=tenant, name="Order Completed", properties=properties, first_seen_at=now
+        ).save()
+        make_event(ada, "Order Completed", now - timedelta(days=1), total=30)
+        page = marketer.get(url("campaign_variant", campaign, "a")).content.decode()
+        assert re.search(
+            r'data-insert="\{\{ profile.events.order_completed.last.total \}\}">'
+            r"<span>Order Completed: last total</span>\s*<span[^>]*>30<",
+            page,
+        )
+        assert 'data-insert="{{ campaign.name }}"' in page
+        names = json.loads(re.findall(r'data-variables-for="id_body">(.+?)</script>', page)[0])
+        assert names["profile.events"] == ["order_completed"]
+        assert names["profile.events.order_completed"] == ["count", "last_at", "first_at", "last"]
+        assert names["profile.events.order_completed.last"] == ["cart", "total"]
+        assert names["campaign"] == ["name"]
 
     def test_what_the_form_refuses_is_said_in_the_preview(self, campaign: Campaign, marketer: Client) -> None:
         page = self.preview(marketer, campaign, "<p>Hi</p>", subject="x" * 501)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 
 from audiences import facts
-from audiences.models import Profile, Segment
+from audiences.models import Event, EventDefinition, Profile, Segment
 from audiences.rules import memory
-from campaigns import arms, contents, drafts, launching, reach
+from campaigns import arms, contents, drafts, launching, past, reach
 from campaigns.liquid.values import unmet
 from campaigns.models import Campaign, Version
 from tenants.models import Tenant, User
@@ -182,6 +182,9 @@ NEEDS = [
     "profile.cart.items.last", "profile.cart.items.size", "profile.plan.size",
     'profile["odd name"]', "profile.nothing", "profile.deep.er.still", "profile.count", "profile.flag",
     'profile["odd%s"]',
+    "profile.first_name.size", "profile.events.done", "profile.events.done.count", "profile.events.done.last_at",
+    "profile.events.done.last", "profile.events.done.last.sku", "profile.events.done.first.sku",
+    'profile.events["Done"].last.cart.items[0]', "profile.events.never.last.sku", "profile.events.never",
     "brand.name", "brand.nothing", "campaign.name", "event.total", "unsubscribe_url", "profile",
 ]  # fmt: skip
 PEOPLE: list[dict[str, Any]] = [
@@ -208,11 +211,22 @@ PEOPLE: list[dict[str, Any]] = [
 def test_a_need_is_met_in_sql_as_in_templates(
     make_campaign: Callable[..., Campaign],
     make_profile: Callable[..., Profile],
+    make_event: Callable[..., Event],
     tenant: Tenant,
     now: datetime,
 ) -> None:
     people = [make_profile(**fields) for fields in PEOPLE]
-    known = facts.load(tenant_id=tenant.pk, ids=[person.pk for person in people], now=now)
+    EventDefinition(tenant=tenant, name="Done", first_seen_at=now).save()
+    for person, days, properties in (
+        (people[0], 3, {"sku": "a"}),
+        (people[0], 1, {"cart": {"items": [1]}}),
+        (people[1], 2, {"sku": " "}),
+        (people[2], 2, {}),
+    ):
+        make_event(person, "Done", now - timedelta(days=days), **properties)
+    known = facts.load(
+        tenant_id=tenant.pk, ids=[person.pk for person in people], past=past.asked(NEEDS), now=now
+    )
     shared = contents.shared_context(make_campaign(), tenant=tenant)
     for need in NEEDS:
         way = arms.Way("a", 1, (arms.Words(1, "email", "", (need,)),))

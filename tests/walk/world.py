@@ -127,7 +127,7 @@ UNMARKED = {
     "campaigns.Campaign": {"topic"},
     "campaigns.Version": {"language", "rule", "conversion_filter", "window_days", "schedule", "date_of"},
     "campaigns.Variant": {"key", "rule"},
-    "campaigns.Content": {"channel", "language", "needs", "problems"},
+    "campaigns.Content": {"channel", "language", "needs", "reads", "problems"},
     "delivery.Delivery": {"channel", "arm", "slot", "occasion"},
     "delivery.Provider": {"channel"},
     "delivery.CapUse": {"times"},
