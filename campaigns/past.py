@@ -65,6 +65,5 @@ def _note(read: str, known: dict[str, list[str]]) -> str:
 
 def _events(paths: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
     for path in paths:
-        keys = parsed(path)
-        if keys[:2] == _START:
+        if path.startswith("profile.events") and (keys := parsed(path))[:2] == _START:
             yield path, [str(each) for each in keys[2:]]

@@ -29,10 +29,11 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Unmade:
-    """A decided row that no mail can be made for, and why."""
+    """A decided row that no mail can be made for, and why, in words of its own and as one of ``decide.REASONS``."""
 
     known: Known
     why: str
+    reason: str = "render"
 
 
 def make(
@@ -66,7 +67,7 @@ def _same(
     )
     for known, answer in zip(people, answers, strict=True):
         if isinstance(answer, Unrenderable):
-            yield Unmade(known, answer.reason)
+            yield Unmade(known, answer.reason, "aborted" if answer.is_wanted else "render")
         else:
             yield _composed(known, answer, mailer, now)
 

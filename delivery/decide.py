@@ -257,6 +257,7 @@ REASONS = {
     "outside_hours": "Due outside the hours in which it may be sent",
     "no_hours": "The quiet hours leave nothing of its send window",
     "capped": "Had reached a frequency cap",
+    "aborted": "The message itself said not to send it",
     "render": "The message could not be rendered for them",
     "error": "Something failed on our side each time it was tried",
     "refused": "Refused by the recipient's server",

@@ -171,7 +171,7 @@ def _settle(
     to_send = settle_decisions(chunk, tenant=tenant, channel=channel, now=now)
     made = composing.make(to_send, mailer, tenant=tenant, channel=channel, now=now)
     unmade = [
-        Result(one.known.row, message(one.known), Delivery.State.SKIPPED, "render", one.why)
+        Result(one.known.row, message(one.known), Delivery.State.SKIPPED, one.reason, one.why)
         for one in made
         if isinstance(one, Unmade)
     ]

@@ -70,8 +70,26 @@ def after_else(name: str, block: str) -> str:
     return f"{{% {name} %}} comes after the {{% else %}} of this {{% {block} %}}: {{% else %}} must be last."
 
 
+def reason_in_quotes(tag: str) -> str:
+    return f"Write the reason in quotes: {{% {tag}('No cart to speak of') %}}."
+
+
 def not_available(name: str) -> str:
     return f"{{% {name} %}} is not available: write the text here."
+
+
+OF_BRAZE = {
+    "connected_content": (
+        "{% connected_content %} is not available: make a source of that address and write source.name for what it"
+        " answers."
+    ),
+    "catalog_items": "{% catalog_items %} is not available: make a source of the catalog and write source.name.",
+    "translation": "{% translation %} is not available: write the words once in each language.",
+}
+
+
+def nothing_like_it(spelling: str) -> str:
+    return f"Tact has nothing like {spelling}."
 
 
 def unknown_tag(name: str, near: list[str]) -> str:

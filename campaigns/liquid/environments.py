@@ -6,6 +6,7 @@ from typing import Any
 
 from liquid import Environment, Mode
 
+from campaigns.liquid.abort import AbortTag
 from campaigns.liquid.dates import shown
 from campaigns.liquid.limits import CAPPED, MAX_NESTING
 from campaigns.liquid.values import is_hole
@@ -34,6 +35,7 @@ class Liquid(Environment):
             del self.tags[tag]
         for name in NOT_SAFE:
             del self.filters[name]
+        self.add_tag(AbortTag)
         self.filters.update(CAPPED, date=shown, default=or_else)
 
 
@@ -47,7 +49,7 @@ def environment(output: Output) -> Liquid:
 
 
 FILTERS: frozenset[str] = frozenset(_TEXT.filters)
-TAGS: frozenset[str] = frozenset(name for name in _TEXT.tags if name.isalpha())
+TAGS: frozenset[str] = frozenset(name for name in _TEXT.tags if name.replace("_", "").isalpha())
 
 
 def _signature(name: str) -> Signature:

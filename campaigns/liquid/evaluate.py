@@ -27,6 +27,10 @@ class Refusal(Exception):
         self.place = place
 
 
+class Aborted(Refusal):
+    """The template itself says that this person gets nothing."""
+
+
 class Missing:
     """The value of a path that has none, with what to say when someone wants to print it."""
 

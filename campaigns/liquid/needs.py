@@ -30,6 +30,7 @@ from liquid.expression import Expression
 from liquid.token import Token
 
 from campaigns.liquid import complaints
+from campaigns.liquid.abort import AbortNode
 from campaigns.liquid.guards import Keys, certain, facts, keys_of
 from campaigns.liquid.program import Program, children, names
 from campaigns.liquid.syntax import Invalid, Places
@@ -48,7 +49,7 @@ def check(
         program = Program(source)
     except Invalid as error:
         return Checked(errors=error.problems)
-    reading = Reading(source.text, program.nodes, frozenset(roots), frozenset(always_present))
+    reading = Reading(program.places, program.nodes, frozenset(roots), frozenset(always_present))
     return Checked(
         errors=sorted(reading.problems, key=lambda found: (found.line, found.column)),
         variables=[written(keys) for keys in reading.variables],
@@ -78,15 +79,18 @@ class State:
 
     variables: dict[str, Variable] = field(default_factory=dict)
     known: frozenset[Keys] = _NOTHING  # paths that have a value
+    is_never: bool = False  # nobody gets here: the message was aborted
 
     def knowing(self, more: Iterable[Keys]) -> "State":
-        return State(self.variables, self.known.union(*(certain(keys) for keys in more)))
+        return replace(self, known=self.known.union(*(certain(keys) for keys in more)))
 
     def setting(self, name: str, variable: Variable) -> "State":
         known = frozenset(keys for keys in self.known if keys[0] != name)
-        return State({**self.variables, name: variable}, known)
+        return replace(self, variables={**self.variables, name: variable}, known=known)
 
     def joined(self, other: "State") -> "State":
+        if self.is_never or other.is_never:
+            return self if other.is_never else other
         variables = {}
         for name in self.variables.keys() | other.variables.keys():
             ours, theirs = self.variables.get(name), other.variables.get(name)
@@ -98,12 +102,12 @@ class Reading:
     """One walk through a template."""
 
     def __init__(
-        self, text: str, nodes: list[Node], roots: frozenset[str], always_present: frozenset[str]
+        self, places: Places, nodes: list[Node], roots: frozenset[str], always_present: frozenset[str]
     ) -> None:
         self.needs: dict[Keys, None] = {}
         self.variables: dict[Keys, None] = {}
         self.problems: set[Problem] = set()
-        self._places = Places(text)
+        self._places = places
         self._roots = roots
         self._always_present = always_present
         assigned, counters = names(nodes)
@@ -127,6 +131,7 @@ class Reading:
             CycleNode: self._cycle,
             IncrementNode: self._counter,
             DecrementNode: self._counter,
+            AbortNode: lambda node, state: replace(state, is_never=True),
         }
         self._nodes(nodes, State())
 

@@ -31,11 +31,12 @@ from liquid.exceptions import LiquidError
 from liquid.expression import Expression
 
 from campaigns.liquid import complaints
+from campaigns.liquid.abort import AbortNode
 from campaigns.liquid.environments import environment
-from campaigns.liquid.evaluate import Frame, Missing, Refusal, Step, Value, equal
+from campaigns.liquid.evaluate import Aborted, Frame, Missing, Refusal, Step, Value, equal
 from campaigns.liquid.expressions import Expressions
 from campaigns.liquid.limits import MAX_OUTPUT, TooMuch, joined
-from campaigns.liquid.syntax import Invalid, Places, explained, parse, problems
+from campaigns.liquid.syntax import Invalid, explained, parse, problems, read
 from campaigns.liquid.values import is_hole
 from campaigns.liquid.wire import Output, Source
 
@@ -55,15 +56,15 @@ class Program:
 
     def __init__(self, source: Source) -> None:
         env = environment(source.output)
-        self.nodes = parse(source.text, env)
+        text, self.places = read(source.text)
+        self.nodes = parse(text, env, self.places)
         self.output: Output = source.output
-        places = Places(source.text)
         try:
-            self._step = Steps(source.text, Expressions(env, places, *names(self.nodes))).block(self.nodes)
+            self._step = Steps(text, Expressions(env, self.places, *names(self.nodes))).block(self.nodes)
         except LiquidError as error:
-            raise Invalid(problems(source.text, env) or [explained(error, 0, places)]) from error
+            raise Invalid(problems(text, env, self.places) or [explained(error, 0, self.places)]) from error
         except RecursionError as error:
-            raise Invalid([places.problem(0, "This is nested too deeply.")]) from error
+            raise Invalid([self.places.problem(0, "This is nested too deeply.")]) from error
 
     def fill(self, data: dict[str, Any], now: datetime) -> str:
         """Return the text for one person. Raises Refusal."""
@@ -127,6 +128,7 @@ class Steps:
             IncrementNode: lambda node: _count(node.name, 0, 1),
             DecrementNode: lambda node: _count(node.name, -1, -1),
             IfChangedNode: self._ifchanged,
+            AbortNode: self._abort,
             LiquidNode: lambda node: self.block(node.block),
             CommentNode: lambda node: None,
             InlineCommentNode: lambda node: None,
@@ -156,6 +158,14 @@ class Steps:
             return self._builders[type(node)]
         except KeyError:
             raise LiquidError("this tag is not supported", token=node.token) from None
+
+    def _abort(self, node: AbortNode) -> Step:
+        reason, place = node.reason, self.expressions.place(node.token)
+
+        def run(frame: Frame) -> None:
+            raise Aborted(reason, place)
+
+        return run
 
     # printing
 

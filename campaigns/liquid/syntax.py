@@ -24,9 +24,10 @@ from liquid.parser import get_parser
 from liquid.stream import TokenStream
 from liquid.token import TOKEN_ASSIGN, TOKEN_EXPRESSION, TOKEN_OUTPUT, TOKEN_TAG, Token
 
-from campaigns.liquid import complaints
+from campaigns.liquid import abort, complaints
 from campaigns.liquid.environments import FILTERS, NOT_OURS, SIGNATURES, TAGS, Liquid
 from campaigns.liquid.limits import MAX_NESTING, MAX_SOURCE
+from campaigns.liquid.spellings import Respelled, respelled
 from campaigns.liquid.wire import Problem
 
 BLOCKS = {
@@ -78,12 +79,14 @@ class Invalid(Exception):
 
 
 class Places:
-    """Turns an index into a text into a line and a column, both from 1."""
+    """Turns an index into a text into a line and a column of what its author typed, both from 1."""
 
-    def __init__(self, text: str) -> None:
-        self._starts = [0, *(match.end() for match in re.finditer(r"\r\n|\r|\n", text))]
+    def __init__(self, typed: str, spelled: Respelled | None = None) -> None:
+        self._starts = [0, *(match.end() for match in re.finditer(r"\r\n|\r|\n", typed))]
+        self._spelled = spelled
 
     def of(self, index: int) -> tuple[int, int]:
+        index = self._spelled.typed(index) if self._spelled else index
         line = bisect_right(self._starts, index)
         return line, index - self._starts[line - 1] + 1
 
@@ -91,11 +94,22 @@ class Places:
         return Problem(*self.of(max(index, 0)), message)
 
 
-def parse(text: str, env: Liquid) -> list[Node]:
-    """Return the template's nodes. Raises Invalid."""
-    places = Places(text)
-    if problem := _gate(text, places):
+def read(typed: str) -> tuple[str, Places]:
+    """Return a template in our own spelling, with its places as its author knows them. Raises Invalid."""
+    places = Places(typed)
+    if problem := _gate(typed, places):
         raise Invalid([problem])
+    spelled = respelled(typed)
+    places = Places(typed, spelled)
+    if spelled.strange:
+        raise Invalid(
+            [places.problem(at, complaints.nothing_like_it(spelling)) for at, spelling in spelled.strange]
+        )
+    return spelled.text, places
+
+
+def parse(text: str, env: Liquid, places: Places) -> list[Node]:
+    """Return the nodes of a template that ``read`` returned. Raises Invalid."""
     tokens = _tokens(text, env, places)
     failed: list[Problem] = []
     if not any(_block_problems(text, tokens, places)):
@@ -110,9 +124,8 @@ def parse(text: str, env: Liquid) -> list[Node]:
     raise Invalid(_problems(text, tokens, env, places) or failed)
 
 
-def problems(text: str, env: Liquid) -> list[Problem]:
+def problems(text: str, env: Liquid, places: Places) -> list[Problem]:
     """Return all that is wrong with a template that can be parsed, such as filters that do not exist."""
-    places = Places(text)
     return _problems(text, _tokens(text, env, places), env, places)
 
 
@@ -191,6 +204,8 @@ def _block_problems(text: str, tokens: list[Token], places: Places) -> Iterator[
                 yield places.problem(start, complaints.out_of_place(name, ("for",)))
         elif name in NOT_OURS:
             yield places.problem(start, complaints.not_available(name))
+        elif name in complaints.OF_BRAZE:
+            yield places.problem(start, complaints.OF_BRAZE[name])
         elif name not in TAGS and name != "#":
             yield places.problem(start, complaints.unknown_tag(name, get_close_matches(name, TAGS, 1)))
     for block in opened:
@@ -213,7 +228,12 @@ def _expression_problem(
             )
         return None
     parser = FilteredExpression.parse if is_output else _PARSERS.get(token.value)
+    if not is_output and token.value in complaints.OF_BRAZE:
+        return None
     try:
+        if not is_output and token.value == abort.NAME:
+            abort.reason(expression)
+            return None
         inner = list(tokenize(expression.value, expression))
         if parser is not None:
             _check_filters(parser(env, TokenStream(iter(inner))))

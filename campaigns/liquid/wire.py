@@ -60,6 +60,7 @@ class Refused(Struct, frozen=True, tag="refused"):
     part: str = ""
     line: int = 0
     column: int = 0
+    is_wanted: bool = False  # the template itself said so
 
 
 class Check(Struct, frozen=True, tag="check"):

@@ -24,7 +24,7 @@ if __name__ == "__main__":  # -I leaves our own packages out of the path
 
 import msgspec
 
-from campaigns.liquid.evaluate import Refusal
+from campaigns.liquid.evaluate import Aborted, Refusal
 from campaigns.liquid.needs import check
 from campaigns.liquid.program import Program
 from campaigns.liquid.syntax import Invalid
@@ -199,7 +199,7 @@ def fill(
         try:
             parts[name] = program.fill(data, moment)
         except Refusal as refusal:
-            return Refused(refusal.reason, name, *refusal.place)
+            return Refused(refusal.reason, name, *refusal.place, isinstance(refusal, Aborted))
         except MemoryError:
             raise
         except Exception as error:

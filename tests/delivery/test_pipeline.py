@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from audiences import consent, suppression
 from audiences.models import Event, Profile, Suppression
-from campaigns import lifecycle
-from campaigns.models import Campaign
-from delivery import recording, sweep
+from campaigns import launching, lifecycle, preview
+from campaigns.models import Campaign, Variant
+from delivery import explain, recording, results, sweep
 from delivery.models import Delivery, Entry
 from tests.delivery.steps import claimed, planned
 
@@ -113,6 +113,26 @@ def test_without_a_default_who_lacks_data_is_skipped_and_the_decision_says_what(
     row = Delivery.objects.get()
     assert (row.state, row.reason) == ("skipped", "lacks_data")
     assert row.decision["gates"][-1][2]["lacks"] == ["profile.city"]
+
+
+def test_whom_the_words_themselves_turn_down_get_nothing_and_it_says_why(
+    make_profile, make_campaign, postbox, run, now, owner
+):
+    body = "{% if profile.city == 'Paris' %}{% abort_message('Paris is on strike') %}{% endif %}<p>Hello.</p>"
+    make_profile(city="London", email="ada@example.test")
+    bob = make_profile(city="Paris")
+    campaign = make_campaign(variants=(("a", 100, "Hi", body),), is_launched=False)
+    variant = Variant.objects.get()
+    shown = preview.of_saved(variant=variant, channel="email", profile=bob, now=now)
+    assert (shown.refused.is_wanted, shown.refused.reason) == (True, "Paris is on strike")
+    launching.launch(version=variant.version, actor=owner, now=now)
+    run()
+    assert postbox.recipients() == ["ada@example.test"]
+    row = Delivery.objects.get(profile=bob)
+    assert (row.state, row.reason, row.reply) == ("skipped", "aborted", "Paris is on strike")
+    told = explain.why(campaign, bob, now=now)
+    assert "the message itself said not to send it" in str(told)
+    assert results.why(row) == "The message itself said not to send it"
 
 
 def test_the_control_group_passes_the_gates_and_gets_nothing(make_profile, make_campaign, postbox, run):

@@ -94,6 +94,7 @@ PARTICULAR: dict[type[models.Model], dict[str, Any]] = {
             "text": {"text": "{mark}", "output": "text"},
         },
         "needs": [],
+        "reads": [],
         "problems": [],
     },
     Delivery: {

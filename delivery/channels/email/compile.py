@@ -61,11 +61,15 @@ def compile_email(
     The preheader goes into the HTML, hidden. Where there is no text of the author's, one is made from the HTML. It is
     marked as being in ``language``, and laid out from the right where that is written so.
     """
+    from campaigns.liquid.spellings import respelled
     from delivery.channels.email import plaintext, spoken
 
     is_mjml = body_format == "mjml"
+    preheader = respelled(preheader).text
     html, problems = (
-        _from_mjml(body, preheader, language) if is_mjml else (_with_preheader(body, preheader), [])
+        _from_mjml(body, preheader, language)
+        if is_mjml
+        else (_with_preheader(respelled(body).text, preheader), [])
     )
     if problems:
         return CompiledEmail(problems=problems)
@@ -103,10 +107,13 @@ def has_unsubscribe_link(html: str) -> bool:
 def _from_mjml(body: str, preheader: str, language: str) -> tuple[str, list[CompileProblem]]:
     from mjml import mjml2html
 
+    from campaigns.liquid.spellings import respelled
     from campaigns.liquid.syntax import Places
     from delivery.channels.email.mjml_source import Mistake, Reading
     from delivery.channels.email.placeholders import Vault
 
+    spelled = respelled(body)
+    places, body = Places(body, spelled), spelled.text
     vault = Vault()
     reading = Reading(body, vault, drop_preview=bool(preheader.strip()))
     mistakes = reading.mistakes
@@ -128,7 +135,6 @@ def _from_mjml(body: str, preheader: str, language: str) -> tuple[str, list[Comp
             for url in _fetched(html)
             if url not in body
         ]
-    places = Places(body)
     return html, [CompileProblem("body", *places.of(found.index), found.message) for found in mistakes]
 
 

@@ -137,6 +137,29 @@ CASES = {
     "raw": ("{% raw %}{{ profile.name }}{% endraw %}", []),
     "concat takes a missing list": ("{{ event.a | concat: event.b | size }}", ["event.b"]),
     "a list alone": ("{{ profile.tags | join: ', ' }}", ["profile.tags"]),
+    "aborting guards what comes after": (
+        "{% unless profile.name %}{% abort_message('No name') %}{% endunless %}{{ profile.name }}",
+        [],
+    ),
+    "aborting in a branch guards the other": (
+        "{% if profile.plan == blank %}{% abort_message %}{% elsif profile.name %}x{% endif %}"
+        "{{ profile.plan }}{{ profile.name }}",
+        [NAME],
+    ),
+    "aborting in a loop guards nothing after it": (
+        "{% for item in event.items %}{% unless profile.name %}{% abort_message %}{% endunless %}{% endfor %}"
+        "{{ profile.name }}",
+        [NAME],
+    ),
+    "what was set before aborting does not count": (
+        "{% assign x = 'a' %}{% if profile.plan %}{% assign x = profile.name %}{% abort_message %}{% endif %}{{ x }}",
+        [],
+    ),
+    "how often is known of everybody": ("{{ profile.events.order_completed.count }}", []),
+    "how often says nothing of the rest": (
+        "{% if profile.events.a.count > 0 %}{{ profile.events.a.last_at }}{% endif %}",
+        ["profile.events.a.last_at"],
+    ),
     "past events": (
         "{{ profile.events.order_completed.last.total }}",
         ["profile.events.order_completed.last.total"],

@@ -144,6 +144,30 @@ def test_a_template_that_cannot_be_read_refuses_everybody(renderer):
     assert {answer.part for answer in renderer.render(template, [ANN, NOBODY], shared={}, now=NOW)} == {"b"}
 
 
+@pytest.mark.parametrize(
+    ("tag", "reason"),
+    [
+        ("{% abort_message('No cart') %}", "No cart"),
+        ('{% abort_message("It\'s empty") %}', "It's empty"),
+        ("{% abort_message 'No cart' %}", "No cart"),
+        ("{%- abort_message() -%}", "The message says not to send it."),
+        ("{% abort_message %}", "The message says not to send it."),
+        ("{% liquid\n abort_message 'No cart'\n%}", "No cart"),
+        ("{% abort_message('two\nlines') %}", "two lines"),
+    ],
+)
+def test_a_template_may_say_that_somebody_gets_nothing(renderer, tag, reason):
+    text = "{% if profile.name == 'Bo' %}" + tag + "{% endif %}Hi {{ profile.name }}"
+    answers = renderer.render(
+        Template({"a": Source("x"), "b": Source("{% assign y = 1 %}\n" + text)}),
+        [ANN, {"profile": {"name": "Bo"}}, ANN],
+        shared={},
+        now=NOW,
+    )
+    assert [isinstance(answer, Rendered) for answer in answers] == [True, False, True]
+    assert (answers[1].reason, answers[1].part, answers[1].is_wanted) == (reason, "b", True)
+
+
 def test_a_naive_now_is_refused(renderer):
     with pytest.raises(ValueError):
         renderer.render(HELLO, [ANN], shared={}, now=datetime(2026, 1, 1))
