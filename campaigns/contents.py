@@ -13,7 +13,7 @@ from audiences.facts import Facts
 from campaigns import channels, languages, past, versions
 from campaigns.channels import Compiled, Problem
 from campaigns.liquid.renderer import shared as renderer
-from campaigns.liquid.values import unmet
+from campaigns.liquid.values import parsed, unmet
 from campaigns.liquid.wire import Refused, Rendered, Source, Template
 from campaigns.models import Campaign, Content, Variant, Version
 from tenants.models import Tenant, User
@@ -133,12 +133,17 @@ def compile_fields(
     compiled = channels.get(channel).compile(
         fields, is_marketing=is_marketing, language=language or version.language
     )
+    given = shared_context(version.campaign, tenant=version.tenant)
     for path in compiled.variables:
         root = path.partition(".")[0].partition("[")[0]
         if root == "event" and version.has_event:
             continue
         if why := NOT_HERE.get(root):
             compiled.problems.append(Problem("", f"{path} has no value: {why}."))
+        elif root in given and len(keys := parsed(path)) > 1 and keys[1] not in given[root]:
+            compiled.problems.append(
+                Problem("", f"{path} has no value: {root} has {', '.join(given[root])}.")
+            )
     compiled.problems.extend(Problem("", said) for said in past.problems(compiled.variables))
     compiled.notes.extend(past.notes(compiled.variables))
     return compiled

@@ -21,8 +21,14 @@ from audiences.rules.fragments import Fragment
 from audiences.rules.scope import Scope
 from campaigns import channels, languages
 from campaigns.arms import Group, Rule, Spec
-from campaigns.liquid.values import Key, parsed, unmet
+from campaigns.liquid.values import EACH, Key, parsed, unmet
 from campaigns.speakers import Speakers, spoken
+
+_ENTRIES = r"""(SELECT jsonb_array_elements(CASE jsonb_typeof(found) WHEN 'array' THEN found
+    WHEN 'object' THEN (SELECT jsonb_agg(jsonb_build_array(key, value)) FROM jsonb_each(found))
+    WHEN 'string' THEN CASE WHEN found #>> '{{}}' ~ '\S' THEN jsonb_build_array(found) END END)
+    FROM (SELECT {found} AS found) j)"""
+"""What a loop goes over, as ``liquid.values.entries`` has it; no row where there is nothing."""
 
 NOBODYS, DEPENDS = -1, -2  # in place of a variant's index
 
@@ -229,20 +235,29 @@ class _Judge:
         if not keys or keys[0] not in ("first", "last"):
             return f"p.id IN (SELECT u.profile_id FROM ({self.fragment(event_sql.ever(names, scope))}) u)"
         edges = event_sql.firsts if keys[0] == "first" else event_sql.lasts
-        return (
-            f"p.id IN (SELECT f.profile_id FROM ({self.fragment(edges(names, scope))}) f"
-            f" WHERE {self._has_in('f.properties', keys[1:])})"
-        )
+        of_all = EACH in keys  # which also holds for those who have none
+        edge = self.fragment(edges(names, scope))
+        has = self._has_in("f.properties", keys[1:])
+        found = f"SELECT f.profile_id FROM ({edge}) f WHERE {'NOT ' if of_all else ''}{has}"
+        return f"p.id {'NOT ' if of_all else ''}IN ({found})"
 
     def _has_in(self, document: str, keys: list[Key]) -> str:
         """A path into JSON; ``first`` and ``last`` are a member of that name, else a list's ends."""
+        if EACH in keys:
+            at = keys.index(EACH)
+            entries = _ENTRIES.format(found=self._found(document, keys[:at]))
+            entry = f"e{len(keys)}"  # its own name in each of those inside one another
+            has = self._has_in(f"{entry}.v", keys[at + 1 :])
+            return f"NOT EXISTS (SELECT 1 FROM {entries} AS {entry}(v) WHERE NOT {has})"
         if keys and keys[-1] == "size" and (len(keys) > 1 or document != "p.attributes"):
             own = f"{self._found(document, keys)} IS NOT NULL"
             kind = f"jsonb_typeof({self._found(document, keys[:-1])})"
             return f"({own} OR coalesce({kind} IN ('string', 'array', 'object'), false))"
         return (
             "coalesce((SELECT CASE jsonb_typeof(found) WHEN 'null' THEN false"
-            r" WHEN 'string' THEN found #>> '{}' ~ '\S' WHEN 'array' THEN found <> '[]'"
+            r" WHEN 'string' THEN found #>> '{}' ~ '\S' WHEN 'array' THEN EXISTS (SELECT 1 FROM"
+            r" jsonb_array_elements(found) AS e(v) WHERE e.v <> 'null' AND (jsonb_typeof(e.v) <> 'string'"
+            r" OR e.v #>> '{}' ~ '\S'))"
             f" WHEN 'object' THEN found <> '{{}}' ELSE true END"
             f" FROM (SELECT {self._found(document, keys)} AS found) j WHERE found IS NOT NULL), false)"
         )

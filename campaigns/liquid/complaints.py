@@ -126,6 +126,10 @@ def perhaps_unset(name: str) -> str:
     return f"'{name}' gets its value only in some cases: set it before, or add a default here."
 
 
+def perhaps_empty(expression: str) -> str:
+    return f"'{expression}' may come out empty, even for people who have the data: add a default."
+
+
 def never_a_value() -> str:
     return "This never has a value: add a default, or set it before."
 

@@ -8,7 +8,7 @@ from liquid import Environment, Mode
 
 from campaigns.liquid.abort import AbortTag
 from campaigns.liquid.dates import shown
-from campaigns.liquid.limits import CAPPED, MAX_NESTING
+from campaigns.liquid.limits import CAPPED, MAX_NESTING, OF_LISTS, passing_over_null
 from campaigns.liquid.values import is_hole
 from campaigns.liquid.wire import Output
 
@@ -36,6 +36,7 @@ class Liquid(Environment):
         for name in NOT_SAFE:
             del self.filters[name]
         self.add_tag(AbortTag)
+        self.filters.update({name: passing_over_null(self.filters[name]) for name in OF_LISTS})
         self.filters.update(CAPPED, date=shown, default=or_else)
 
 

@@ -27,16 +27,20 @@ from campaigns.liquid.evaluate import Frame, Missing, Place, Refusal, Value, con
 from campaigns.liquid.limits import TooMuch, few
 from campaigns.liquid.syntax import Places, check_filter
 from campaigns.liquid.values import Absent, is_count, is_missing, step
+from campaigns.liquid.values import entries as as_entries
 
 SPECIAL = ("size", "first", "last")
 _TAKE_MISSING = ("default", "concat")
 
 
 class Expressions:
-    """Builds values for one template. ``loops`` holds the loop variables in scope; True if they come from data."""
+    """Builds values for one template.
+
+    ``variables`` and ``loops`` (the loop variables in scope) say of each whether it always comes from data.
+    """
 
     def __init__(
-        self, env: Liquid, places: Places, variables: frozenset[str], counters: frozenset[str]
+        self, env: Liquid, places: Places, variables: dict[str, bool], counters: frozenset[str]
     ) -> None:
         self.env = env
         self.places = places
@@ -84,7 +88,7 @@ class Expressions:
         for name, is_data in reversed(self.loops):
             if name == root:
                 return is_data
-        return root not in self.variables and root not in self.counters
+        return self.variables.get(str(root), root not in self.counters)
 
     def _constant(self, expression: Any) -> Any:
         if isinstance(expression, StringLiteral):
@@ -106,7 +110,8 @@ class Expressions:
         if any(isinstance(key, Path) for key in rest):
             return self._computed(path, start, missing)
         is_data = self.from_data(path)
-        if is_data and len(rest) == 1 and isinstance(rest[0], str) and rest[0] not in SPECIAL:
+        is_root = root not in self.variables or any(root == loop for loop, _ in self.loops)
+        if is_data and is_root and len(rest) == 1 and isinstance(rest[0], str) and rest[0] not in SPECIAL:
             return self._member(root, rest[0], missing)
 
         def follow(frame: Frame) -> Any:
@@ -234,7 +239,7 @@ class Expressions:
         name, backwards = f"{loop.identifier}-{loop.iterable}", loop.reversed
 
         def listed(frame: Frame) -> list[Any]:
-            items = as_list(value(frame))
+            items = as_entries(value(frame))
             start = frame.resumes.get(name, 0) if resume else max(offset(frame), 0) if offset else 0
             stop = len(items) if limit is None else max(start + limit(frame), 0)
             frame.resumes[name] = min(stop, len(items))
@@ -304,17 +309,6 @@ class Expressions:
             return result
 
         return call
-
-
-def as_list(value: Any) -> list[Any]:
-    """Return what a loop over a value goes over. A text is one entry, an object its pairs, a missing value nothing."""
-    if isinstance(value, list):
-        return value
-    if isinstance(value, dict):
-        return list(value.items())
-    if isinstance(value, (range, tuple)):
-        return list(value)
-    return [value] if isinstance(value, str) and value else []
 
 
 def _present(value: Any, missing: Missing) -> Any:

@@ -1,6 +1,7 @@
 """How much one template may do, and the filters rewritten so that they stop before they do more."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
 from itertools import chain
 from typing import Any
 
@@ -58,7 +59,7 @@ def join(left: Iterable[object], separator: object = " ", *, environment: Any) -
     separator = _text(separator)
     if environment.autoescape and separator == " ":
         separator = Markup(" ")
-    return joined(left, separator) or None
+    return joined((each for each in left if each is not None), separator) or None
 
 
 @string_filter
@@ -134,6 +135,21 @@ def _number(number: Any, name: str, other: Any) -> Any:
         raise TooMuch("This makes a number that is too large.")
     return result
 
+
+def passing_over_null(run: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a filter that takes a list as if entries that are null were not in it."""
+
+    @wraps(run)
+    def applied(value: Any, *args: Any, **named: Any) -> Any:
+        return run(
+            [each for each in value if each is not None] if isinstance(value, list) else value, *args, **named
+        )
+
+    return applied
+
+
+OF_LISTS = ("where", "reject", "find", "has", "map", "sum")
+"""Filters that look into entries: stock Liquid gives up on the whole list for one that is null."""
 
 CAPPED = {
     "join": join,

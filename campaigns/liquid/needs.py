@@ -2,13 +2,14 @@
 
 The template is walked as it would run, with two things remembered on the way: which paths are certain to have a
 value here, because a condition says so, and what each of the template's own variables may lack. Where that cannot be
-decided the answer is a need too many, never one too few. Loop variables are outside of it: an entry without a value
-that is printed refuses its person when the message is made.
+decided the answer is a need too many, never one too few; where no need would be enough, such as for what a filter may
+not find, the author is asked for a default. What a loop prints of an entry every entry needs: ``event.items[*].name``.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from itertools import takewhile
 from typing import Any
 
 from liquid.ast import BlockNode, Node
@@ -31,14 +32,18 @@ from liquid.token import Token
 
 from campaigns.liquid import complaints
 from campaigns.liquid.abort import AbortNode
-from campaigns.liquid.guards import Keys, certain, facts, keys_of
+from campaigns.liquid.guards import Keys, certain, facts, is_nothing, keys_of, mentions
+from campaigns.liquid.lacking import NEVER, NOTHING, Variable, filtered
 from campaigns.liquid.program import Program, children, names
 from campaigns.liquid.syntax import Invalid, Places
 from campaigns.liquid.values import ALWAYS_PRESENT, ROOTS, is_count, written
 from campaigns.liquid.wire import Checked, Problem, Source
 
-NEVER: Keys = (0,)  # stands among needs for what nobody can have
-_NOTHING: frozenset[Keys] = frozenset()
+_EVERY_LOOP = {"index", "index0", "rindex", "rindex0", "first", "last", "length"}
+OF_LOOPS = {
+    "forloop": _EVERY_LOOP | {"name"},
+    "tablerowloop": _EVERY_LOOP | {"row", "col", "col0", "col_first", "col_last"},
+}
 
 
 def check(
@@ -58,35 +63,23 @@ def check(
 
 
 @dataclass(frozen=True)
-class Variable:
-    """What one of the template's own variables may lack: data it was made of, or a value at all."""
-
-    needs: frozenset[Keys] = _NOTHING
-    aliases: frozenset[Keys] = _NOTHING  # paths whose value it simply is, so that its members are theirs
-    may_be_unset: bool = False
-
-    def joined(self, other: "Variable | None") -> "Variable":
-        if other is None:
-            return replace(self, may_be_unset=True)
-        return Variable(
-            self.needs | other.needs, self.aliases | other.aliases, self.may_be_unset or other.may_be_unset
-        )
-
-
-@dataclass(frozen=True)
 class State:
     """What is known at one point of the template."""
 
     variables: dict[str, Variable] = field(default_factory=dict)
-    known: frozenset[Keys] = _NOTHING  # paths that have a value
+    known: frozenset[Keys] = NOTHING  # paths that have a value
     is_never: bool = False  # nobody gets here: the message was aborted
 
     def knowing(self, more: Iterable[Keys]) -> "State":
         return replace(self, known=self.known.union(*(certain(keys) for keys in more)))
 
     def setting(self, name: str, variable: Variable) -> "State":
-        known = frozenset(keys for keys in self.known if keys[0] != name)
+        known = self.without(name).known
         return replace(self, variables={**self.variables, name: variable}, known=known)
+
+    def without(self, name: str) -> "State":
+        """Forget what is known of a name, which is something else from here on."""
+        return replace(self, known=frozenset(keys for keys in self.known if not mentions(keys, name)))
 
     def joined(self, other: "State") -> "State":
         if self.is_never or other.is_never:
@@ -94,7 +87,8 @@ class State:
         variables = {}
         for name in self.variables.keys() | other.variables.keys():
             ours, theirs = self.variables.get(name), other.variables.get(name)
-            variables[name] = ours.joined(theirs) if ours else theirs.joined(None) if theirs else Variable()
+            both = ours.joined(theirs) if ours else theirs.joined(None) if theirs else Variable()
+            variables[name] = both.within_reason()
         return State(variables, self.known & other.known)
 
 
@@ -111,8 +105,8 @@ class Reading:
         self._roots = roots
         self._always_present = always_present
         assigned, counters = names(nodes)
-        self._own = assigned | counters
-        self._loops: list[str] = []
+        self._own = assigned.keys() | counters
+        self._loops: list[tuple[str, str, Variable]] = []  # name, what tells of the loop, what is in the name
         self._exits: list[
             list[State]
         ] = []  # states at the {% break %} and {% continue %} of each loop we are in
@@ -188,16 +182,15 @@ class Reading:
 
     def _loop(self, node: Any, state: State) -> State:
         loop: LoopExpression = node.expression
-        self._read(loop.iterable, state)
+        listed = self._read(loop.iterable, state)
         for each in (loop.limit, loop.offset, loop.cols):
             if each is not None:
                 self._require(each, state)
         name = str(loop.identifier)
         self._own_name(name, loop.token)
-        inside = state.setting(name, Variable()) if name in state.variables else state
-        inside = inside.knowing([keys] if (keys := keys_of(loop.iterable)) else [])
-        inside = State(state.variables, frozenset(keys for keys in inside.known if keys[0] != name))
-        self._loops.append(name)
+        inside = state.knowing([keys] if (keys := keys_of(loop.iterable)) else []).without(name)
+        helper = "forloop" if isinstance(node, ForNode) else "tablerowloop"
+        self._loops.append((name, helper, listed.entry().within_reason()))
         while True:
             self._exits.append([])
             again = inside.joined(self._block(node.block, inside))
@@ -217,7 +210,7 @@ class Reading:
 
     def _assign(self, node: AssignNode, state: State) -> State:
         self._own_name(str(node.name), node.token)
-        return state.setting(str(node.name), self._value(node.expression, state))
+        return state.setting(str(node.name), self._value(node.expression, state).within_reason())
 
     def _capture(self, node: CaptureNode, state: State) -> State:
         self._own_name(str(node.name), node.token)
@@ -246,10 +239,12 @@ class Reading:
                 self.needs.setdefault(keys)
         if value.may_be_unset:
             self._problem(expression.token, complaints.perhaps_unset(str(expression)))
+        if value.may_be_empty:
+            self._problem(expression.token, complaints.perhaps_empty(str(expression)))
 
-    def _read(self, expression: Expression, state: State) -> None:
-        """Note what is read where a missing value does no harm."""
-        self._value(expression, state)
+    def _read(self, expression: Expression, state: State) -> Variable:
+        """Note what is read where a missing value does no harm; return the value."""
+        return self._value(expression, state)
 
     def _value(self, expression: Expression, state: State) -> Variable:
         """Return what an expression's value may lack; note what working it out needs in any case."""
@@ -260,6 +255,7 @@ class Reading:
         if isinstance(expression, RangeLiteral):
             self._require(expression.start, state)
             self._require(expression.stop, state)
+            return Variable(is_list=True)
         elif isinstance(expression, (Nil, Blank, Empty)):
             return Variable(frozenset({NEVER}))
         else:
@@ -272,46 +268,65 @@ class Reading:
         for used in expression.filters or []:
             arguments = [self._value(each.value, state) for each in used.args]
             if used.name == "default":
-                value = arguments[0] if arguments else Variable()
+                instead = arguments[0] if arguments else Variable()
+                is_blank = bool(used.args) and is_nothing(used.args[0].value)
+                value = value.or_else(instead, is_blank=is_blank)
                 continue
             for each in used.args:
                 self._require(each.value, state)
-            value = Variable() if used.name == "concat" else replace(value, aliases=_NOTHING)
+            value = filtered(value, used, arguments)
         return value
 
     def _path(self, path: Path, state: State) -> Variable:
         for key in path.path:
             if isinstance(key, Path):
                 self._require(key, state)
-        keys = keys_of(path) or _static_start(path)
+        keys = keys_of(path)
+        assert keys is not None, "it is a path"
         root = str(keys[0])
-        if root in self._loops or root in ("forloop", "tablerowloop"):
-            return Variable()
+        for name, helper, variable in reversed(self._loops):
+            if root == helper:
+                return self._of_loop(keys, helper)
+            if root == name:
+                return self._own_value(keys, variable, state)
         if root in self._own:
-            return self._own_value(keys, state)
+            return self._own_value(keys, state.variables.get(root, Variable(may_be_unset=True)), state)
         if root not in self._roots:
             near = get_close_matches(root, self._roots | self._own, 1) or [f"profile.{root}"]
             self._problem(path.token, complaints.unknown_variable(root, near))
             return Variable()
-        self.variables.setdefault(keys)
-        if root in self._always_present or keys in state.known or is_count(keys):
-            return Variable(aliases=frozenset({keys}))
-        return Variable(frozenset({keys}), aliases=frozenset({keys}))
+        return self._data(keys, state)
 
-    def _own_value(self, keys: Keys, state: State) -> Variable:
-        variable = state.variables.get(str(keys[0]), Variable(may_be_unset=True))
-        if keys in state.known:
-            return Variable(aliases=variable.aliases if len(keys) == 1 else _NOTHING)
-        if len(keys) == 1:
-            return variable
-        members = frozenset(alias + keys[1:] for alias in variable.aliases)
-        for each in members:
-            self.variables.setdefault(each)
-        needs = variable.needs - variable.aliases | members
-        needs = frozenset(
-            each for each in needs if each not in state.known and each[0] not in self._always_present
-        )
-        return Variable(needs, members, variable.may_be_unset)
+    def _data(self, keys: Keys, state: State) -> Variable:
+        """A value of the person's data; which one another path names depends on the person, and may be none."""
+        start = _static_start(keys)
+        self.variables.setdefault(start)
+        if start != keys:
+            return Variable(is_own=False, may_be_empty=keys not in state.known)
+        is_certain = keys[0] in self._always_present or keys in state.known or is_count(keys)
+        here = frozenset({keys})
+        return Variable(NOTHING if is_certain else here, aliases=here, is_own=False)
+
+    def _of_loop(self, keys: Keys, helper: str) -> Variable:
+        """What tells of a loop: its members, and the loop around it."""
+        around = sum(each == helper for _, each, _ in self._loops)
+        while keys[1:2] == ("parentloop",):
+            keys, around = keys[:1] + keys[2:], around - 1
+        has_value = around > 0 and (len(keys) == 1 or (len(keys) == 2 and keys[1] in OF_LOOPS[helper]))
+        return Variable() if has_value else Variable(frozenset({NEVER}))
+
+    def _own_value(self, keys: Keys, variable: Variable, state: State) -> Variable:
+        """A variable of the template's own, or a member of it."""
+        for length, key in enumerate(keys):
+            variable = variable.member(key) if length else variable
+            for alias in variable.aliases:
+                self.variables.setdefault(_static_start(alias))
+            if keys[: length + 1] in state.known:
+                variable = replace(variable, needs=NOTHING, may_be_unset=False, may_be_empty=False)
+        certain_anyway = {
+            each for each in variable.needs if each in state.known or each[0] in self._always_present
+        }
+        return replace(variable, needs=variable.needs - certain_anyway)
 
     # problems
 
@@ -323,10 +338,6 @@ class Reading:
         self.problems.add(self._places.problem(token.start_index if token is not None else 0, message))
 
 
-def _static_start(path: Path) -> Keys:
-    keys: list[str | int] = []
-    for key in path.path:
-        if isinstance(key, Path):
-            break
-        keys.append(key)
-    return tuple(keys)
+def _static_start(keys: Keys) -> Keys:
+    """Return the keys before the first that another path names."""
+    return tuple(takewhile(lambda key: not isinstance(key, tuple), keys))

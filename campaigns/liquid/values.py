@@ -13,10 +13,15 @@ ROOTS = frozenset({"profile", "event", "source", "campaign", "brand", "unsubscri
 ALWAYS_PRESENT = frozenset({"campaign", "brand", "unsubscribe_url", "now", "today"})
 """Those of them that everybody has: never a need."""
 
+EACH = "[*]"
+"""Stands in a path for every entry of a list, if it has any."""
+
 _COUNTED = ("profile", "events", "count")
 
 _WORD = re.compile(r"[^\W\d][\w-]*\??\Z")
-_STEP = re.compile(r"""\.?(?P<word>\w[\w-]*\??)|\[(?P<index>-?\d+)\]|\["(?P<name>[^"]*)"\]""")
+_STEP = re.compile(
+    r"""\.?(?P<word>\w[\w-]*\??)|\[(?P<index>-?\d+)\]|(?P<each>\[\*\])|\["(?P<name>[^"]*)"\]"""
+)
 
 
 class Absent(Exception):
@@ -30,7 +35,20 @@ def is_missing(value: object) -> bool:
 
 def is_hole(value: object) -> bool:
     """Missing, or a list or object with nothing in it: printing it shows nothing."""
-    return is_missing(value) or (isinstance(value, (list, tuple, dict, range)) and not value)
+    if isinstance(value, (list, tuple)):
+        return all(map(is_missing, value))
+    return is_missing(value) or (isinstance(value, (dict, range)) and not value)
+
+
+def entries(value: Any) -> list[Any]:
+    """Return what a loop over a value goes over. A text is one entry, an object its pairs, a missing value nothing."""
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict):
+        return list(value.items())
+    if isinstance(value, (range, tuple)):
+        return list(value)
+    return [value] if isinstance(value, str) and value else []
 
 
 def step(value: Any, key: Any) -> Any:
@@ -83,7 +101,9 @@ def written(keys: Sequence[Key]) -> str:
     """Return a path as a template would write it."""
     text = str(keys[0])
     for key in keys[1:]:
-        if isinstance(key, int):
+        if key == EACH:
+            text += EACH
+        elif isinstance(key, int):
             text += f"[{key}]"
         else:
             text += f".{key}" if _WORD.match(key) else f'["{key}"]'
@@ -98,15 +118,23 @@ def parsed(path: str) -> list[Key]:
         match = _STEP.match(path, at)
         if match is None:
             raise ValueError(f"{path!r} is not a path")
-        word, index, name = match.group("word", "index", "name")
-        keys.append(int(index) if index is not None else word if word is not None else name)
+        word, index, name, each = match.group("word", "index", "name", "each")
+        keys.append(int(index) if index is not None else word if word is not None else each or name)
         at = match.end()
     return keys
 
 
 def unmet(needs: list[str], data: dict[str, Any]) -> list[str]:
     """Return those of the needs that a person's data does not meet. An empty list or object does not meet one."""
-    return [need for need in needs if is_hole(resolve(_keys(need), data))]
+    return [need for need in needs if not _meets(_keys(need), data)]
+
+
+def _meets(keys: tuple[Key, ...], data: Any) -> bool:
+    if EACH not in keys:
+        return not is_hole(resolve(keys, data))
+    at = keys.index(EACH)
+    found = resolve(keys[:at], data)
+    return is_missing(found) or all(_meets(keys[at + 1 :], entry) for entry in entries(found))
 
 
 @lru_cache(maxsize=4096)  # the same few needs are asked of every person

@@ -185,6 +185,9 @@ NEEDS = [
     "profile.first_name.size", "profile.events.done", "profile.events.done.count", "profile.events.done.last_at",
     "profile.events.done.last", "profile.events.done.last.sku", "profile.events.done.first.sku",
     'profile.events["Done"].last.cart.items[0]', "profile.events.never.last.sku", "profile.events.never",
+    "profile.cart.items[*].sku", "profile.cart.items[*]", "profile.cart[*][1]", "profile.plan[*]", "profile.plan[*].x",
+    "profile.first_name[*]", "profile.rows[*].cells[*].text", "profile.rows[*].cells", "profile.rows",
+    "profile.events.done.last.list[*].sku", "profile.nothing[*].x",
     "brand.name", "brand.nothing", "campaign.name", "event.total", "unsubscribe_url", "profile",
 ]  # fmt: skip
 PEOPLE: list[dict[str, Any]] = [
@@ -205,6 +208,11 @@ PEOPLE: list[dict[str, Any]] = [
     {"attributes": {"deep": {"er": {"still": False}}}},
     {"attributes": {"count": 0, "flag": False}},
     {"attributes": {"count": "0", "flag": None}},
+    {"attributes": {"rows": [None, " "]}},
+    {"attributes": {"rows": [{"cells": [{"text": "a"}]}, {"cells": []}]}},
+    {"attributes": {"rows": [{"cells": [{"text": "a"}, {"text": None}]}, {}]}},
+    {"attributes": {"rows": {"cells": [1]}}},
+    {"attributes": {"rows": []}},
 ]
 
 
@@ -220,7 +228,7 @@ def test_a_need_is_met_in_sql_as_in_templates(
     for person, days, properties in (
         (people[0], 3, {"sku": "a"}),
         (people[0], 1, {"cart": {"items": [1]}}),
-        (people[1], 2, {"sku": " "}),
+        (people[1], 2, {"sku": " ", "list": [{"sku": "a"}, {"sku": ""}]}),
         (people[2], 2, {}),
     ):
         make_event(person, "Done", now - timedelta(days=days), **properties)

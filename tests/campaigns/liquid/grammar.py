@@ -4,6 +4,15 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+LISTS = ("event.items", "profile.list", "l")
+OF_AN_ENTRY = ("item.name", "item.name", "item.deep.a", "item", "forloop.index")
+LISTED = (
+    "{list} | map: 'name' | join: ', '", "{list} | sort: 'n' | map: 'name' | join", "{list} | reverse | first",
+    "{list} | where: 'on' | map: 'name' | join", "{list} | where: 'on' | size", "{list} | first", "{list} | last",
+    "{list} | find: 'name', 'one'", "{list} | find_index: 'name', 'one'", "{list} | has: 'name', 'one'",
+    "{list} | compact | size", "{list} | concat: {list} | map: 'name' | join", "{list} | uniq: 'n' | size",
+    "{list} | sum: 'n'", "{list}.first.name", "{list}[0].name", "{list}.last.deep.a", "{list}.size", "{list}[1].name",
+)  # fmt: skip
 PATHS = ("profile.a", "profile.b", "profile.c", "profile.deep.a", "event.b", "x", "y")
 WORDS = ("'one'", "'two'", "3", "true")
 NOTHINGS = ("blank", "empty", "nil", "''")
@@ -17,10 +26,13 @@ class Grammar:
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
         self.paths = self.random.sample(PATHS, 3)
-        self.sparse = self.random.choice((0.3, 0.5, 0.9))
+        self.sparse = self.random.choice((0.1, 0.3, 0.5, 0.9))
+        self.inside = 0  # loops around what is being written
 
     def template(self) -> str:
         text = "".join(self.assignment(name) for name in ("x", "y") if self.random.random() < 0.8)
+        if self.random.random() < 0.8:
+            text += self.assigned_list()
         return text + self.body(depth=3)
 
     def person(self) -> dict[str, Any]:
@@ -29,8 +41,22 @@ class Grammar:
         if self.random.random() < 0.5:
             profile["deep"] = {"a": self.scalar()}
         if self.random.random() < 0.8:
-            event["items"] = [{"name": name} for name in self.random.sample("ijk", self.random.randint(0, 3))]
+            event["items"] = self.entries()
+        if self.random.random() < 0.5:
+            profile["list"] = self.entries()
         return {"profile": profile, "event": event}
+
+    def entries(self) -> list[Any]:
+        return [self.entry(n) for n in range(self.random.randint(0, 3))]
+
+    def entry(self, n: int) -> Any:
+        entry = {
+            "name": self.scalar(),
+            "n": n,
+            "on": self.random.random() < 0.5,
+            "deep": {"a": self.scalar()},
+        }
+        return entry if self.random.random() < 0.9 else None
 
     def scalar(self) -> Any:
         return None if self.random.random() < self.sparse else self.random.choice(SCALARS)
@@ -43,16 +69,45 @@ class Grammar:
         if depth and self.random.random() < 0.5:
             return self.random.choice(blocks)(depth - 1)
         return self.random.choice(
-            ["text ", "{{ " + self.value() + " }}", "{{ " + self.value() + " }}", self.assignment(self.own())]
+            [
+                "text ",
+                self.printed(),
+                self.printed(),
+                self.assignment(self.own()),
+                self.assigned_list(),
+                self.aborting(),
+            ]
         )
+
+    def printed(self) -> str:
+        return "‹{{ " + self.value() + " }}›"
+
+    def aborting(self) -> str:
+        return "{% unless " + self.comparison() + " %}{% abort_message('no') %}{% endunless %}"
 
     def own(self) -> str:
         return self.random.choice("xy")
 
     def path(self) -> str:
+        if self.inside and self.random.random() < 0.4:
+            return self.random.choice(OF_AN_ENTRY)
+        if self.random.random() < 0.05:
+            return self.random.choice(("profile[event.b]", "profile[x]"))
         return self.random.choice(self.paths)
 
+    def list(self) -> str:
+        return self.random.choice(LISTS)
+
+    def assigned_list(self) -> str:
+        value = self.random.choice(("{list}", "{list} | sort: 'n'", "{list} | where: 'on'", "{list} | default: {list}",
+                                    "{list} | default: ''", "{list} | map: 'deep'", "{list} | default: 'x'",
+                                    "'one two' | split: ' '", "{list} | reverse | compact"))  # fmt: skip
+        return "{% assign l = " + value.format(list=self.list()) + " %}"
+
     def value(self) -> str:
+        if self.random.random() < 0.2:
+            default = self.random.choice(("", "", " | default: 'none'"))
+            return self.random.choice(LISTED).format(list=self.list()) + default
         used = self.random.choices(FILTERS, k=self.random.choice((0, 0, 1, 1, 2, 3)))
         return " | ".join([self.path(), *(each.format(path=self.path()) for each in used)])
 
@@ -62,7 +117,8 @@ class Grammar:
     def comparison(self) -> str:
         other = self.random.choice([*WORDS, *NOTHINGS, self.path()])
         one, two = self.random.sample([self.path(), other], 2)
-        return self.random.choice([self.path(), f"{one} == {two}", f"{one} != {two}"])
+        sized = f"{self.list()}.size > {self.random.choice((0, 1))}"
+        return self.random.choice([self.path(), f"{one} == {two}", f"{one} != {two}", self.list(), sized])
 
     def condition(self) -> str:
         parts = [self.comparison() for _ in range(self.random.choice((1, 1, 2, 3)))]
@@ -78,9 +134,9 @@ class Grammar:
         return text + "{% end" + tag + " %}"
 
     def loop(self, depth: int) -> str:
-        text = (
-            "{% for item in event.items %}" + self.random.choice(("", "{{ item.name }}")) + self.body(depth)
-        )
+        self.inside += 1
+        tag = self.random.choice(("for", "for", "tablerow"))
+        text = "{% " + tag + " item in " + self.list() + " %}" + self.body(depth)
         if self.random.random() < 0.4:
             leave = self.random.choice(("break", "continue"))
             text += (
@@ -93,6 +149,9 @@ class Grammar:
                 + " %}{% endif %}"
                 + self.body(depth)
             )
+        self.inside -= 1
+        if tag == "tablerow":
+            return text.replace("forloop", "tablerowloop") + "{% endtablerow %}"
         return text + "{% else %}" + self.body(depth) + "{% endfor %}"
 
     def case(self, depth: int) -> str:
@@ -105,4 +164,4 @@ class Grammar:
         return text + "{% else %}" + self.body(depth) + "{% endcase %}"
 
     def capture(self, depth: int) -> str:
-        return "{% capture " + self.own() + " %}" + self.body(depth) + "{% endcapture %}"
+        return "{% capture " + self.own() + " %}words" + self.body(depth) + "{% endcapture %}"

@@ -26,7 +26,11 @@ CASES = {
     "odd key": ("{{ profile['home city'] }}", ['profile["home city"]']),
     "index": ("{{ event.items[0].name }}", ["event.items[0].name"]),
     "size": ("{{ event.items.size }}", ["event.items.size"]),
-    "key from a path": ("{{ profile[event.key] }}", ["event.key", "profile"]),
+    "key from a path": ("{{ profile[event.key] | default: 'x' }}", ["event.key"]),
+    "key from a path, guarded": (
+        "{% if profile[event.key] %}{{ profile[event.key] }}{% endif %}",
+        ["event.key"],
+    ),
     "everybody has a campaign": ("{{ campaign.name }} {{ brand.address }} {{ unsubscribe_url }}", []),
     "now": ("{{ 'now' | date: '%Y' }} {{ now | date: '%Y' }}", []),
     "if guards": ("{% if profile.name %}{{ profile.name }}{% endif %}", []),
@@ -90,13 +94,85 @@ CASES = {
         "{% case profile.plan %}{% when blank %}x{% else %}{{ profile.plan }}{% endcase %}",
         [],
     ),
-    "loop": ("{% for item in event.items %}{{ item.name }}{% endfor %}", []),
+    "loop": ("{% for item in event.items %}{{ item.name }}{% endfor %}", ["event.items[*].name"]),
+    "loop, with default": ("{% for i in event.items %}{{ i.name | default: 'it' }}{% endfor %}", []),
+    "loop, guarded": ("{% for i in event.items %}{% if i.name %}{{ i.name }}{% endif %}{% endfor %}", []),
+    "loop, guarded otherwise": (
+        "{% for i in event.items %}{% if i.price %}{{ i.name }}{% endif %}{% endfor %}",
+        ["event.items[*].name"],
+    ),
+    "a guard lasts for its round": (
+        "{% for i in event.items %}{{ i.name }}{% unless i.name %}{% break %}{% endunless %}{% endfor %}",
+        ["event.items[*].name"],
+    ),
+    "loop in a loop": (
+        "{% for i in event.items %}{% for t in i.tags %}{{ t }}{% endfor %}{% endfor %}",
+        ["event.items[*].tags[*]"],
+    ),
+    "loop over an assigned list": (
+        "{% assign all = event.items | sort: 'price' %}{% for i in all %}{{ i.name }}{% endfor %}",
+        ["event.items[*].name"],
+    ),
+    "loop over either list": (
+        "{% if event.n %}{% assign l = event.a %}{% else %}{% assign l = event.b %}{% endif %}"
+        "{% for i in l %}{{ i.x }}{% endfor %}",
+        ["event.a[*].x", "event.b[*].x"],
+    ),
+    "loop over a list or its stand-in": (
+        "{% assign l = event.a | default: event.b %}{% for i in l %}{{ i.x }}{% endfor %}",
+        ["event.a[*].x", "event.b[*].x"],
+    ),
+    "loop over a list or nothing": (
+        "{% assign l = event.a | default: '' %}{% for i in l %}{{ i.x }}{% endfor %}",
+        ["event.a[*].x"],
+    ),
+    "loop over an object": ("{% for pair in event.sizes %}{{ pair[1] }}{% endfor %}", ["event.sizes[*][1]"]),
+    "assigned in a loop": (
+        "{% for i in event.items %}{% assign n = i.name %}{{ n }}{% endfor %}",
+        ["event.items[*].name"],
+    ),
+    "a loop's own words": (
+        "{% for i in event.items %}{{ forloop.index }}{% for j in i.tags %}{{ forloop.parentloop.index }}"
+        "{% endfor %}{% endfor %}",
+        [],
+    ),
+    "a word of one's own": ("{% for w in (1..3) %}{{ w }}{% endfor %}", []),
+    "split words": (
+        "{% assign words = profile.name | split: ' ' %}{% for w in words %}{{ w }}{% endfor %}{{ words[0] }}"
+        "{{ words.first }}{{ words.size }}",
+        [NAME],
+    ),
+    "the first of a list": ("{% assign i = event.items | first %}{{ i.name }}", ["event.items.first.name"]),
+    "a list's names": (
+        "{{ event.items | map: 'name' | join: ', ' }}",
+        ["event.items", "event.items[*].name"],
+    ),
+    "a list's names, cut": (
+        "{{ event.items | sort: 'price' | map: 'name' | first }}",
+        ["event.items", "event.items[*].name"],
+    ),
+    "found, with default": ("{{ event.items | find: 'id', 3 | map: 'name' | default: 'x' }}", []),
+    "found and guarded": (
+        "{% assign f = event.items | find: 'id', 3 %}{% if f %}{{ f.name }}{% endif %}",
+        ["event.items[*].name"],
+    ),
+    "chosen and counted": (
+        "{% assign on = event.items | where: 'on' %}{% if on.size > 0 %}{{ on | map: 'name' | join }}{% endif %}"
+        "{{ on.size }}{{ event.items | where: 'on' | size }}",
+        ["event.items[*].name", "event.items"],
+    ),
     "loop body knows its list": ("{% for item in event.items %}{{ event.items | size }}{% endfor %}", []),
-    "loop limit": ("{% for item in event.items limit: profile.n %}{{ item }}{% endfor %}", ["profile.n"]),
-    "loop else": ("{% for i in event.items %}{{ i }}{% else %}{{ profile.name }}{% endfor %}", [NAME]),
-    "loop variable of the same name as a key": ("{% for name in event.names %}{{ name }}{% endfor %}", []),
+    "loop limit": ("{% for item in event.items limit: profile.n %}x{% endfor %}", ["profile.n"]),
+    "loop else": ("{% for i in event.items %}x{% else %}{{ profile.name }}{% endfor %}", [NAME]),
+    "loop variable of the same name as a key": (
+        "{% for name in event.names %}{{ name }}{% endfor %}",
+        ["event.names[*]"],
+    ),
     "range": ("{% for i in (1..profile.points) %}*{% endfor %}", ["profile.points"]),
-    "tablerow": ("{% tablerow i in event.items cols: 2 %}{{ i }}{{ profile.name }}{% endtablerow %}", [NAME]),
+    "tablerow": (
+        "{% tablerow i in event.items cols: 2 %}{{ tablerowloop.col }}{{ profile.name }}{% endtablerow %}",
+        [NAME],
+    ),
     "assigned and printed": ("{% assign x = profile.name %}{{ x }}", [NAME]),
     "assigned and not printed": ("{% assign x = profile.name %}", []),
     "assigned with default": ("{% assign x = profile.name | default: 'you' %}{{ x }}", []),
@@ -207,6 +283,7 @@ def test_variables_are_all_that_is_read():
             10,
             "'limit' is a word of Liquid's own: write [\"limit\"] instead of .limit.",
         ),
+        ("{{ forloop.index }}", 1, 4, "Unknown variable 'forloop'. Did you mean profile.forloop?"),
         ("{{ nil }}", 1, 4, "This never has a value: add a default, or set it before."),
         (
             "{{ profile.name | default }}",
@@ -219,6 +296,39 @@ def test_variables_are_all_that_is_read():
 def test_a_mistake_is_told_with_its_place(text, line, column, message):
     error = check(Source(text)).errors[0]
     assert (error.line, error.column, error.message) == (line, column, message)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ profile[event.key] }}",
+        "{% assign o = profile[event.key] %}{{ o.name }}",
+        "{{ event.items | where: 'on' | map: 'name' | join }}",
+        "{% assign on = event.items | reject: 'on' %}{{ on.first.name }}",
+        "{{ event.items | find: 'id', 3 }}",
+        "{% assign words = profile.name | split: ' ' %}{{ words[1] }}",
+        "{{ event.items | map: event.key | join }}",
+    ],
+)
+def test_what_no_need_can_assure_wants_a_default(text):
+    (problem,) = check(Source(text)).errors
+    assert "may come out empty, even for people who have the data: add a default." in problem.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% for i in event.items %}{{ forloop.parentloop.index }}{% endfor %}",
+        "{% for i in event.items %}{{ forloop.indx }}{% endfor %}",
+        "{% assign x = profile.name | upcase %}{{ x.y }}",
+        "{% capture x %}a{% endcapture %}{{ x.y }}",
+        "{% for i in (1..3) %}{{ i.name }}{% endfor %}",
+        "{% assign o = event.order | default: 'none' %}{{ o.total }}",
+    ],
+)
+def test_what_never_has_a_value_is_said(text):
+    (problem,) = check(Source(text)).errors
+    assert problem.message == "This never has a value: add a default, or set it before."
 
 
 def test_all_mistakes_are_told_at_once():
