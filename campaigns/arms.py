@@ -91,6 +91,11 @@ class Spec:
     default: Way | None
     past: Past = field(default_factory=dict)  # the past events that any of its words read
 
+    def language_of(self, content_id: int) -> str:
+        """The language a content is written in; empty if nobody has said."""
+        spoken = {words.id: words.language or way.language for way in self.ways for words in way.contents}
+        return spoken.get(content_id, "")
+
     @property
     def rules(self) -> list[Rule]:
         """The groups' rules: what ``audiences.facts.load`` has to load facts for."""

@@ -203,13 +203,16 @@ def filled(
     people: Sequence[dict[str, Any]],
     shared: dict[str, Any],
     now: datetime,
+    language: str = "",
 ) -> list[dict[str, str] | Refused]:
     """Return each person's finished message, or why there is none for them, in order; at most 500 people.
 
-    ``now`` is aware, and its zone is the one dates are shown in. Costs one call of the renderer's process.
+    ``now`` is aware, and its zone is the one dates are shown in. Numbers, money and lists are written as in
+    ``language``, or as each person's own if it is not given. Costs one call of the renderer's process.
     """
     kind = channels.get(channel)
-    answers = renderer().render(template(parts), list(people), shared=shared, now=now)
+    spoken = shared | {"language": language} if language else shared
+    answers = renderer().render(template(parts), list(people), shared=spoken, now=now)
     return [
         kind.finished(parts, answer.parts) if isinstance(answer, Rendered) else answer for answer in answers
     ]

@@ -136,7 +136,7 @@ def _shown(
     if compiled.problems:
         return told()
     (answer,) = contents.filled(
-        channel=channel, parts=compiled.parts, people=[person], shared=shared,
+        channel=channel, parts=compiled.parts, people=[person], shared=shared, language=language or version.language,
         now=now.astimezone(ZoneInfo(version.tenant.timezone)),
     )  # fmt: skip
     return told(refused=answer) if isinstance(answer, Refused) else told(message=answer)

@@ -64,6 +64,7 @@ def _same(
         people=[known.person for known in people],
         shared=brief.shared,
         now=now.astimezone(zone),
+        language=brief.spec.language_of(content_id),
     )
     for known, answer in zip(people, answers, strict=True):
         if isinstance(answer, Unrenderable):

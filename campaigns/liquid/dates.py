@@ -20,14 +20,17 @@ def shown(value: Any, form: Any, *, now: datetime) -> str:
     form = str(form) if not isinstance(form, str) else form
     if len(form) > MAX_DATE:
         raise FilterArgumentError(f"a date format has at most {MAX_DATE} characters", token=None)
-    moment = now if value in NOW else _moment(value, now)
-    if moment is None:
+    at = moment(value, now)
+    if at is None:
         return str(value)
-    text = moment.strftime(form)
+    text = at.strftime(form)
     return Markup(text) if isinstance(form, Markup) else text
 
 
-def _moment(value: Any, now: datetime) -> datetime | None:
+def moment(value: Any, now: datetime) -> datetime | None:
+    """Return the moment that a value names, in the zone of ``now`` if it is one and no wall-clock time; else None."""
+    if value in NOW:
+        return now
     zone = now.tzinfo
     if isinstance(value, datetime):
         return _in_zone(value, zone)

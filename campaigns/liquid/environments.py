@@ -6,8 +6,8 @@ from typing import Any
 
 from liquid import Environment, Mode
 
+from campaigns.liquid import speech
 from campaigns.liquid.abort import AbortTag
-from campaigns.liquid.dates import shown
 from campaigns.liquid.limits import CAPPED, MAX_NESTING, OF_LISTS, passing_over_null
 from campaigns.liquid.values import is_hole
 from campaigns.liquid.wire import Output
@@ -16,7 +16,7 @@ NOT_OURS = ("include", "render")  # there is nothing to load; a loader would be 
 NOT_SAFE = ("safe",)  # would let data through unescaped
 
 
-GIVEN = ("environment", "now")  # arguments of filters that no template writes
+GIVEN = ("environment", "now", "language", "brand")  # arguments of filters that no template writes
 
 
 def or_else(value: object, instead: object, *, allow_false: bool = False) -> object:
@@ -37,7 +37,7 @@ class Liquid(Environment):
             del self.filters[name]
         self.add_tag(AbortTag)
         self.filters.update({name: passing_over_null(self.filters[name]) for name in OF_LISTS})
-        self.filters.update(CAPPED, date=shown, default=or_else)
+        self.filters.update(CAPPED, **speech.FILTERS, default=or_else)
 
 
 _HTML = Liquid(autoescape=True)
@@ -61,6 +61,11 @@ def _signature(name: str) -> Signature:
 
 
 SIGNATURES = {name: _signature(name) for name in FILTERS}
+
+
+def wants(name: str) -> tuple[str, ...]:
+    """Return which of what is known of the reader a filter is given."""
+    return tuple(each for each in GIVEN[1:] if each in signature(_TEXT.filters[name]).parameters)
 
 
 def function(env: Liquid, name: str) -> Callable[..., Any]:

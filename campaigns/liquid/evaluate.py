@@ -13,6 +13,7 @@ from liquid.exceptions import LiquidError
 
 from campaigns.liquid import complaints
 from campaigns.liquid.limits import MAX_LOOPS, MAX_OUTPUT, MAX_WORK, TooMuch
+from campaigns.liquid.speech import language_of
 from campaigns.liquid.values import is_hole
 
 Place = tuple[int, int]
@@ -75,6 +76,12 @@ class Frame:
         self.size = 0
         self.rounds = 0
         self.work = 0
+
+    def given(self, name: str) -> Any:
+        """Return what filters may know of whom it is filled for: now, language or brand."""
+        if name == "now":
+            return self.now
+        return language_of(self.data) if name == "language" else self.data.get("brand") or {}
 
     def write(self, text: str) -> None:
         self.out.append(text)

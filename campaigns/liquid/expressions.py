@@ -22,7 +22,7 @@ from liquid.limits import to_int
 from liquid.token import Token
 
 from campaigns.liquid import complaints
-from campaigns.liquid.environments import Liquid, function, or_else
+from campaigns.liquid.environments import Liquid, function, or_else, wants
 from campaigns.liquid.evaluate import Frame, Missing, Place, Refusal, Value, contains, equal, is_true, less
 from campaigns.liquid.limits import TooMuch, few
 from campaigns.liquid.syntax import Places, check_filter
@@ -290,13 +290,14 @@ class Expressions:
         run, place, name = function(self.env, used.name), self.place(used.token), used.name
         values = [self.value(each.value) for each in used.args if not isinstance(each, KeywordArgument)]
         named = {each.name: self.value(each.value) for each in used.args if isinstance(each, KeywordArgument)}
+        wanted = wants(name)
         lenient = name == "default"  # its own argument may be missing, and is then the result
 
         def call(frame: Frame, value: Any) -> Any:
             arguments = [each(frame) if lenient else _needed(each(frame)) for each in values]
             keywords = {key: _needed(each(frame)) for key, each in named.items()}
-            if name == "date":
-                keywords["now"] = frame.now
+            for each in wanted:
+                keywords[each] = frame.given(each)
             try:
                 result = run(value, *arguments, **keywords)
             except (TooMuch, Refusal, MemoryError):

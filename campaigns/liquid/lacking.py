@@ -13,7 +13,7 @@ from campaigns.liquid.program import KEEPING, PICKING
 from campaigns.liquid.values import EACH, Key
 
 ENDS = ("first", "last", 0, -1)
-OF_LISTS = KEEPING | PICKING | {"map", "join", "slice", "find_index"}
+OF_LISTS = KEEPING | PICKING | {"map", "join", "join_and", "join_or", "slice", "find_index"}
 COUNTING = ("size", "sum", "has")
 NEVER: Keys = (0,)  # stands among needs for what nobody can have
 NOTHING: frozenset[Keys] = frozenset()
