@@ -37,7 +37,8 @@ class Liquid(Environment):
             del self.filters[name]
         self.add_tag(AbortTag)
         self.filters.update({name: passing_over_null(self.filters[name]) for name in OF_LISTS})
-        self.filters.update(CAPPED, **speech.FILTERS, default=or_else)
+        self.filters.update(CAPPED, default=or_else)
+        self.filters.update(speech.FILTERS)
 
 
 _HTML = Liquid(autoescape=True)

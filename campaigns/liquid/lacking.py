@@ -9,7 +9,7 @@ from liquid.builtin.expressions import StringLiteral
 from liquid.builtin.expressions.filtered import Filter
 
 from campaigns.liquid.guards import Keys
-from campaigns.liquid.program import KEEPING, PICKING
+from campaigns.liquid.tree import KEEPING, PICKING
 from campaigns.liquid.values import EACH, Key
 
 ENDS = ("first", "last", 0, -1)

@@ -34,8 +34,9 @@ from campaigns.liquid import complaints
 from campaigns.liquid.abort import AbortNode
 from campaigns.liquid.guards import Keys, certain, facts, is_nothing, keys_of, mentions
 from campaigns.liquid.lacking import NEVER, NOTHING, Variable, filtered
-from campaigns.liquid.program import Program, children, names
+from campaigns.liquid.program import Program
 from campaigns.liquid.syntax import Invalid, Places
+from campaigns.liquid.tree import children, names
 from campaigns.liquid.values import ALWAYS_PRESENT, ROOTS, is_count, written
 from campaigns.liquid.wire import Checked, Problem, Source
 

@@ -8,7 +8,7 @@ from typing import Any
 from liquid import Markup, escape
 from liquid.ast import BlockNode, Node
 from liquid.builtin.content import ContentNode
-from liquid.builtin.expressions import LoopExpression, Path
+from liquid.builtin.expressions import LoopExpression
 from liquid.builtin.expressions.primitive import Blank, Empty
 from liquid.builtin.output import OutputNode
 from liquid.builtin.tags.assign_tag import AssignNode
@@ -37,14 +37,9 @@ from campaigns.liquid.evaluate import Aborted, Frame, Missing, Refusal, Step, Va
 from campaigns.liquid.expressions import Expressions
 from campaigns.liquid.limits import MAX_OUTPUT, TooMuch, joined
 from campaigns.liquid.syntax import Invalid, explained, parse, problems, read
-from campaigns.liquid.values import ROOTS, is_hole
+from campaigns.liquid.tree import names
+from campaigns.liquid.values import is_hole
 from campaigns.liquid.wire import Output, Source
-
-KEEPING = frozenset({"where", "reject", "sort", "sort_natural", "uniq", "reverse", "compact"})
-"""Filters whose result has the same entries, or some of them."""
-
-PICKING = frozenset({"first", "last", "find"})
-"""Filters whose result is an entry."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
@@ -88,38 +83,6 @@ class Program:
 def on_one_line(text: str) -> str:
     """Return the text without breaks or control characters: a subject with one could smuggle in a header."""
     return " ".join(filter(None, (piece.strip() for piece in _CONTROL.split(text))))
-
-
-def names(nodes: list[Node]) -> tuple[dict[str, bool], frozenset[str]]:
-    """Return the names that a template gives values to itself: its variables and its counters.
-
-    With each variable stands whether it never is anything but a value of the person's data.
-    """
-    variables: dict[str, bool] = {}
-    counters: set[str] = set()
-    waiting = list(nodes)
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, (AssignNode, CaptureNode)):
-            name = str(node.name)
-            variables[name] = variables.get(name, True) and isinstance(node, AssignNode) and is_taken(node)
-        elif isinstance(node, (IncrementNode, DecrementNode)):
-            counters.add(str(node.name))
-        waiting.extend(children(node))
-    return variables, frozenset(counters)
-
-
-def is_taken(node: AssignNode) -> bool:
-    """Whether an assignment only takes from the data: {% assign x = event.items | sort: "price" %}."""
-    value = node.expression
-    if not isinstance(value.left, Path) or value.left.path[0] not in ROOTS:
-        return False
-    return all(used.name in KEEPING or used.name in PICKING for used in value.filters or [])
-
-
-def children(node: Node) -> list[Node]:
-    """Return the nodes directly inside a node."""
-    return list(node.children(None))  # type: ignore[arg-type]  # it is for templates that load others
 
 
 class Steps:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import lru_cache
@@ -177,7 +177,7 @@ def _style(style: Any, known: tuple[str, ...]) -> Any:
     return str(style)
 
 
-FILTERS = {
+FILTERS: dict[str, Callable[..., Any]] = {
     "date": shown,
     "money": money,
     "number": number,

@@ -97,7 +97,7 @@ def resolve(keys: Sequence[Key], data: Any) -> Any:
     return data
 
 
-def written(keys: Sequence[Key]) -> str:
+def written(keys: Sequence[Any]) -> str:
     """Return a path as a template would write it."""
     text = str(keys[0])
     for key in keys[1:]:
