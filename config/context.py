@@ -53,6 +53,7 @@ RAIL: list[tuple[str, list[Page]]] = [
             Page("Sender identity", "settings_sender", "mail", "m"),
             Page("Caps and hours", "settings_caps", "hand-stop", "f"),
             Page("Mail server", "settings_mail_server", "send", "o", only_live=True),
+            Page("Sending speed", "settings_speed", "adjustments", "v"),
             Page("Audit log", "settings_audit", "history", "a"),
         ],
     ),

@@ -38,7 +38,7 @@ class PlanAdmin(ReadOnlyAdmin):
 
 @admin.register(Provider)
 class ProviderAdmin(ReadOnlyAdmin):
-    """Settings change on their own page, which keeps the secret where it belongs."""
+    """Settings change on their own pages, which keep the secret where it belongs and limits whole."""
 
     list_display = ("name", "channel", "is_active", "per_minute", "warm_up_date", "created_at")
 

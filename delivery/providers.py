@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import TypedDict
+from datetime import date
+from typing import Any, TypedDict
 
 from django.conf import settings
 from django.db import models, transaction
 
+from delivery import warm_up
 from delivery.models import Provider
-from tenants import audit, vault
+from delivery.warm_up import WarmUp
+from tenants import audit, vault, wake
 from tenants.models import Tenant, User
 
 EMAIL = "email"
@@ -109,6 +112,49 @@ def save_smtp(
         fields={field: (old.get(field), value) for field, value in shown.items()},
     )
     return provider
+
+
+@transaction.atomic
+def set_limits(*, tenant: Tenant, actor: User, per_minute: int | None, plan: WarmUp | None) -> Provider:
+    """Say how many the tenant's mail server is given: a minute, and a day while it warms up; None for any number.
+
+    Raises Refused for a plan that goes nowhere, and NoProvider where there is no server. A sandbox needs none.
+    """
+    if plan and plan.first >= plan.ceiling:
+        raise Refused("The first day’s number has to be below the one at which the warm-up is over.")
+    if plan and plan.length > warm_up.LONGEST:
+        raise Refused("At that pace it takes longer than a year: begin with more, or let it grow faster.")
+    Tenant.objects.select_for_update().get(pk=tenant.pk)
+    provider = active(tenant)
+    if provider is None and not tenant.is_sandbox:
+        raise NoProvider("No mail server is set up: add one first.")
+    provider = provider or Provider(tenant=tenant, channel=EMAIL, name="Sandbox")
+    new = {
+        "per_minute": per_minute,
+        "warm_up_date": plan and plan.begins,
+        "warm_up_first": plan and plan.first,
+        "warm_up_percent": plan and plan.percent,
+        "warm_up_ceiling": plan and plan.ceiling,
+    }
+    changes = {name: (_plain(getattr(provider, name)), _plain(value)) for name, value in new.items()}
+    for name, value in new.items():
+        setattr(provider, name, value)
+    provider.save()
+    audit.note(
+        tenant=tenant,
+        actor=actor,
+        action="changed",
+        thing="sending speed",
+        thing_id=provider.pk,
+        name=provider.name,
+        fields=changes,
+    )
+    wake.soon()  # what there is room for now
+    return provider
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
 
 
 @transaction.atomic

@@ -10,6 +10,7 @@ from delivery import (
     provider_views,
     quiet_views,
     results_views,
+    speed_views,
     tracking_views,
 )
 
@@ -38,6 +39,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/mail-server/", provider_views.mail_server, name="settings_mail_server"),
     path("settings/mail-server/try/", provider_views.try_mail_server, name="mail_server_try"),
     path("settings/mail-server/remove/", provider_views.remove_mail_server, name="mail_server_remove"),
+    path("settings/sending-speed/", speed_views.sending_speed, name="settings_speed"),
     path("t/o/<str:token>.gif", tracking_views.open_pixel, name="open_pixel"),
     path("t/c/<str:token>", tracking_views.follow_link, name="follow_link"),
     path("u/<str:token>", tracking_views.unsubscribe, name="unsubscribe"),

@@ -202,6 +202,7 @@ ROUTES: dict[str, Route] = {
     "settings_mail_server": page(),
     "mail_server_try": page(),
     "mail_server_remove": page(),
+    "settings_speed": page(per_minute="60"),
     "inbox": page(),
     "inbox_message": thing_at(lambda world: {"public_id": world.mail}),
     "inbox_frame": thing_at(lambda world: {"public_id": world.mail}),
