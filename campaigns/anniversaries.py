@@ -31,10 +31,14 @@ def make(name: str, *, days: int, is_yearly: bool) -> DateOf:
 
 def audience(version: Version, occasion: str) -> dict[str, Any]:
     """Return the rule of whom a version is for on one occasion, the local date of what repeats."""
-    rule = version.rule or EVERYONE
-    if version.date_of is None:
+    return narrowed(version.rule or EVERYONE, version.date_of, occasion)
+
+
+def narrowed(rule: dict[str, Any], date_of: DateOf | None, occasion: str) -> dict[str, Any]:
+    """Return the rule of those of an audience whose day an occasion is; all of them if it is everybody's."""
+    if date_of is None:
         return rule
-    return {"all": [rule, _has(version.date_of, date.fromisoformat(occasion))]}
+    return {"all": [rule, _has(date_of, date.fromisoformat(occasion))]}
 
 
 def _has(date_of: DateOf, day: date) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from audiences.models import EventDefinition, Segment
 from audiences.rules.schema import InvalidRule
 from audiences.segments import EVERYONE
 from campaigns import (
+    anniversaries,
     arms,
     channels,
     circles,
@@ -298,8 +299,11 @@ def _goal(version: Version) -> Iterator[Check]:
 
 
 def counts(version: Version, *, now: datetime) -> Counts:
-    """Return how many people a version would reach at this moment, by arm. An audience not chosen is nobody."""
-    rule = audience_rule(version)
+    """Return how many people a version would reach at this moment, by arm. An audience not chosen is nobody.
+
+    Of what is for those whose day it is: on the next day that it goes out.
+    """
+    rule = _next_audience(version, now=now)
     content = _contents(version).first()
     if rule is None or content is None:
         return Counts()
@@ -315,6 +319,16 @@ def counts(version: Version, *, now: datetime) -> Counts:
         shared=shared,
         now=now,
     )
+
+
+def _next_audience(version: Version, *, now: datetime) -> dict[str, Any] | None:
+    rule = audience_rule(version)
+    if rule is None or version.date_of is None or version.starts_at is None:
+        return rule
+    zone = ZoneInfo(version.tenant.timezone)
+    coming = (one for one in schedules.coming(version, after=now, zone=zone) if one.due_until > now)
+    occasion = next(coming, None)
+    return anniversaries.narrowed(rule, version.date_of, occasion.key) if occasion else rule
 
 
 def audience_rule(version: Version) -> dict[str, Any] | None:

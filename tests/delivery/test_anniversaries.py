@@ -10,7 +10,7 @@ from audiences import facts
 from audiences.models import Profile
 from audiences.rules import memory
 from audiences.rules.tree import InvalidRule
-from campaigns import anniversaries, summary
+from campaigns import anniversaries, launching, summary
 from delivery import explain
 from delivery.models import Delivery
 from tenants import clock
@@ -72,6 +72,17 @@ def test_whose_day_it_is(tenant, live, launched, born, days, is_yearly, day, val
     assert memory.matches(rule, seen, now=morning) is is_theirs
     live(morning + timedelta(hours=1))
     assert Delivery.objects.filter(campaign=campaign, state="sent").count() == is_theirs
+
+
+def test_before_the_launch_those_are_counted_whose_day_comes_next(launched, born):
+    for n, day in enumerate(("1990-06-16", "1991-06-16", "1990-06-15", "1990-06-17")):
+        born(day, email=f"p{n}@example.test")
+    fields = repeating("daily", "2026-06-16T09:00") | {"date_of": BIRTHDAY}
+    campaign = launched(berlin("2026-06-15T12:00"), **fields)
+    version = campaign.versions.get()
+    assert version.counts["audience"] == 2
+    that_evening = launching.counts(version, now=berlin("2026-06-16T18:00"))
+    assert that_evening.audience == 1
 
 
 def test_each_gets_it_on_their_own_day_and_by_their_own_clock(live, launched, born):
