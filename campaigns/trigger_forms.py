@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -14,6 +15,7 @@ from audiences.rules.tree import InvalidRule
 from campaigns import triggers
 from campaigns.models import Campaign, Version
 
+BOUNDS = re.compile(r"(\S+)\s+(?:and|to)\s+(\S+)")  # as "is between" takes them
 FILTERS_SHOWN = 2  # of the trigger; as many as it has, if it has more
 
 
@@ -41,16 +43,25 @@ class FilterForm(forms.Form):
 
 def value_of(text: str, operator: str, kinds: list[str]) -> Any:
     """Return what was typed as the kind of value it is compared with. Raises ValidationError."""
+    if operator == "between":
+        bounds = BOUNDS.fullmatch(text.strip())
+        if bounds is None:
+            raise forms.ValidationError("Give two numbers, such as 10 and 50.")
+        return sorted(map(_number, bounds.groups()))
     is_number = operator in ("greater", "at_least", "less", "at_most") or kinds == ["number"]
     if is_number:
-        try:
-            number = float(text.replace(",", "."))
-        except ValueError:
-            raise forms.ValidationError(f"“{text}” is no number.") from None
-        return int(number) if number.is_integer() else number
+        return _number(text)
     if kinds == ["boolean"] and text.lower() in ("true", "false", "yes", "no"):
         return text.lower() in ("true", "yes")
     return text
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text.replace(",", "."))
+    except ValueError:
+        raise forms.ValidationError(f"“{text}” is no number.") from None
+    return int(number) if number.is_integer() else number
 
 
 def filter_forms(
@@ -114,10 +125,11 @@ class EventForm(forms.Form):
 
 
 def _shown(condition: Mapping[str, Any]) -> dict[str, Any]:
+    value = condition.get("value", "")
     return {
         "property": condition.get("name", ""),
         "operator": condition.get("operator", "is"),
-        "value": condition.get("value", ""),
+        "value": " and ".join(map(str, value)) if isinstance(value, list) else value,
     }
 
 

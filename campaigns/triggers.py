@@ -32,6 +32,7 @@ FILTERS = {  # operator -> its words in a form; what each means is the rule lang
     "at_least": "is at least",
     "less": "is less than",
     "at_most": "is at most",
+    "between": "is between (10 and 50)",
     "contains": "contains",
     "exists": "is there",
 }

@@ -42,6 +42,19 @@ class TestTrigger:
         review = marketer.get(url("campaign_review", campaign)).content.decode()
         assert "2 hours after they do" in review
 
+    def test_between_takes_both_numbers_in_any_order_and_says_them(
+        self, campaign: Campaign, marketer: Client
+    ) -> None:
+        between = {"trigger-0-operator": "between", "trigger-0-value": "49,5 to 10"}
+        assert marketer.post(url("campaign_schedule", campaign), TRIGGER | between).status_code == 302
+        draft = campaign.versions.get()
+        assert draft.trigger
+        assert draft.trigger["where"][0]["value"] == [10, 49.5]
+        assert 'value="10 and 49.5"' in marketer.get(url("campaign_schedule", campaign)).content.decode()
+        assert (
+            "total is between 10 and 49.5" in marketer.get(url("campaign_review", campaign)).content.decode()
+        )
+
     def test_hours_are_kept_and_shown(self, campaign: Campaign, marketer: Client) -> None:
         hours = {
             "window_start": "09:00",
@@ -65,6 +78,8 @@ class TestTrigger:
         [
             ({"trigger-event": ""}, "Say which event sets it off"),
             ({"trigger-0-value": "much"}, "is no number"),
+            ({"trigger-0-operator": "between", "trigger-0-value": "10"}, "such as 10 and 50"),
+            ({"trigger-0-operator": "between", "trigger-0-value": "10 and x"}, "is no number"),
             ({"delay": "-1"}, "greater than or equal to 0"),
             ({"delay": "61", "delay_unit": "days"}, "60 days at the most"),
             (
