@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from audiences.rules.phrases import length
 from delivery.models import Delivery
 
 GATES = {  # what each gate asks
@@ -60,8 +61,14 @@ def _asks(name: str) -> str:
 def _saw(saw: Any) -> list[tuple[str, Any]]:
     """Return what is worth saying; that a gate saw nothing, or merely yes, is not."""
     if isinstance(saw, dict):
-        return [(name.replace("_", " "), _value(value)) for name, value in saw.items() if value is not None]
+        return [_named(name, value) for name, value in saw.items() if value is not None]
     return [] if saw is None or isinstance(saw, bool) or saw == "" else [("", saw)]
+
+
+def _named(name: str, value: Any) -> tuple[str, Any]:
+    if name in ("late_seconds", "seconds_late"):
+        return "late", length(timedelta(seconds=float(value)))
+    return name.replace("_", " "), _value(value)
 
 
 def _plain(value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, time
 from typing import assert_never
 
+from audiences.rules.phrases import listed
 from campaigns.calendar.schedule import Schedule
 
 EACH_PERSON = "in each person's local time"
@@ -38,18 +39,14 @@ def _when(schedule: Schedule) -> str:
 def _weekly(schedule: Schedule, counted: str) -> str:
     if len(schedule.on_weekdays) == 7:
         return f"Every day of every {counted}week" if counted else "Every day"
-    return f"Every {counted}{_listed([WEEKDAYS[day] for day in schedule.on_weekdays])}"
+    days = listed([WEEKDAYS[day] for day in schedule.on_weekdays], "and")
+    return f"Every {counted}{days}"
 
 
 def _day_of_month(day: int) -> str:
     if day == 31:
         return "the last day"
     return f"the {_nth(day)}" if day <= 28 else f"the {_nth(day)}, or else the last day,"
-
-
-def _listed(names: list[str]) -> str:
-    *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _nth(number: int) -> str:
