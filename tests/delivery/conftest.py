@@ -19,6 +19,7 @@ from campaigns import contents, launching, triggers
 from campaigns.models import Campaign, Variant, Version
 from delivery import pipeline
 from delivery.channels.email import sending
+from delivery.models import Delivery, Plan
 from delivery.sandbox.rules import ALWAYS, parse
 from delivery.sandbox.server import Sandbox
 from tenants import clock
@@ -193,5 +194,37 @@ def receipt(make_campaign: Callable[..., Campaign], tenant: Tenant, owner: User)
         launching.launch(version=campaign.versions.get(), actor=owner, now=clock.now(tenant))
         campaign.refresh_from_db()
         return campaign
+
+    return make
+
+
+@pytest.fixture
+def live(tenant: Tenant, run: Callable[..., int]) -> Callable[[datetime], None]:
+    """Let time pass until a moment, stopping wherever something is planned or due."""
+
+    def pass_by(until: datetime) -> None:
+        run()
+        while True:
+            now = clock.now(tenant)
+            opens = Plan.objects.filter(
+                opened_at=None, done_at=None, opens_at__gt=now, campaign__state="live"
+            )
+            due = Delivery.objects.filter(state="planned", due_at__gt=now)
+            moments = [*opens.values_list("opens_at", flat=True), *due.values_list("due_at", flat=True)]
+            clock.set_to(tenant, min([until, *moments]))
+            run()
+            if min([until, *moments]) == until:
+                return
+
+    return pass_by
+
+
+@pytest.fixture
+def launched(tenant: Tenant, make_campaign: Callable[..., Campaign]) -> Callable[..., Campaign]:
+    """A campaign launched at a moment of the sandbox's clock."""
+
+    def make(at: datetime, **fields: Any) -> Campaign:
+        clock.set_to(tenant, at)
+        return make_campaign(**fields)
 
     return make

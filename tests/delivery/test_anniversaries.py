@@ -14,10 +14,9 @@ from campaigns import anniversaries, launching, summary
 from delivery import explain
 from delivery.models import Delivery
 from tenants import clock
-from tests.delivery.test_schedules import berlin, launched, live, repeating
+from tests.delivery.test_schedules import berlin, repeating
 
 pytestmark = pytest.mark.usefixtures("postbox")
-__all__ = ["launched", "live"]
 BIRTHDAY = anniversaries.make("birthday", days=0, is_yearly=True)
 
 

@@ -55,38 +55,6 @@ def once_by_person(anchor: str, past: str = "next_day") -> dict:
 
 
 @pytest.fixture
-def live(tenant, run):
-    """Let time pass until a moment, stopping wherever something is planned or due."""
-
-    def pass_by(until: datetime) -> None:
-        run()
-        while True:
-            now = clock.now(tenant)
-            opens = Plan.objects.filter(
-                opened_at=None, done_at=None, opens_at__gt=now, campaign__state="live"
-            )
-            due = Delivery.objects.filter(state="planned", due_at__gt=now)
-            moments = [*opens.values_list("opens_at", flat=True), *due.values_list("due_at", flat=True)]
-            clock.set_to(tenant, min([until, *moments]))
-            run()
-            if min([until, *moments]) == until:
-                return
-
-    return pass_by
-
-
-@pytest.fixture
-def launched(tenant, make_campaign):
-    """A campaign launched at a moment of the sandbox's clock."""
-
-    def make(at: datetime, **fields):
-        clock.set_to(tenant, at)
-        return make_campaign(**fields)
-
-    return make
-
-
-@pytest.fixture
 def relaunch(tenant, owner):
     """Change a campaign's schedule and launch it again, now."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +14,10 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, Request
 
 from config import frontend
+from tenants.models import Tenant
 from tenants.roles import Role
 from tests import browser as chromium
+from tests import cluster, sandbox
 
 # Playwright's loop runs in this thread, so Django takes it for an async one.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
@@ -80,6 +83,22 @@ def open_browser(
     for context in contexts:
         context.close()
     assert faults == []
+
+
+@pytest.fixture
+def house(tenant: Tenant, live_server: Any, settings: Any, tmp_path: Path) -> Iterator[None]:
+    """The queue and the sandbox's mail server, running beside the pages."""
+    settings.BASE_URL = live_server.url
+    with sandbox.running(tmp_path) as mail:
+        settings.SANDBOX_INBOX = mail.folder
+        settings.SANDBOX_SMTP_PORT = mail.port
+        environment = {
+            "TACT_SANDBOX_SMTP_PORT": str(mail.port),
+            "TACT_BASE_URL": live_server.url,
+            "TACT_SECRET_KEY": settings.SECRET_KEY,
+        }
+        with cluster.running(**environment):
+            yield
 
 
 @pytest.fixture

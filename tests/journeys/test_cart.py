@@ -18,10 +18,9 @@ from delivery import cap_editing
 from delivery.models import Delivery
 from tenants import clock, keys
 from tenants.models import Tenant, User
-from tests.journeys.test_main_job import house, launch, sign_in
+from tests.journeys.test_main_job import launch, sign_in
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
-__all__ = ["house"]
 
 
 @pytest.fixture

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings as django_settings
 from django.urls import reverse
 from django_scopes import scope
 from playwright.sync_api import Page, expect
@@ -18,7 +16,6 @@ from audiences import ingest
 from audiences.models import Profile
 from tenants import clock
 from tenants.models import Tenant, User
-from tests import cluster, sandbox
 from tests.conftest import PASSWORD
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
@@ -29,22 +26,6 @@ BODY = (
     "<mjml><mj-body><mj-section><mj-column><mj-text>Hello {{ profile.first_name }}</mj-text>"
     "<mj-button href='SHOP'>See them</mj-button></mj-column></mj-section></mj-body></mjml>"
 )
-
-
-@pytest.fixture
-def house(tenant: Tenant, live_server: Any, settings: Any, tmp_path: Path) -> Iterator[None]:
-    """The queue and the sandbox's mail server, running beside the pages."""
-    settings.BASE_URL = live_server.url
-    with sandbox.running(tmp_path) as mail:
-        settings.SANDBOX_INBOX = mail.folder
-        settings.SANDBOX_SMTP_PORT = mail.port
-        environment = {
-            "TACT_SANDBOX_SMTP_PORT": str(mail.port),
-            "TACT_BASE_URL": live_server.url,
-            "TACT_SECRET_KEY": django_settings.SECRET_KEY,
-        }
-        with cluster.running(**environment):
-            yield
 
 
 @pytest.fixture
