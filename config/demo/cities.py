@@ -46,7 +46,7 @@ ELSEWHERE = (
     "Our shops play through the night this weekend, and you can listen along from home.",
 )
 AROUND_KM = 40
-STARTS_AFTER = timedelta(days=9)
+STARTS_AFTER = timedelta(days=9, hours=9)  # in the afternoon
 LATENESS_HOURS = 30 * 24  # in the replay a day lasts less than a second
 
 

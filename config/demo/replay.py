@@ -34,11 +34,13 @@ class Refused(Exception):
 
 
 def wait_until_sent(tenant: Tenant) -> None:
-    """Return once the campaign is planned and nothing of it waits any more: its clock must not run away from it."""
+    """Return once what is due is planned and nothing of it waits any more: its clock must not run away from it."""
     while True:
         with scope(tenant=tenant):
-            is_planned = Plan.objects.exists() and not Plan.objects.filter(done_at=None).exists()
-            if is_planned and not Delivery.objects.open().exists():
+            now = clock.now(tenant)
+            due = Plan.objects.filter(opens_at__lte=now)
+            is_planned = due.exists() and not due.filter(done_at=None).exists()
+            if is_planned and not Delivery.objects.open().filter(due_at__lte=now).exists():
                 return
         time.sleep(0.5)
 
