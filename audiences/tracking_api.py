@@ -77,7 +77,11 @@ def batch(request: HttpRequest) -> HttpResponse:
         if len(body.batch) > MAX_CALLS:
             raise Unreadable(f"batch: holds {len(body.batch)} calls; at most {MAX_CALLS} are taken at once")
         key = _key(request, body.writeKey)
-        stored = _store(key, body.batch, body.sentAt, body.context)
+        with scope(tenant=key.tenant):
+            stored = ingest.store(
+                tenant=key.tenant, calls=body.batch, now=_now(key), origin=_origin(key), sent_at=body.sentAt,
+                context=body.context,
+            )  # fmt: skip
     except (Unreadable, NotAllowed, ingest.TooMuchAtOnce) as error:
         return _refusal(error)
     return _answer(stored, 200)
@@ -91,7 +95,10 @@ def call(request: HttpRequest, path: str) -> HttpResponse:
     try:
         body = json_body.decoded(_decode_call, _body(request))
         key = _key(request, body.pop("writeKey", None))
-        stored = _store(key, [body | {"type": KINDS[path]}], None, None)
+        with scope(tenant=key.tenant):
+            stored = ingest.store_one(
+                tenant=key.tenant, call=body | {"type": KINDS[path]}, now=_now(key), origin=_origin(key)
+            )
     except (Unreadable, NotAllowed, ingest.TooMuchAtOnce) as error:
         return _refusal(error)
     return _answer(stored, 400 if stored.refused else 200)
@@ -163,17 +170,12 @@ def _allowed(key: str) -> ApiKey:
     return row
 
 
-def _store(key: ApiKey, calls: list[Any], sent_at: datetime | None, context: Context | None) -> ingest.Stored:
-    origin = ingest.Origin.BROWSER if key.kind == ApiKey.Kind.WRITE else ingest.Origin.SERVER
-    with scope(tenant=key.tenant):
-        return ingest.store(
-            tenant=key.tenant,
-            calls=calls,
-            now=key.asked_at + key.tenant.clock_offset,
-            origin=origin,
-            sent_at=sent_at,
-            context=context,
-        )
+def _origin(key: ApiKey) -> ingest.Origin:
+    return ingest.Origin.BROWSER if key.kind == ApiKey.Kind.WRITE else ingest.Origin.SERVER
+
+
+def _now(key: ApiKey) -> datetime:
+    return key.asked_at + key.tenant.clock_offset
 
 
 def _answer(stored: ingest.Stored, status: int) -> HttpResponse:

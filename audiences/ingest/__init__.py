@@ -3,6 +3,7 @@
 from audiences.ingest.calls import Origin, Refusal
 from audiences.ingest.events import ensure_months
 from audiences.ingest.internal import InternalEvent, record_internal, record_known_new, record_new
+from audiences.ingest.sharing import store_one
 from audiences.ingest.storing import Stored, TooMuchAtOnce, prune, store
 from audiences.ingest.visits import look_around as look_around_places
 
@@ -19,4 +20,5 @@ __all__ = [
     "record_known_new",
     "record_new",
     "store",
+    "store_one",
 ]

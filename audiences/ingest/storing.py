@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,6 +37,13 @@ class Stored:
     duplicates: int
     refused: list[Refusal]
     profiles_created: int = 0
+    new: frozenset[int] = frozenset()  # the places of the calls that were accepted
+
+    def of(self, place: int) -> Stored:
+        """Return what became of one call of several, as if it had come alone."""
+        refused = [replace(refusal, index=0) for refusal in self.refused if refusal.index == place]
+        is_new = place in self.new
+        return Stored(int(is_new), int(not is_new and not refused), refused)
 
 
 def store(
@@ -47,13 +54,14 @@ def store(
     origin: Origin = Origin.SERVER,
     sent_at: datetime | None = None,
     context: Context | None = None,
+    are_alone: bool = False,
 ) -> Stored:
     """Store calls of Segment's spec, each once, in one transaction; return what became of them.
 
     A call is a dict or its JSON. One that cannot be stored is refused alone and kept as a RefusedCall (not one of an
     import, which keeps its own). ``now`` is the tenant's time, ``sent_at`` the client's when it sent the batch: with it
-    the client's clock is corrected. Sends ``events_recorded`` before it commits. Meant for up to 1,000 calls.
-    Raises TooMuchAtOnce.
+    the client's clock is corrected. Sends ``events_recorded`` before it commits. Meant for up to 1,000 calls, which
+    came together or (``are_alone``) each in a request of its own. Raises TooMuchAtOnce.
     """
     clock = Clock(
         now=now,
@@ -74,7 +82,7 @@ def store(
                 batch.store(understood, all_new=all_new)
                 refused_in_all = refused + batch.refused
                 if refused_in_all and origin is not Origin.IMPORT:
-                    _keep(tenant.pk, refused_in_all, now)
+                    _keep(tenant.pk, refused_in_all, now, are_alone=are_alone)
         except Moved:
             continue
         except IntegrityError:
@@ -84,8 +92,8 @@ def store(
             partitions.distrust()
             continue
         refusals = sorted((refusal for refusal, _ in refused_in_all), key=lambda refusal: refusal.index)
-        duplicates = len(understood) - batch.accepted - len(batch.refused)
-        return Stored(batch.accepted, duplicates, refusals, batch.created)
+        duplicates = len(understood) - len(batch.accepted) - len(batch.refused)
+        return Stored(len(batch.accepted), duplicates, refusals, batch.created, batch.accepted)
     raise TooMuchAtOnce("Others keep merging the same people; send the batch again.")
 
 
@@ -95,7 +103,8 @@ class _Batch:
     def __init__(self, tenant: Tenant, origin: Origin, now: datetime) -> None:
         self._tenant, self._origin, self._now = tenant, origin, now
         self.refused: list[tuple[Refusal, bytes]] = []
-        self.accepted = self.created = 0
+        self.accepted: frozenset[int] = frozenset()
+        self.created = 0
 
     def store(self, understood: list[Call], *, all_new: bool) -> None:
         """Store the calls that are new. If they are said to be ``all_new``, one that is not raises IntegrityError."""
@@ -123,7 +132,7 @@ class _Batch:
             visits.follow(
                 tenant=self._tenant, fixes=profiles.fixes, merges=merges, is_quiet=is_quiet, now=self._now
             )
-        self.accepted, self.created = len(calls), len(people.new)
+        self.accepted, self.created = frozenset(call.index for call in calls), len(people.new)
 
     def _new_ones(self, understood: list[Call], people: People, *, all_new: bool) -> list[Call]:
         """Write receipts, ask who is meant, and return the calls that are new."""
@@ -191,13 +200,13 @@ def _rows(calls: list[Call]) -> list[events.Row]:
     ]
 
 
-def _keep(tenant_id: int, refused: list[tuple[Refusal, bytes]], now: datetime) -> None:
+def _keep(tenant_id: int, refused: list[tuple[Refusal, bytes]], now: datetime, *, are_alone: bool) -> None:
     """Keep refused calls to be looked at; the text as received, shortened, without what text cannot hold."""
     RefusedCall.objects.bulk_create(
         RefusedCall(
             tenant_id=tenant_id,
             received_at=now,
-            index=refusal.index,
+            index=0 if are_alone else refusal.index,
             path=refusal.path.replace("\x00", ""),
             reason=refusal.reason.replace("\x00", ""),
             call=raw[:REFUSED_SHOWN].decode(errors="replace").replace("\x00", ""),
