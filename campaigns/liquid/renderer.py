@@ -1,5 +1,7 @@
 """The parent's handle on the renderer: one child a process, replaced when it dies, blamed on the one who killed it."""
 
+from __future__ import annotations
+
 import atexit
 import os
 import selectors
@@ -13,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from queue import PriorityQueue
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -46,10 +49,9 @@ STRIKES = 3  # people a template may kill the child for, before the rest of the 
 
 MOST_DATA = 4_000_000  # bytes of people in one request: read in the child, they count as its memory
 
-PER_CALL, PER_PERSON = (
-    20.0,
-    0.05,
-)  # seconds by the clock that a call may take; honest templates need a hundredth
+# Seconds by the clock that a call may take for each that one person may; honest templates need a hundredth.
+PER_CALL, PER_PERSON = 10.0, 0.02
+CHILDREN = 2  # at once; a third bomb in one process waits for the first
 
 TOO_SLOW = Refused("This template is too slow to be sent to many people.")
 TOO_MUCH_MEMORY = "This needed too much memory."
@@ -171,17 +173,15 @@ class _Budget:
 
 
 class Renderer:
-    """Checks and fills templates in a child that is started when first needed. Safe to share between threads.
+    """Checks and fills templates in children that are started when needed. Safe to share between threads.
 
-    ``seconds`` is the processor time that reading a template, or filling one for one person, may take.
+    ``seconds`` is the processor time that reading a template, or filling one for one person, may take. Of
+    ``children`` the first is used while it is free: another's slow template is waited for by nobody.
     """
 
-    def __init__(self, *, seconds: float = 1.0) -> None:
-        self._seconds = seconds
-        self._lock = threading.RLock()
-        self._child: _Child | None = None
-        self._known: set[str] = set()  # keys of templates that this child was sent
-        self._is_careful = False  # the last child died, and it is not clear on whom or why
+    def __init__(self, *, seconds: float = 1.0, children: int = CHILDREN) -> None:
+        self._seats = [_Seat(seconds) for _ in range(children)]
+        self._free = _numbers(len(self._seats))
         _all.add(self)
 
     def check(
@@ -192,6 +192,68 @@ class Renderer:
         always_present: Iterable[str] = ALWAYS_PRESENT,
     ) -> dict[str, Checked]:
         """Return what is wrong with each source, what it reads and what it needs."""
+        with self._seat() as seat:
+            return seat.check(sources, roots=roots, always_present=always_present)
+
+    def render(
+        self, template: Template, people: list[dict[str, Any]], *, shared: dict[str, Any], now: datetime
+    ) -> list[Rendered | Refused]:
+        """Fill a template for each person and return an answer for each, in order.
+
+        ``shared`` is what is the same for all; a person's own key wins. ``now`` must be aware: dates are shown in
+        its zone (a ZoneInfo, else UTC), or in the one that a person names under "zone". A person whose data makes
+        the template run into a limit is refused alone.
+        """
+        with self._seat() as seat:
+            return seat.render(template, people, shared=shared, now=now)
+
+    def run(self, function: Callable[..., Any], **arguments: Any) -> Any:
+        """Return what a pure function of a module returns in a child, as plain data. Raises RendererFailed."""
+        with self._seat() as seat:
+            return seat.run(function, **arguments)
+
+    def close(self) -> None:
+        """End the children. The next use starts another."""
+        for seat in self._seats:
+            seat.close()
+
+    def forget(self) -> None:
+        """Leave the children to the process we were forked from."""
+        for seat in self._seats:
+            seat.forget()
+        self._free = _numbers(len(self._seats))
+
+    @contextmanager
+    def _seat(self) -> Iterator[_Seat]:
+        free = self._free
+        number = free.get()
+        try:
+            yield self._seats[number]
+        finally:
+            free.put(number)
+
+
+def _numbers(count: int) -> PriorityQueue[int]:
+    """Return what hands out the lowest number that is free."""
+    free: PriorityQueue[int] = PriorityQueue()
+    for number in range(count):
+        free.put(number)
+    return free
+
+
+class _Seat:
+    """One child at a time, and what it knows."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._lock = threading.RLock()
+        self._child: _Child | None = None
+        self._known: set[str] = set()  # keys of templates that this child was sent
+        self._is_careful = False  # the last child died, and it is not clear on whom or why
+
+    def check(
+        self, sources: dict[str, Source], *, roots: Iterable[str], always_present: Iterable[str]
+    ) -> dict[str, Checked]:
         remaining = dict(sources)
         results: dict[str, Checked] = {}
         with self._using():
@@ -207,12 +269,6 @@ class Renderer:
     def render(
         self, template: Template, people: list[dict[str, Any]], *, shared: dict[str, Any], now: datetime
     ) -> list[Rendered | Refused]:
-        """Fill a template for each person and return an answer for each, in order.
-
-        ``shared`` is what is the same for all; a person's own key wins. ``now`` must be aware: dates are shown in
-        its zone (a ZoneInfo, else UTC), or in the one that a person names under "zone". A person whose data makes
-        the template run into a limit is refused alone.
-        """
         if now.utcoffset() is None:
             raise ValueError("now must be timezone-aware")
         encoded = [_encoded(person) for person in people]
@@ -247,7 +303,6 @@ class Renderer:
         return results
 
     def run(self, function: Callable[..., Any], **arguments: Any) -> Any:
-        """Return what a pure function of a module returns in the child, as plain data. Raises RendererFailed."""
         request = Run(function.__module__, function.__qualname__, arguments)
         answers: list[Answer] = []
         with self._using():
@@ -350,7 +405,7 @@ def _unreadable(answer: Answer) -> Checked:
     )
 
 
-_all: "weakref.WeakSet[Renderer]" = weakref.WeakSet()
+_all: weakref.WeakSet[Renderer] = weakref.WeakSet()
 
 
 def _close_all() -> None:

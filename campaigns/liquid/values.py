@@ -35,9 +35,11 @@ def is_missing(value: object) -> bool:
 
 def is_hole(value: object) -> bool:
     """Missing, or a list or object with nothing in it: printing it shows nothing."""
+    if isinstance(value, str):
+        return not value or value.isspace()
     if isinstance(value, (list, tuple)):
         return all(map(is_missing, value))
-    return is_missing(value) or (isinstance(value, (dict, range)) and not value)
+    return value is None or (isinstance(value, (dict, range)) and not value)
 
 
 def entries(value: Any) -> list[Any]:
