@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
@@ -76,7 +75,7 @@ class SpeedForm(forms.Form):
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day of a plan as its table shows it; the length is of the last day's, in hundredths."""
+    """One day of a plan as its table shows it; the length is of the last one shown, in hundredths."""
 
     date: date
     most: int
@@ -100,7 +99,11 @@ def sending_speed(request: TenantRequest) -> HttpResponse:
         else:
             messages.success(request, "Saved. It holds from now on.")
             return redirect("settings_speed")
-    context = {"form": form, "has_server": provider is not None or tenant.is_sandbox, "zone": zone.key}
+    context = {
+        "form": form,
+        "has_server": provider is not None or tenant.is_sandbox,
+        "zone": zone.key.replace("_", " "),
+    }
     if provider:
         context |= _shown(provider, today, queueing.used_today(provider, zone=zone, now=now))
     return render(request, "delivery/speed.html", context, status=422 if form.errors else 200)
@@ -121,7 +124,7 @@ def _shown(provider: Provider, today: date, used: int) -> dict[str, Any]:
     if plan is None:
         return {"provider": provider, "used": used}
     most = plan.limit(today)
-    days = list(islice(_days(plan, today), DAYS_SHOWN))
+    days = _days(plan, today)
     return {
         "provider": provider,
         "plan": plan,
@@ -135,6 +138,6 @@ def _shown(provider: Provider, today: date, used: int) -> dict[str, Any]:
     }
 
 
-def _days(plan: WarmUp, today: date) -> Iterator[Day]:
-    for day, most in plan.days(after=today):
-        yield Day(day, most, drawing.part(most, plan.ceiling), day == today)
+def _days(plan: WarmUp, today: date) -> list[Day]:
+    found = list(islice(plan.days(after=today), DAYS_SHOWN))
+    return [Day(day, most, drawing.part(most, found[-1][1]), day == today) for day, most in found]
