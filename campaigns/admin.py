@@ -9,8 +9,8 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from campaigns import contents, drafts, schedules, tags, versions
-from campaigns.models import Campaign, Content, Variant, Version
-from tenants.scoped_admin import ScopedAdmin
+from campaigns.models import Campaign, Content, Source, SourceAnswer, SourceHour, Variant, Version
+from tenants.scoped_admin import ReadOnlyAdmin, ScopedAdmin
 
 
 class DraftAdmin(ScopedAdmin):
@@ -192,3 +192,26 @@ class ContentAdmin(DraftAdmin):
             fields=form.cleaned_data["fields"],
             actor=request.user,
         )
+
+
+@admin.register(Source)
+class SourceAdmin(ReadOnlyAdmin):
+    """Sources change on their own page, which keeps the headers where they belong."""
+
+    list_display = ("name", "method", "url", "on_failure", "failures", "answered_at", "failed_at")
+    search_fields = ("name",)
+    ordering = ("name",)
+
+
+@admin.register(SourceAnswer)
+class SourceAnswerAdmin(ReadOnlyAdmin):
+    list_display = ("source", "question", "status", "fetched_at", "expires_at", "failed_at", "error")
+    list_select_related = ("source",)
+    ordering = ("-id",)
+
+
+@admin.register(SourceHour)
+class SourceHourAdmin(ReadOnlyAdmin):
+    list_display = ("source", "hour", "questions", "failures", "milliseconds")
+    list_select_related = ("source",)
+    ordering = ("-id",)

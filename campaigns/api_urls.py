@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from campaigns import api
+from campaigns import api, source_api
 
 urlpatterns = [
     path("campaigns", api.CampaignList.as_view(), name="api_campaigns"),
@@ -11,4 +11,6 @@ urlpatterns = [
     path("campaigns/<uuid:public_id>/pause", api.Pause.as_view(), name="api_campaign_pause"),
     path("campaigns/<uuid:public_id>/resume", api.Resume.as_view(), name="api_campaign_resume"),
     path("campaigns/<uuid:public_id>/stop", api.Stop.as_view(), name="api_campaign_stop"),
+    path("sources", source_api.SourceList.as_view(), name="api_sources"),
+    path("sources/<uuid:public_id>", source_api.SourceDetail.as_view(), name="api_source"),
 ]

@@ -39,6 +39,7 @@ class Compiled:
     variables: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    sources: dict[str, list[str]] = field(default_factory=dict)  # as ``Content.sources``; no channel fills it
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,10 @@ from campaigns.liquid.renderer import shared as renderer
 from campaigns.liquid.values import parsed, unmet
 from campaigns.liquid.wire import Refused, Rendered, Source, Template
 from campaigns.models import Campaign, Content, Variant, Version
+from campaigns.sources import reading
 from tenants.models import Tenant, User
 
 LONG = 400  # characters: shorter texts stand in the log whole
-NOT_HERE = {  # roots that only triggered campaigns and sources bring
-    "event": "nothing triggers this campaign, so there is no event to read from",
-    "source": "no source is set up for this campaign",
-}
 
 
 class DefaultNeeds(Exception):
@@ -60,8 +57,8 @@ def save(
     with transaction.atomic():
         version = versions.editable(variant.version)
         variant = version.variants.get(pk=variant.pk)
-        if variant.is_default and compiled.needs:
-            raise DefaultNeeds(compiled.needs)
+        if variant.is_default and (needs := [*compiled.needs, *reading.demands(compiled.sources)]):
+            raise DefaultNeeds(needs)
         content = variant.contents.select_for_update().filter(channel=channel, language=language).first()
         if content and seen_at and content.updated_at != seen_at:
             raise ChangedMeanwhile("Somebody else saved this message after you opened it.")
@@ -122,6 +119,7 @@ def _fill(content: Content, fields: dict[str, Any], compiled: Compiled) -> None:
     content.parts = compiled.parts
     content.needs = compiled.needs
     content.reads = compiled.variables
+    content.sources = compiled.sources
     content.problems = [problem.as_json() for problem in compiled.problems]
 
 
@@ -135,18 +133,20 @@ def compile_fields(
     )
     given = shared_context(version.campaign, tenant=version.tenant)
     for path in compiled.variables:
-        root = path.partition(".")[0].partition("[")[0]
-        if root == "event" and version.has_event:
-            continue
-        if why := NOT_HERE.get(root):
+        if reading.root_of(path) == "event" and not version.has_event:
+            why = "nothing triggers this campaign, so there is no event to read from"
             compiled.problems.append(Problem("", f"{path} has no value: {why}."))
-        elif root in given and len(keys := parsed(path)) > 1 and keys[1] not in given[root]:
+        elif (
+            (root := reading.root_of(path)) in given
+            and len(keys := parsed(path)) > 1
+            and keys[1] not in given[root]
+        ):
             compiled.problems.append(
                 Problem("", f"{path} has no value: {root} has {', '.join(given[root])}.")
             )
     compiled.problems.extend(Problem("", said) for said in past.problems(compiled.variables))
     compiled.notes.extend(past.notes(compiled.variables))
-    return compiled
+    return reading.read(compiled, fields, version=version)
 
 
 def compile_again(campaign: Campaign) -> None:
@@ -172,14 +172,19 @@ def shared_context(campaign: Campaign, *, tenant: Tenant) -> dict[str, Any]:
     """What a template sees whoever it is filled for: ``campaign`` and ``brand``."""
     return {
         "campaign": {"name": campaign.name, "public_id": str(campaign.public_id)},
-        "brand": {
-            "name": tenant.name,
-            "from_name": tenant.from_name,
-            "from_email": tenant.from_email,
-            "postal_address": tenant.postal_address,
-            "currency": tenant.currency,
-            "language": tenant.language,
-        },
+        "brand": brand(tenant),
+    }
+
+
+def brand(tenant: Tenant) -> dict[str, str]:
+    """What templates see of whose messages they are."""
+    return {
+        "name": tenant.name,
+        "from_name": tenant.from_name,
+        "from_email": tenant.from_email,
+        "postal_address": tenant.postal_address,
+        "currency": tenant.currency,
+        "language": tenant.language,
     }
 
 

@@ -20,6 +20,7 @@ from campaigns.calendar import wall
 from campaigns.calendar.schedule import Schedule
 from campaigns.models import Campaign, Variant, Version
 from campaigns.recipes import Recipe, Wording
+from campaigns.sources import reading
 from tenants.models import Tenant, User
 
 MOST_VARIANTS = 12
@@ -321,7 +322,8 @@ def _check_default(variant: Variant) -> None:
     other = variant.version.variants.filter(is_default=True).exclude(pk=variant.pk).first()
     if other:
         raise Refused(f"{other} is the default variant already: there can be one.")
-    needs = [need for content in variant.contents.all() for need in content.needs]
+    found = variant.contents.all()
+    needs = [need for each in found for need in (*each.needs, *reading.demands(each.sources))]
     if needs:
         raise contents.DefaultNeeds(needs)
 

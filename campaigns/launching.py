@@ -31,6 +31,7 @@ from campaigns import (
 )
 from campaigns.models import Campaign, Content, Variant, Version
 from campaigns.reach import Counts
+from campaigns.sources import reading
 from tenants import audit, wake
 from tenants.audit import Actor
 
@@ -132,8 +133,8 @@ def _content(variant: Variant, content: Content) -> Iterator[Check]:
         first = content.problems[0]["message"]
         more = f" And {len(content.problems) - 1} more." if len(content.problems) > 1 else ""
         yield about("stop", f"Variant {name} has problems", detail=first + more)
-    elif variant.is_default and content.needs:
-        needs = ", ".join(content.needs)
+    elif variant.is_default and (asked := [*content.needs, *reading.demands(content.sources)]):
+        needs = ", ".join(asked)
         yield about("stop", f"Variant {name}, the default, needs data", detail=needs)
     if any(SAMPLE_HOST in str(value) for value in content.fields.values()):
         words = f"Variant {name} still leads to {SAMPLE_HOST}"

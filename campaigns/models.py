@@ -259,6 +259,7 @@ class Content(models.Model):
     parts = models.JSONField(default=dict)  # compiled from fields at save: what the renderer fills
     needs = ArrayField(models.TextField(), default=list)
     reads = ArrayField(models.TextField(), default=list)  # every path its words name, for whatever purpose
+    sources = models.JSONField(default=dict)  # name -> the paths of its answer that it cannot do without
     problems = models.JSONField(default=list)  # what keeps it from being launched
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -276,3 +277,107 @@ class Content(models.Model):
     def name(self) -> str:
         """What the language of its words is called."""
         return languages.name(self.language or self.variant.version.language)
+
+
+class Source(models.Model):
+    """Where live content comes from: a question to another server, and what is done when it has no answer.
+
+    The lower half changes with every answer, in raw time, and is never written with the upper.
+    """
+
+    class Method(models.TextChoices):
+        GET = "GET", "GET"
+        POST = "POST", "POST"
+
+    class OnFailure(models.TextChoices):
+        SKIP = "skip", "Skip the person"
+        DEFAULT = "default", "Use a default answer"
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    tenant = models.ForeignKey("tenants.Tenant", models.CASCADE, related_name="+", db_index=False)
+    name = models.CharField(max_length=40)  # as templates say it
+    method = models.CharField(max_length=4, choices=Method, default=Method.GET)
+    url = models.TextField()  # Liquid, but for the server
+    body = models.TextField(blank=True)  # Liquid
+    header_names = ArrayField(models.CharField(max_length=80), default=list)
+    secret = models.BinaryField(default=b"", editable=False)  # the headers, encrypted
+    timeout_seconds = models.PositiveSmallIntegerField(
+        default=5, validators=[MinValueValidator(1), MaxValueValidator(10)]
+    )
+    cache_minutes = models.PositiveIntegerField(default=5, validators=[MaxValueValidator(1440)])
+    last_good_hours = models.PositiveIntegerField(default=24, validators=[MaxValueValidator(168)])
+    on_failure = models.CharField(max_length=7, choices=OnFailure, default=OnFailure.SKIP)
+    default = models.JSONField(null=True, blank=True)
+    needs = ArrayField(models.CharField(max_length=200), default=list)  # of its templates
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    failures = models.PositiveIntegerField(default=0, editable=False)  # in a row
+    rests_until = models.DateTimeField(null=True, blank=True, editable=False)  # after too many of them
+    answered_at = models.DateTimeField(null=True, blank=True, editable=False)
+    failed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    error = models.TextField(blank=True, editable=False)  # the last failure's words
+    example = models.TextField(
+        blank=True, editable=False
+    )  # an answer of late: what the editor offers to insert
+
+    objects = ScopedManager(tenant="tenant")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "name"], name="source_name_once"),
+            models.CheckConstraint(
+                condition=Q(timeout_seconds__range=(1, 10)), name="source_waits_1_to_10_seconds"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SourceAnswer(models.Model):
+    """What a source said to one question, or that somebody is asking it at this moment. Times are raw."""
+
+    tenant = models.ForeignKey("tenants.Tenant", models.CASCADE, related_name="+", db_index=False)
+    source = models.ForeignKey(Source, models.CASCADE, related_name="answers", db_index=False)
+    question = models.CharField(max_length=32)  # a hash of all that is sent
+    status = models.PositiveSmallIntegerField(default=0)
+    body = models.TextField(blank=True)  # JSON; empty: none yet
+    milliseconds = models.PositiveIntegerField(default=0)
+    fetched_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    failed_at = models.DateTimeField(null=True, blank=True)
+    error = models.TextField(blank=True)
+    is_down = models.BooleanField(default=False)  # of the last failure: it may pass
+    asked_until = models.DateTimeField(null=True, blank=True)  # others wait for whoever asks, so long
+    kept_until = models.DateTimeField()
+
+    objects = ScopedManager(tenant="tenant")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "source", "question"], name="source_answer_once")
+        ]
+        indexes = [models.Index(fields=["kept_until"], name="source_answer_old")]  # what is forgotten
+
+    def __str__(self) -> str:
+        return f"{self.source_id}/{self.question}"
+
+
+class SourceHour(models.Model):
+    """What a source was asked in an hour of raw time, summed up."""
+
+    tenant = models.ForeignKey("tenants.Tenant", models.CASCADE, related_name="+", db_index=False)
+    source = models.ForeignKey(Source, models.CASCADE, related_name="hours", db_index=False)
+    hour = models.DateTimeField()
+    questions = models.PositiveIntegerField()
+    failures = models.PositiveIntegerField()
+    milliseconds = models.BigIntegerField()
+
+    objects = ScopedManager(tenant="tenant")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "source", "hour"], name="source_hour_once")]
+
+    def __str__(self) -> str:
+        return f"{self.source_id}: {self.hour}"

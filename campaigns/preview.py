@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,12 +26,16 @@ from campaigns.arms import Choice
 from campaigns.channels import Compiled, Problem
 from campaigns.liquid.values import written
 from campaigns.liquid.wire import Refused
-from campaigns.models import Variant, Version
+from campaigns.models import Source, Variant, Version
 from campaigns.past import Past
+from campaigns.sources import gathering, paths
+from campaigns.sources.gathering import Given
 
 INERT = "#"  # where the unsubscribe link of previews and tests leads: nobody is unsubscribed by looking
 FOUND_AT_MOST = 8
 EVENTS_OFFERED, PROPERTIES_OFFERED = 25, 10
+SOURCES_SECONDS = 12.0  # what the slowest may take, and a little
+SOURCES_FRESH_FOR = timedelta(minutes=1)  # so that not every letter typed asks anew
 LOOKED_AT = 20  # newest events among which one is looked for that fits
 SAMPLE = {  # who a message is shown as while a tenant has nobody yet
     "first_name": "Ada",
@@ -59,6 +64,7 @@ class Preview:
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     needs: list[str] = field(default_factory=list)
+    sources: tuple[Given, ...] = ()  # what each gave
 
 
 def of_words(
@@ -92,7 +98,13 @@ def of_saved(
     language = own_language(variant, channel, profile) if language is None else language
     content = variant.contents.get(channel=channel, language=language)
     problems = [Problem(**problem) for problem in content.problems]
-    compiled = Compiled(parts=content.parts, needs=content.needs, variables=content.reads, problems=problems)
+    compiled = Compiled(
+        parts=content.parts,
+        needs=content.needs,
+        variables=content.reads,
+        problems=problems,
+        sources=content.sources,
+    )
     return _shown(variant, channel, compiled, profile, {}, now, language)
 
 
@@ -135,11 +147,24 @@ def _shown(
     )
     if compiled.problems:
         return told()
+    local = now.astimezone(ZoneInfo(version.tenant.timezone))
+    if compiled.sources:
+        (gathered,) = gathering.gather(
+            compiled.sources, [person], shared=shared, tenant=version.tenant, now=local,
+            until=time.monotonic() + SOURCES_SECONDS, fresh_for=SOURCES_FRESH_FOR,
+        )  # fmt: skip
+        told = partial(told, sources=gathered.given)
+        if gathered.why_not:
+            return told(refused=Refused(gathered.why_not))
+        person = person | {"source": gathered.values}
     (answer,) = contents.filled(
         channel=channel, parts=compiled.parts, people=[person], shared=shared, language=language or version.language,
-        now=now.astimezone(ZoneInfo(version.tenant.timezone)),
+        now=local,
     )  # fmt: skip
-    return told(refused=answer) if isinstance(answer, Refused) else told(message=answer)
+    if isinstance(answer, Refused):
+        of_source = gathering.lacks_value(answer.reason)
+        return told(refused=Refused(of_source) if of_source else answer)
+    return told(message=answer)
 
 
 def _event(version: Version, profile: Profile | None) -> dict[str, Any] | None:
@@ -240,10 +265,11 @@ class Offered:
     path: str
     label: str
     sample: str
+    form: str = ""  # what is put in, where that is more than the value
 
     @property
     def insert(self) -> str:
-        return f"{{{{ {self.path} }}}}"
+        return self.form or f"{{{{ {self.path} }}}}"
 
 
 def variables(version: Version, profile: Profile | None, *, now: datetime) -> dict[str, list[Offered]]:
@@ -273,6 +299,18 @@ def variables(version: Version, profile: Profile | None, *, now: datetime) -> di
             _offered("brand", name, name.replace("_", " ").capitalize(), shared["brand"])
             for name in shared["brand"]
         ],
+        **_of_sources(),
+    }
+
+
+def _of_sources() -> dict[str, list[Offered]]:
+    """Return what each source's answers hold, by heading; a name alone where none has come yet."""
+    return {
+        f"Source {source.name}": [
+            Offered(one.path, one.label, one.sample, one.insert) for one in paths.of(source)
+        ]
+        or [Offered(f"source.{source.name}", "Its answer", "not asked yet")]
+        for source in Source.objects.order_by("name")
     }
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from campaigns import editor_views, language_views, message_views, views
+from campaigns import editor_views, language_views, message_views, source_views, views
 
 variant_urls: list[URLPattern | URLResolver] = [
     path("", message_views.campaign_variant, name="campaign_variant"),
@@ -46,9 +46,19 @@ campaign_urls: list[URLPattern | URLResolver] = [
     path("version/", views.campaign_new_version, name="campaign_new_version"),
 ]
 
+source_urls: list[URLPattern | URLResolver] = [
+    path("", source_views.source_detail, name="source_detail"),
+    path("edit/", source_views.source_edit, name="source_edit"),
+    path("try/", source_views.source_try, name="source_try"),
+    path("remove/", source_views.source_remove, name="source_remove"),
+]
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("campaigns/", views.campaign_list, name="campaign_list"),
     path("campaigns/new/", views.campaign_new, name="campaign_new"),
     path("campaigns/frame/", message_views.campaign_frame, name="campaign_frame"),
     path("campaigns/<uuid:public_id>/", include(campaign_urls)),
+    path("sources/", source_views.source_list, name="source_list"),
+    path("sources/new/", source_views.source_new, name="source_new"),
+    path("sources/<uuid:public_id>/", include(source_urls)),
 ]

@@ -145,6 +145,7 @@ def copy_variant(variant: Variant, *, to: Version, key: str, **changed: Any) -> 
             parts=content.parts,
             needs=content.needs,
             reads=content.reads,
+            sources=content.sources,
             problems=content.problems,
         ).save()
     return twin

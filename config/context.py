@@ -41,6 +41,7 @@ RAIL: list[tuple[str, list[Page]]] = [
         [
             Page("Live events", "live_events", "activity", "e"),
             Page("Imports", "import_list", "file-import", "i"),
+            Page("Sources", "source_list", "cloud-download", "r"),
             Page("Inbox", "inbox", "inbox", "b", only_sandbox=True),
         ],
     ),

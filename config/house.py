@@ -6,7 +6,7 @@ import http.client
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -47,14 +47,16 @@ def prepare(house: House) -> None:
     call_command("collectstatic", interactive=False, verbosity=0)
 
 
-def run(house: House, *, on_ready: Callable[[Group], None]) -> None:
+def run(house: House, *, on_ready: Callable[[Group], None], beside: Sequence[Program] = ()) -> None:
     """Run everything until a signal ends it; ``on_ready`` is called when the pages answer.
+
+    ``beside`` are programs that this house needs and others do not.
 
     The database stays up meanwhile, whatever the programs do. Raises processes.NeverReady.
     """
     for connection in connections.all():
         connection.close()  # the embedded server stays: its lock is held until this process ends
-    group = Group(_programs(house))
+    group = Group([*beside, *_programs(house)])
     group.run(is_ready=lambda: _answers(house), on_ready=lambda: on_ready(group))
 
 

@@ -16,7 +16,8 @@ from django.db.models import Max
 
 from audiences import binary, segments
 from campaigns import triggers
-from campaigns.models import Campaign, Version
+from campaigns.models import Campaign, Source, Version
+from campaigns.sources import health, reading
 from delivery import queueing
 from delivery.models import Beat, Delivery, Provider
 from tenants import clock
@@ -52,7 +53,7 @@ class Alarm:
 def of(tenant: Tenant, *, now: datetime) -> list[Alarm]:
     """Return a tenant's alarms, the grave ones first. In its scope.
 
-    Eight statements that indexes serve, each as long as what is live or went wrong, not as what was ever sent; and for
+    Nine statements that indexes serve, each as long as what is live or went wrong, not as what was ever sent; and for
     each live campaign that goes on and has a segment, the search for one person in it, two seconds at the longest.
     """
     steady = clock.steady_since(tenant) or datetime.min.replace(tzinfo=now.tzinfo)
@@ -62,6 +63,7 @@ def of(tenant: Tenant, *, now: datetime) -> list[Alarm]:
         *_overdue(tenant, {campaign.pk: campaign for campaign in live}, steady, now),
         *_failing(tenant, now),
         *_unknown(tenant, now),
+        *_sources(tenant),
         *_refused(tenant, now),
         *_silent(tenant, live, steady, now),
         *_emptied(tenant, live, now),
@@ -206,6 +208,36 @@ def _unknown(tenant: Tenant, now: datetime) -> Iterator[Alarm]:
             args=(str(campaigns[campaign_id].public_id),),
             query="state=unknown",
         )
+
+
+# --- What messages ask of others ----------------------------------------------------------------------------------
+
+
+def _sources(tenant: Tenant) -> Iterator[Alarm]:
+    """Sources of what is live that fail again and again, or have no answer but failures for an hour."""
+    raw_now = clock.raw_now()
+    failing = [
+        one
+        for one in health.of(
+            list(Source.objects.exclude(failed_at=None).select_related("tenant")), raw_now=raw_now
+        )
+        if one.state == "resting" or (one.state == "failing" and raw_now - one.source.failed_at < RECENTLY)  # type: ignore[operator]
+    ]
+    for one in failing:
+        live = [user for user in reading.used_by(one.source) if user.state == Campaign.State.LIVE]
+        if live:
+            skips = one.source.on_failure == Source.OnFailure.SKIP
+            yield Alarm(
+                "source",
+                skips,
+                f"The source {one.source.name} does not answer",
+                f"{one.failures:,} of {one.questions:,} questions of the last day were in vain. {one.source.error}",
+                ("People are skipped meanwhile" if skips else "Messages go out with its default meanwhile")
+                + f"; used by {', '.join(user.name for user in live[:5])}. Try it on its page.",
+                since=one.answered_at,
+                url_name="source_detail",
+                args=(str(one.source.public_id),),
+            )
 
 
 # --- What comes in ------------------------------------------------------------------------------------------------

@@ -57,6 +57,7 @@ class Brief:
     spec: arms.Spec
     shared: dict[str, Any]  # what the templates see whoever they are filled for
     parts: dict[int, dict[str, Any]]  # by content: what the renderer fills
+    sources: dict[int, dict[str, list[str]]]  # by content that asks any: as ``Content.sources``
 
     @property
     def is_live(self) -> bool:
@@ -76,6 +77,7 @@ class Known:
     person: dict[str, Any]  # what the templates see of them
     paths: Paths
     circumstances: Circumstances
+    source: dict[str, Any] | None = None  # what sources gave, once they were asked
 
     def content_id(self, channel: str) -> int | None:
         """Return the content that their arm says on ``channel``; None where it says nothing."""
@@ -174,9 +176,9 @@ def brief_campaigns(ids: Iterable[int], *, tenant: Tenant) -> dict[int, Brief]:
     for version_id, campaign_stamp in binary.run(NEWEST, [tenant.pk, list(ids)]):
         version = _version(version_id, campaign_stamp)
         version.tenant = version.campaign.tenant = tenant
-        spec, parts = _frozen(version_id)
+        spec, parts, sources = _frozen(version_id)
         shared = contents.shared_context(version.campaign, tenant=tenant)
-        found[version.campaign_id] = Brief(version.campaign, version, spec, shared, parts)
+        found[version.campaign_id] = Brief(version.campaign, version, spec, shared, parts, sources)
     return found
 
 
@@ -187,11 +189,12 @@ def _version(version_id: int, campaign_stamp: str) -> Version:
 
 
 @lru_cache(maxsize=256)
-def _frozen(version_id: int) -> tuple[arms.Spec, dict[int, dict[str, Any]]]:
+def _frozen(version_id: int) -> tuple[arms.Spec, dict[int, dict[str, Any]], dict[int, dict[str, list[str]]]]:
     """What a launched version says, read once per process. Called in its tenant's scope; ids are never reused."""
     version = Version.objects.select_related("campaign").get(pk=version_id)
-    held = Content.objects.filter(variant__version=version_id)
-    return arms.load(version), {content.pk: content.parts for content in held}
+    held = list(Content.objects.filter(variant__version=version_id))
+    sources = {content.pk: content.sources for content in held if content.sources}
+    return arms.load(version), {content.pk: content.parts for content in held}, sources
 
 
 def _in_audience(

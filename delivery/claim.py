@@ -76,6 +76,11 @@ SET lease_until = clock_timestamp() + make_interval(secs => %s), lease_token = r
 FROM {given()} WHERE {MEANT}
 """
 
+RENEW = f"""
+UPDATE delivery_delivery d SET lease_until = clock_timestamp() + make_interval(secs => %s)
+FROM {given()} WHERE {MEANT} AND d.lease_token = r.token AND {IS_PLANNED}
+"""
+
 # Whoever holds a row at this moment, a merge or a stop, changes it; then its lease simply runs out.
 RELEASE = f"""
 WITH held AS MATERIALIZED (
@@ -220,6 +225,11 @@ def keys(rows: Iterable[Due]) -> tuple[list[int], list[datetime]]:
     """Return the ids and moments that find some rows."""
     given = list(rows)
     return [row.id for row in given], [row.occasion_at for row in given]
+
+
+def renew(rows: list[Due], *, tenant: Tenant, token: int) -> None:
+    """Let the lease of rows that are still ours begin anew."""
+    binary.run(RENEW, [settings.LEASE_SECONDS, tenant.pk, token, *keys(rows)])
 
 
 def release(

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from campaigns import contents
 from campaigns.liquid.wire import Refused as Unrenderable
+from campaigns.sources.gathering import lacks_value
 from delivery.channels.email.sending import Letter, Mailer
 from delivery.channels.email.smtp import Message
 from delivery.circumstances import Known
@@ -57,18 +58,22 @@ def make(
 def _same(
     content_id: int, people: list[Known], mailer: Mailer, *, channel: str, now: datetime, zone: ZoneInfo
 ) -> Iterator[Ready | Unmade]:
-    brief = people[0].brief
+    brief, source = people[0].brief, people[0].source
+    # What all of them got of their sources travels to the renderer once.
+    is_alike = all(known.source is source for known in people)
     answers = contents.filled(
         channel=channel,
         parts=brief.parts[content_id],
-        people=[known.person for known in people],
-        shared=brief.shared,
+        people=[known.person if is_alike else known.person | {"source": known.source} for known in people],
+        shared=brief.shared | {"source": source} if source and is_alike else brief.shared,
         now=now.astimezone(zone),
         language=brief.spec.language_of(content_id),
     )
     for known, answer in zip(people, answers, strict=True):
         if isinstance(answer, Unrenderable):
-            yield Unmade(known, answer.reason, "aborted" if answer.is_wanted else "render")
+            of_source = lacks_value(answer.reason)
+            reason = "aborted" if answer.is_wanted else "source" if of_source else "render"
+            yield Unmade(known, of_source or answer.reason, reason)
         else:
             yield _composed(known, answer, mailer, now)
 

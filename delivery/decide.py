@@ -258,6 +258,7 @@ REASONS = {
     "no_hours": "The quiet hours leave nothing of its send window",
     "capped": "Had reached a frequency cap",
     "aborted": "The message itself said not to send it",
+    "source": "A source had nothing for them",
     "render": "The message could not be rendered for them",
     "error": "Something failed on our side each time it was tried",
     "refused": "Refused by the recipient's server",

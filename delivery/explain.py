@@ -95,6 +95,11 @@ class Told:
     waits_for: str = ""
     forecast: Forecast | None = None
 
+    @property
+    def heard(self) -> list[explaining.Heard]:
+        """What the sources of its words gave."""
+        return explaining.heard(self.delivery)
+
     def as_json(self) -> dict[str, Any]:
         row = self.delivery
         return {
@@ -111,6 +116,7 @@ class Told:
             "reason": row.reason,
             "reply": row.reply,
             "gates": [step.as_json() for step in self.steps],
+            "sources": [one.as_json() for one in self.heard],
             "waits_for": self.waits_for,
             "forecast": self.forecast.as_json() if self.forecast else None,
         }

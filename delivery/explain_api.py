@@ -52,6 +52,16 @@ class ForecastShape(Shape):
     gates = GateShape(many=True, help_text="Every gate, also those after the first no.")
 
 
+class HeardShape(Shape):
+    name = serializers.CharField(help_text="The source's.")
+    origin = serializers.CharField(help_text="Where the answer came from, in words; empty: there was none.")
+    at = serializers.DateTimeField(allow_null=True, help_text="When the server gave it.")
+    status = serializers.IntegerField(help_text="Of HTTP; 0: none.")
+    milliseconds = serializers.IntegerField(allow_null=True, help_text="Of one asked for this message.")
+    why = serializers.CharField(help_text="Why it was not asked, or gave nothing.")
+    answer = serializers.CharField(help_text="The beginning of the answer.")
+
+
 class ToldShape(Shape):
     id = serializers.CharField()
     state = serializers.ChoiceField(choices=Delivery.State.choices)
@@ -67,6 +77,7 @@ class ToldShape(Shape):
     reason = serializers.CharField()
     reply = serializers.CharField(help_text="The provider's own words.")
     gates = GateShape(many=True)
+    sources = HeardShape(many=True, help_text="What the sources of its words gave.")
     waits_for = serializers.CharField()
     forecast = ForecastShape(
         allow_null=True, help_text="Of one that is planned: what the gates say, if nothing changes."

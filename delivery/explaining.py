@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from audiences.rules.phrases import length
+from campaigns.sources.gathering import ORIGINS
 from delivery.models import Delivery
 
 GATES = {  # what each gate asks
@@ -42,6 +43,39 @@ class Step:
     def as_json(self) -> dict[str, Any]:
         saw = {name or "value": _plain(value) for name, value in self.saw}
         return {"gate": self.name, "asks": self.asks, "passed": self.passed, "saw": saw}
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What one source gave, as it is kept with the decision."""
+
+    name: str
+    origin: str  # in words; empty: it gave nothing
+    at: datetime | None  # when the server said it, by the tenant's clock
+    status: int
+    milliseconds: int | None  # of one that was asked for this message
+    why: str  # why it was not asked, or gave nothing
+    answer: str  # the beginning of it
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: _plain(getattr(self, name)) for name in self.__slots__}
+
+
+def heard(row: Delivery) -> list[Heard]:
+    """Return what the sources of a row's words gave; none while they were not asked."""
+    kept = (row.decision or {}).get("sources") or {}
+    return [
+        Heard(
+            name,
+            ORIGINS.get(one.get("origin"), ""),
+            datetime.fromisoformat(one["at"]) if one.get("at") else None,
+            one.get("status", 0),
+            one.get("milliseconds"),
+            one.get("why", ""),
+            one.get("answer", ""),
+        )
+        for name, one in kept.items()
+    ]
 
 
 def steps(row: Delivery) -> list[Step]:

@@ -14,7 +14,7 @@ from django_scopes import scope
 
 from audiences import binary
 from campaigns import channels
-from delivery import agenda, claim, composing, plan, providers, rates, recording
+from delivery import agenda, claim, composing, plan, providers, rates, recording, sourcing
 from delivery.channels.email.sending import Mailer
 from delivery.claim import TENANTS_NOW, Chunk, Due
 from delivery.composing import Ready, Unmade
@@ -169,13 +169,16 @@ def _settle(
     if not chunk.rows:
         return
     to_send = settle_decisions(chunk, tenant=tenant, channel=channel, now=now)
-    made = composing.make(to_send, mailer, tenant=tenant, channel=channel, now=now)
+    supplied = sourcing.supply(
+        to_send, tenant=tenant, token=chunk.token, channel=channel, now=now, goes_on=goes_on
+    )
+    made = composing.make(supplied.ready, mailer, tenant=tenant, channel=channel, now=now)
     unmade = [
         Result(one.known.row, message(one.known), Delivery.State.SKIPPED, one.reason, one.why)
         for one in made
         if isinstance(one, Unmade)
     ]
-    recording.record(unmade, tenant=tenant, token=chunk.token, now=now)
-    rates.give_back(chunk.carrier, len(unmade), tenant=tenant)
+    recording.record([*supplied.skipped, *unmade], tenant=tenant, token=chunk.token, now=now)
+    rates.give_back(chunk.carrier, len(to_send) - len(made) + len(unmade), tenant=tenant)
     ready = [one for one in made if isinstance(one, Ready)]
     Handover(mailer, chunk, tenant=tenant, goes_on=goes_on).run(ready)

@@ -10,6 +10,7 @@ from datetime import timedelta
 from django.db import connection
 
 from audiences import ingest, partitions
+from campaigns.sources import answers
 from delivery import pipeline, pulse, residence, watching
 from tenants import clock, wake
 
@@ -49,7 +50,8 @@ def drain(slot: int) -> int:
 
 
 def tick() -> None:
-    """The net under the pulse, the months that will be needed, and who came and went as time went by.
+    """The net under the pulse, the months that will be needed, who came and went as time went by, and what sources said
+    too long ago.
 
     The queue's own schedule runs it every minute.
     """
@@ -62,6 +64,7 @@ def tick() -> None:
         partitions.ensure_months(table, [now, now + MONTHS_AHEAD])
     watching.look_around()
     ingest.look_around_places()
+    answers.forget()
 
 
 @contextmanager

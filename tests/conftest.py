@@ -18,7 +18,10 @@ from tenants import clock
 from tenants.models import Membership, Tenant, User
 from tenants.roles import Role
 from tests.api import Caller
+from tests.sources import make_source, serve
 from tests.walk import recorder
+
+__all__ = ["make_source", "serve"]  # fixtures that pytest finds here
 
 PASSWORD = "correct horse battery"
 

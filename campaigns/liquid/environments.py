@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from inspect import Parameter, Signature, signature
+from json import dumps
 from typing import Any
+from urllib.parse import quote
 
-from liquid import Environment, Mode
+from liquid import Environment, Markup, Mode, escape
 
 from campaigns.liquid import speech
 from campaigns.liquid.abort import AbortTag
@@ -24,13 +26,37 @@ def or_else(value: object, instead: object, *, allow_false: bool = False) -> obj
     return instead if is_hole(value) or (value is False and allow_false is not True) else value
 
 
+class Escaped(str):
+    """Text that is already as its place asks for."""
+
+
+def in_url(text: str) -> str:
+    """Return a value as it stands in the path or query of an address."""
+    return text if isinstance(text, Escaped) else quote(text, safe="")
+
+
+def in_json(text: str) -> str:
+    """Return a value as it stands between quotes in JSON; numbers stay what they are."""
+    return text if isinstance(text, Escaped) else dumps(text, ensure_ascii=False)[1:-1]
+
+
 class Liquid(Environment):
-    """Strict: what it does not know is an error, never left out in silence."""
+    """Strict: what it does not know is an error, never left out in silence.
+
+    ``escaped`` is done to each value as it is printed, unless it is ``trusted``.
+    """
 
     block_nesting_limit = MAX_NESTING
 
-    def __init__(self, *, autoescape: bool) -> None:
+    def __init__(
+        self,
+        *,
+        autoescape: bool = False,
+        escaped: Callable[[str], str] = str,
+        trusted: Callable[[str], str] = str,
+    ) -> None:
         super().__init__(tolerance=Mode.STRICT, autoescape=autoescape)
+        self.escaped, self.trusted = escaped, trusted
         for tag in NOT_OURS:
             del self.tags[tag]
         for name in NOT_SAFE:
@@ -41,13 +67,21 @@ class Liquid(Environment):
         self.filters.update(speech.FILTERS)
 
 
-_HTML = Liquid(autoescape=True)
-_TEXT = Liquid(autoescape=False)
+_TEXT = Liquid()
+_URL = Liquid(escaped=in_url, trusted=Escaped)
+_URL.filters["url_encode"] = lambda value: Escaped(
+    quote(str(value), safe="")
+)  # meant well, and once is enough
+_BY_OUTPUT: dict[str, Liquid] = {
+    "html": Liquid(autoescape=True, escaped=escape, trusted=Markup),
+    "url": _URL,
+    "json": Liquid(escaped=in_json, trusted=Escaped),
+}
 
 
 def environment(output: Output) -> Liquid:
     """Return the environment whose escaping fits an output."""
-    return _HTML if output == "html" else _TEXT
+    return _BY_OUTPUT.get(output, _TEXT)
 
 
 FILTERS: frozenset[str] = frozenset(_TEXT.filters)

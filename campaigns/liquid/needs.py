@@ -59,6 +59,7 @@ def check(
     return Checked(
         errors=sorted(reading.problems, key=lambda found: (found.line, found.column)),
         variables=[written(keys) for keys in reading.variables],
+        places=[reading.place(index) for index in reading.variables.values()],
         needs=[written(keys) for keys in reading.needs],
     )
 
@@ -100,7 +101,7 @@ class Reading:
         self, places: Places, nodes: list[Node], roots: frozenset[str], always_present: frozenset[str]
     ) -> None:
         self.needs: dict[Keys, None] = {}
-        self.variables: dict[Keys, None] = {}
+        self.variables: dict[Keys, int] = {}  # with where each is read first
         self.problems: set[Problem] = set()
         self._places = places
         self._roots = roots
@@ -289,19 +290,20 @@ class Reading:
             if root == helper:
                 return self._of_loop(keys, helper)
             if root == name:
-                return self._own_value(keys, variable, state)
+                return self._own_value(keys, variable, state, path.token)
         if root in self._own:
-            return self._own_value(keys, state.variables.get(root, Variable(may_be_unset=True)), state)
+            own = state.variables.get(root, Variable(may_be_unset=True))
+            return self._own_value(keys, own, state, path.token)
         if root not in self._roots:
             near = get_close_matches(root, self._roots | self._own, 1) or [f"profile.{root}"]
             self._problem(path.token, complaints.unknown_variable(root, near))
             return Variable()
-        return self._data(keys, state)
+        return self._data(keys, state, path.token)
 
-    def _data(self, keys: Keys, state: State) -> Variable:
+    def _data(self, keys: Keys, state: State, token: Token | None) -> Variable:
         """A value of the person's data; which one another path names depends on the person, and may be none."""
         start = _static_start(keys)
-        self.variables.setdefault(start)
+        self.variables.setdefault(start, _start(token))
         if start != keys:
             return Variable(is_own=False, may_be_empty=keys not in state.known)
         is_certain = keys[0] in self._always_present or keys in state.known or is_count(keys)
@@ -316,12 +318,12 @@ class Reading:
         has_value = around > 0 and (len(keys) == 1 or (len(keys) == 2 and keys[1] in OF_LOOPS[helper]))
         return Variable() if has_value else Variable(frozenset({NEVER}))
 
-    def _own_value(self, keys: Keys, variable: Variable, state: State) -> Variable:
+    def _own_value(self, keys: Keys, variable: Variable, state: State, token: Token | None) -> Variable:
         """A variable of the template's own, or a member of it."""
         for length, key in enumerate(keys):
             variable = variable.member(key) if length else variable
             for alias in variable.aliases:
-                self.variables.setdefault(_static_start(alias))
+                self.variables.setdefault(_static_start(alias), _start(token))
             if keys[: length + 1] in state.known:
                 variable = replace(variable, needs=NOTHING, may_be_unset=False, may_be_empty=False)
         certain_anyway = {
@@ -336,7 +338,14 @@ class Reading:
             self._problem(token, complaints.taken(name))
 
     def _problem(self, token: Token | None, message: str) -> None:
-        self.problems.add(self._places.problem(token.start_index if token is not None else 0, message))
+        self.problems.add(self._places.problem(_start(token), message))
+
+    def place(self, index: int) -> tuple[int, int]:
+        return self._places.of(index)
+
+
+def _start(token: Token | None) -> int:
+    return token.start_index if token is not None else 0
 
 
 def _static_start(keys: Keys) -> Keys:

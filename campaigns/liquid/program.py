@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from liquid import Markup, escape
 from liquid.ast import BlockNode, Node
 from liquid.builtin.content import ContentNode
 from liquid.builtin.expressions import LoopExpression
@@ -90,7 +89,7 @@ class Steps:
 
     def __init__(self, text: str, expressions: Expressions) -> None:
         self.expressions = expressions
-        self.escapes = expressions.env.autoescape
+        self.escaped, self.trusted = expressions.env.escaped, expressions.env.trusted
         self.asks_for_loop = "forloop" in text
         self._builders: dict[type, Callable[[Any], Step | None]] = {
             ContentNode: self._content,
@@ -163,13 +162,13 @@ class Steps:
         """Return the function for an expression as it is printed."""
         value = self.expressions.value(expression)
         hole = Missing(str(expression), self.expressions.place(expression.token))
-        escaped = escape if self.escapes else str
+        escaped = self.escaped
         return lambda frame: printed(value(frame), hole, escaped)
 
     def _print(self, expression: Expression) -> Step:
         value = self.expressions.value(expression)
         hole = Missing(str(expression), self.expressions.place(expression.token))
-        escaped = escape if self.escapes else str
+        escaped = self.escaped
 
         def write(frame: Frame) -> None:  # Frame.write, without the calls: this is what templates do most
             found = value(frame)
@@ -327,7 +326,7 @@ class Steps:
         return run
 
     def _captured(self, block: BlockNode) -> Callable[[Frame], str]:
-        body, wrap = self.block(block), Markup if self.escapes else str
+        body, wrap = self.block(block), self.trusted
 
         def run(frame: Frame) -> str:
             outer, frame.out = frame.out, []

@@ -7,14 +7,17 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-Output = Literal["html", "text", "line"]
+Output = Literal["html", "text", "line", "url", "json"]
 
 HEADER = 4  # bytes of length, big-endian, before every frame
 OUT_OF_MEMORY = 3  # the child's exit status when it has used up what it may
 
 
 class Source(Struct, frozen=True):
-    """A template's text and where its output goes: html is escaped, text is not, a line is one trimmed line."""
+    """A template's text and where its output goes.
+
+    In html, an url and json what is printed is escaped as each asks for; text is as it is; a line is one trimmed line.
+    """
 
     text: str
     output: Output = "html"
@@ -44,6 +47,7 @@ class Checked(Struct, frozen=True, tag="checked"):
 
     errors: list[Problem] = []
     variables: list[str] = []  # every path read from the data, for whatever purpose
+    places: list[tuple[int, int]] = []  # line and column where each of them is read first
     needs: list[str] = []  # the paths without which it cannot be filled
 
 

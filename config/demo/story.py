@@ -17,7 +17,7 @@ from audiences import freshness, ingest, segments
 from audiences.models import Segment
 from campaigns import contents, drafts, launching, versions
 from campaigns.models import Campaign, Variant, Version
-from config.demo import cities, moments, people, purchases, wordings
+from config.demo import cities, live, moments, people, purchases, wordings
 from config.demo.purchases import Purchase
 from tenants import clock, keys
 from tenants.models import ApiKey, Membership, Tenant, User
@@ -188,6 +188,7 @@ def _launch(tenant: Tenant) -> None:
     owner = User.objects.get(email=OWNER)
     moments.launch(tenant, owner, body=BODY)
     cities.launch(tenant, owner, body=BODY)
+    live.launch(tenant, owner)
     _draft(tenant, owner)
     campaign = drafts.create(tenant=tenant, actor=owner, name="Win them back")
     version = versions.draft_of(campaign)

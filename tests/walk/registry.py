@@ -22,7 +22,7 @@ from typing import Any
 from django.urls import reverse
 
 from audiences.models import Import, Place, Profile, Segment
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Source
 from delivery.models import Delivery, FrequencyCap
 from tenants import references
 from tenants.models import ApiKey, Invitation, Membership
@@ -105,6 +105,15 @@ BATCH = [
 MESSAGE = {"to": {"external_id": SAME_ID}, "idempotency_key": "same-key", "create": True}
 PLACE = {"name": "Soho", "point": "1, 1", "radius_m": "200", "dwell_minutes": "0", "cooldown_minutes": "60"}
 CAP = {"limit": "2", "about": "all", "kind": "rolling", "amount": "7", "unit": "days"}
+SOURCE = {
+    "name": "films",
+    "method": "GET",
+    "url": "http://127.0.0.1/",
+    "timeout_seconds": "1",
+    "cache_minutes": "5",
+    "last_good_hours": "0",
+    "on_failure": "skip",
+}
 ROUTES: dict[str, Route] = {
     # config
     "home": page(),
@@ -153,6 +162,8 @@ ROUTES: dict[str, Route] = {
     "api_campaign_send_batch": api(Campaign, {"messages": [MESSAGE]}),
     "api_campaign_results": api(Campaign),
     "api_campaign_why": api(Campaign, {"profile": Profile}),
+    "api_sources": api(),
+    "api_source": api(Source),
     "api_profile_deliveries": api(Profile),
     "api_delivery": api_at(lambda world: {"reference": reference_to(world[Delivery])}),
     "place_list": page(),
@@ -193,6 +204,12 @@ ROUTES: dict[str, Route] = {
     "import_progress": thing(Import),
     "import_refused": thing(Import),
     "import_discard": thing(Import),
+    "source_list": page(),
+    "source_new": page(**SOURCE),
+    "source_detail": thing(Source),
+    "source_edit": thing(Source, data=SOURCE),
+    "source_try": thing(Source, data={"who": "same@both.test"}),
+    "source_remove": thing(Source),
     # delivery
     "settings_caps": page(),
     "cap_new": page(**CAP),
@@ -279,6 +296,7 @@ NAMES_OF_THINGS: dict[str, type[Any]] = {
     "key": ApiKey,
     "invitation": Invitation,
     "cap": FrequencyCap,
+    "source": Source,
 }
 
 

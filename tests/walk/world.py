@@ -23,7 +23,7 @@ from audiences.models import (
     Segment,
     Suppression,
 )
-from campaigns.models import Campaign, Content, Variant, Version
+from campaigns.models import Campaign, Content, Source, SourceAnswer, Variant, Version
 from delivery.models import Delivery, FrequencyCap, Pace, Provider
 from delivery.sandbox import inbox
 from delivery.sandbox.keeping import INBOX_NAME, Keeper
@@ -95,8 +95,16 @@ PARTICULAR: dict[type[models.Model], dict[str, Any]] = {
         },
         "needs": [],
         "reads": [],
+        "sources": {},
         "problems": [],
     },
+    Source: {
+        "url": "http://127.0.0.1/{mark}",
+        "needs": [],
+        "on_failure": "skip",
+        "example": '{"{mark}": "{mark}"}',
+    },
+    SourceAnswer: {"body": '{"{mark}": 1}'},
     Delivery: {
         "channel": "email",
         "state": "sent",
@@ -128,7 +136,8 @@ UNMARKED = {
     "campaigns.Campaign": {"topic"},
     "campaigns.Version": {"language", "rule", "conversion_filter", "window_days", "schedule", "date_of"},
     "campaigns.Variant": {"key", "rule"},
-    "campaigns.Content": {"channel", "language", "needs", "reads", "problems"},
+    "campaigns.Content": {"channel", "language", "needs", "reads", "sources", "problems"},
+    "campaigns.Source": {"needs"},
     "delivery.Delivery": {"channel", "arm", "slot", "occasion"},
     "delivery.Provider": {"channel"},
     "delivery.CapUse": {"times"},

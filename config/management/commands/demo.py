@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import sys
 import threading
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
@@ -15,8 +17,8 @@ from django.db import connection
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from config import frontend, house
-from config.demo import replay, story
-from config.processes import Group, NeverReady
+from config.demo import replay, shelf, story
+from config.processes import Group, NeverReady, Program
 from tenants import clock
 from tenants.models import Tenant
 
@@ -42,7 +44,12 @@ class Command(BaseCommand):
             self.stdout.write("Preparing front-end, database and static files ...")
             house.prepare(opened)
             tenant = self._tenant()
-            house.run(opened, on_ready=lambda group: welcome(group, opened, tenant))
+            beside = _shelf()
+            if not beside:
+                self.stdout.write(
+                    f"Port {shelf.PORT} is taken: the shop's own server, which its sources ask, does not run."
+                )
+            house.run(opened, on_ready=lambda group: welcome(group, opened, tenant), beside=beside)
         except (frontend.CannotBuild, house.CannotListen, NeverReady) as problem:
             raise CommandError(str(problem)) from problem
         except KeyboardInterrupt:  # before the group took the signals over
@@ -59,6 +66,17 @@ class Command(BaseCommand):
         )
         with _bars() as advance:
             return story.make(yesterday=_yesterday(), progress=advance)
+
+
+def _shelf() -> list[Program]:
+    """The shop's own server, and leave for sources to ask it; nothing if its port is taken."""
+    try:
+        socket.create_server((shelf.HOST, shelf.PORT)).close()
+    except OSError:
+        return []
+    allowed = [os.environ.get("TACT_SOURCES_MAY_REACH", ""), f"{shelf.HOST}/32:{shelf.PORT}"]
+    os.environ["TACT_SOURCES_MAY_REACH"] = ",".join(filter(None, allowed))
+    return [Program("shelf", [sys.executable, str(shelf.__file__), str(shelf.PORT)])]
 
 
 def welcome(group: Group, opened: house.House, tenant: Tenant) -> None:

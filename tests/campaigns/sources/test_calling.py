@@ -6,30 +6,16 @@ import gzip
 import socket
 import time
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from campaigns.sources import calling
 from campaigns.sources.calling import Failed, Lines, Question, Reply
-from tests.campaigns.sources.servers import Server, certificate, moves, raw, says, serving
+from tests.servers import certificate, moves, raw, says
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-
-
-@pytest.fixture
-def serve(settings: Any) -> Iterator[Callable[..., Server]]:
-    """Start servers that this installation allows."""
-    with ExitStack() as running:
-
-        def start(*args: Any, **kwargs: Any) -> Server:
-            server = running.enter_context(serving(*args, **kwargs))
-            settings.SOURCES_MAY_REACH = [*settings.SOURCES_MAY_REACH, server.allowed]
-            return server
-
-        yield start
 
 
 def ask(url: str, *, seconds: float = 5, lines: Lines | None = None, **question: Any) -> Reply:
