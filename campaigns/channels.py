@@ -61,6 +61,15 @@ class Takes:
     words: str
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A part of a content's fields that is to be translated by itself."""
+
+    key: str  # the same while the words around it are laid out alike
+    text: str
+    of: str  # what it is, to whoever translates it: "subject", "mj-button"
+
+
 class TestNotSent(Exception):
     """A test message was not handed over; the words say why and what to do."""
 
@@ -91,6 +100,14 @@ class Channel(Protocol):
 
         Never raises for what an author may write.
         """
+        ...
+
+    def texts(self, fields: Mapping[str, Any]) -> list[Text]:
+        """Return what of the fields is to be translated, in the order of reading."""
+        ...
+
+    def translated(self, fields: Mapping[str, Any], translations: Mapping[str, str]) -> dict[str, Any]:
+        """Return the fields with texts in place of those under the same keys; with their own, the fields again."""
         ...
 
     def finished(self, parts: Mapping[str, Any], rendered: Mapping[str, str]) -> dict[str, str]:

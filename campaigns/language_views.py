@@ -56,7 +56,9 @@ def campaign_language_add(request: TenantRequest, draft: Version, key: str) -> H
     variant = get_object_or_404(draft.variants.all(), key=key)
 
     def begin() -> str:
-        return translating.begin(variant=variant, language=_asked(request), actor=request.user)
+        return translating.begin(
+            variant=variant, language=tag_of(request.POST.get("language", "")), actor=request.user
+        )
 
     return _changed(request, draft, key, begin)
 
@@ -82,17 +84,18 @@ def campaign_language_default(request: TenantRequest, draft: Version, key: str) 
     get_object_or_404(draft.variants.all(), key=key)
 
     def set_default() -> str:
-        translating.set_default(version=draft, language=_asked(request), actor=request.user)
+        translating.set_default(
+            version=draft, language=tag_of(request.POST.get("language", "")), actor=request.user
+        )
         return ""
 
     return _changed(request, draft, key, set_default)
 
 
-def _asked(request: TenantRequest) -> str:
-    """The tag of a language that was given by its name, or what else was given."""
-    meant = request.POST.get("language", "").strip()
+def tag_of(meant: str) -> str:
+    """Return the tag of a language that is given by its name; what else is given stays as it is."""
     by_name = {name.casefold(): tag for tag, name in known()}
-    return by_name.get(meant.casefold(), meant)
+    return by_name.get(meant.strip().casefold(), meant.strip())
 
 
 def _changed(request: TenantRequest, draft: Version, key: str, change: Callable[[], str]) -> HttpResponse:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from campaigns import editor_views, language_views, message_views, source_views, views
+from campaigns import editor_views, language_views, message_views, source_views, texts_views, views
 
 variant_urls: list[URLPattern | URLResolver] = [
     path("", message_views.campaign_variant, name="campaign_variant"),
@@ -25,6 +25,9 @@ editor_urls: list[URLPattern | URLResolver] = [
     path("message/", message_views.campaign_message, name="campaign_message"),
     path("message/add/", message_views.campaign_variant_add, name="campaign_variant_add"),
     path("message/variant/<slug:key>/", include(variant_urls)),
+    path("texts/", texts_views.campaign_texts, name="campaign_texts"),
+    path("texts/export/", texts_views.campaign_texts_export, name="campaign_texts_export"),
+    path("texts/import/", texts_views.campaign_texts_import, name="campaign_texts_import"),
     path("schedule/", editor_views.campaign_schedule, name="campaign_schedule"),
     path("schedule/words/", editor_views.campaign_schedule_words, name="campaign_schedule_words"),
     path("goal/", editor_views.campaign_goal, name="campaign_goal"),

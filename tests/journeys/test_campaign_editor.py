@@ -241,3 +241,20 @@ def test_every_step_keeps_nobody_out(
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
             f"{link} is wider than the screen"
         )
+
+
+def test_a_language_read_from_the_right(open_browser: OpenBrowser, campaign: Campaign) -> None:
+    """Added by its name, written, and shown as it is read."""
+    page = open_browser("marketer")
+    page.goto(url("variant", campaign, "a"))
+    page.get_by_text("Languages", exact=True).click()
+    page.get_by_label("Write A in another language").fill("Arabic")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.get_by_role("link", name="Arabic")).to_have_attribute("aria-current", "page")
+    subject = page.get_by_label("Subject", exact=True)
+    expect(subject).to_have_attribute("dir", "rtl")
+    subject.fill("مرحبًا")
+    expect(page.locator(".inbox-line")).to_have_attribute("dir", "rtl")
+    expect(mail(page).locator("html")).to_have_attribute("dir", "rtl")
+    text = mail(page).get_by_text("We have not seen you lately")
+    expect(text).to_have_css("text-align", "right")

@@ -9,11 +9,11 @@ from typing import Any
 from django import forms
 
 from audiences.models import Profile
-from campaigns.channels import Compiled, Problem, Starter, Takes
+from campaigns.channels import Compiled, Problem, Starter, Takes, Text
 from campaigns.liquid.renderer import shared as renderer
 from campaigns.liquid.wire import Checked, Source
 from delivery import queueing
-from delivery.channels.email import footer, preview, trial
+from delivery.channels.email import footer, preview, texts, trial
 from delivery.channels.email.compile import compile_isolated, has_unsubscribe_link, inline, needs_inlining
 from delivery.channels.email.forms import MailForm
 from delivery.channels.email.starters import STARTERS
@@ -54,6 +54,12 @@ class Email:
         if made.problems:
             return Compiled(problems=[_problem(found) for found in made.problems])
         return _ready(words, made.html, made.text, is_marketing=is_marketing, language=language)
+
+    def texts(self, fields: Mapping[str, Any]) -> list[Text]:
+        return texts.texts(fields)
+
+    def translated(self, fields: Mapping[str, Any], translations: Mapping[str, str]) -> dict[str, Any]:
+        return texts.replaced(fields, translations)
 
     def finished(self, parts: Mapping[str, Any], rendered: Mapping[str, str]) -> dict[str, str]:
         message = dict(rendered) | {"language": parts["html"].get("language", "")}

@@ -1,0 +1,1 @@
+"""A campaign's texts on their way to translators and back."""
