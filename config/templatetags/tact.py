@@ -12,6 +12,7 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from audiences.rules import phrases
 from tenants.access import may as request_may
 
 register = template.Library()
@@ -29,11 +30,18 @@ def icon(name: str, classes: str = "") -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def when(context: RequestContext, moment: datetime | None, otherwise: str = "never") -> str:
-    """How long ago or until, by the tenant's clock; the exact time in the tenant's zone shows on hover."""
+def when(
+    context: RequestContext, moment: datetime | None, otherwise: str = "never", *, is_raw: bool = False
+) -> str:
+    """How long ago or until, by the tenant's clock; the exact time in the tenant's zone shows on hover.
+
+    ``is_raw``: the moment is the database's, as of what is made and changed here.
+    """
     if not moment:  # None, or nothing of that name
         return otherwise
     tenant = context.get("tenant")
+    if is_raw and tenant:
+        moment += tenant.clock_offset
     local = moment.astimezone(ZoneInfo(tenant.timezone if tenant else "UTC"))
     words = distance(moment - context["tenant_now"]()) if tenant else f"{local:%-d %b %Y, %H:%M}"
     return format_html(
@@ -70,6 +78,12 @@ def distance(span: timedelta) -> str:
             amount = f"{count} {unit}{'' if count == 1 else 's'}"
             return f"{amount} ago" if span < timedelta(0) else f"in {amount}"
     return "just now" if span <= timedelta(0) else "in a moment"
+
+
+@register.filter
+def minutes(number: int) -> str:
+    """So many minutes in words: "5 min", "12 h", "3 days"."""
+    return phrases.length(timedelta(minutes=number))
 
 
 @register.filter

@@ -65,7 +65,7 @@ def test_a_place_is_made_shown_and_changed(client: Client, tenant: Tenant) -> No
     assert (place.tags, place.dwell_minutes, place.cooldown_minutes) == (["shop", "New York"], 5, 60)
     at(tenant, 40.7243, -74.0018, 3)
     page = client.get(detail).content.decode()
-    assert "who stays 5 minutes" in page
+    assert "who stays 5 min" in page
     assert re.search(r">3</span>\s*</span> people are there", page)
     edit = client.get(reverse("place_edit", args=[place.public_id])).content.decode()
     assert 'value="40.7242, -74.0018"' in edit

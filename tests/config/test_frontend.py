@@ -221,6 +221,14 @@ def test_moments_are_told_from_the_tenants_now(tenant: Tenant, now, seconds, wor
     assert f">{words}</time>" in said
 
 
+def test_what_was_made_here_is_told_by_the_tenants_clock_too(tenant: Tenant, now):
+    tenant.clock_offset = timedelta(days=-90)
+    made = now + timedelta(days=90) - timedelta(hours=2)  # the database's time
+    source = {"tenant": tenant, "tenant_now": lambda: now, "moment": made}
+    said = Template("{% when moment is_raw=True %}").render(Context(source))
+    assert ">2 hours ago</time>" in said
+
+
 def test_a_page_of_a_list_keeps_the_filters():
     request = RequestFactory().get("/people/?q=ana&page=2")
     assert Template('{% page_url "page" 3 %}').render(Context({"request": request})) == "?q=ana&amp;page=3"

@@ -22,7 +22,7 @@ from tenants.roles import Role
 from tests.walk.conftest import THEIRS, browser_of
 from tests.walk.world import World, crossings, fingerprint, tenant_models
 
-SPANNING = {User, Tenant, EmailAddress, Authenticator, Failure, OrmQ, Schedule, Success}
+SPANNING = [User, Tenant, EmailAddress, Authenticator, Failure, OrmQ, Schedule, Success]
 NOT_SHOWN = {
     Receipt,  # machinery with a key of two columns, which the admin cannot address
     Membership,  # inside its tenant's page
