@@ -179,22 +179,22 @@ def claim(*, tenant: Tenant, channel: str, now: datetime, size: int = CHUNK) -> 
     carrier = _carrier(with_due, tenant=tenant, now=now)
     room = rates.look({one.campaign_id: one.per_minute for one in with_due}, carrier, tenant=tenant, now=now)
     asked = [(one.campaign_id, *_claimable(one, room, size, now)) for one in with_due]
-    token, rows = _due(asked, tenant=tenant, channel=channel)
+    token, rows = _due(asked, size, tenant=tenant, channel=channel)
     first = {row.profile_id: row for row in reversed(rows)}
     release([row for row in rows if first[row.profile_id] is not row], tenant=tenant, token=token)
     return Chunk(token, list(reversed(first.values())), carrier)
 
 
 def _due(
-    asked: Sequence[tuple[int, datetime, int]], *, tenant: Tenant, channel: str
+    asked: Sequence[tuple[int, datetime, int]], size: int, *, tenant: Tenant, channel: str
 ) -> tuple[int, list[Due]]:
-    """Lease up to so many rows of each campaign (id, due by, at most), and as many in all as the most of them.
+    """Lease up to so many rows of each campaign (id, due by, at most), and ``size`` in all.
 
-    Return the token and the rows.
+    Return the token and the rows. Campaigns that share a limit may together be given more than it: of two rows of one
+    person only one goes now, and fewer would leave room unused.
     """
-    most = max((most for _, _, most in asked), default=0)
     columns = [[each[place] for each in asked if each[2]] for place in range(3)]
-    found = binary.run(DUE, [*columns, tenant.pk, channel, most]) if most else []
+    found = binary.run(DUE, [*columns, tenant.pk, channel, size]) if columns[0] else []
     if not found:
         return 0, []
     token, rows = found[0][0], [Due(*row) for _, _, *row in found]
