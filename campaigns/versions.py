@@ -50,6 +50,11 @@ def newest(campaign: Campaign) -> Version:
     return campaign.versions.select_related("campaign", "segment").latest("number")
 
 
+def launched_last(campaign_id: int) -> Version | None:
+    """Return the version that counts; None before the first launch."""
+    return Version.objects.launched().filter(campaign_id=campaign_id).order_by("-number").first()
+
+
 def was_launched(campaign: Campaign) -> bool:
     """Whether any version of it was ever launched: from then on the campaign's own settings are fixed."""
     return Version.objects.launched().filter(campaign=campaign).exists()

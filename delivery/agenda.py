@@ -14,7 +14,7 @@ from django.utils import timezone
 from audiences import binary
 from campaigns import schedules
 from campaigns.models import Campaign, Version
-from campaigns.versions import LAUNCHED_LAST
+from campaigns.versions import LAUNCHED_LAST, launched_last
 from delivery.models import Plan
 from tenants.models import Tenant
 
@@ -69,17 +69,13 @@ def _lay_out(version_id: int) -> None:
     campaign = Campaign.objects.select_for_update(no_key=True, skip_locked=True).filter(
         pk=version.campaign_id
     )
-    if not campaign or version != _newest(version.campaign_id):
+    if not campaign or version != launched_last(version.campaign_id):
         return
     assert version.launched_at is not None
     stale = Plan.objects.select_for_update().filter(campaign_id=version.campaign_id)
     for plan in stale.filter(due_until__gt=version.launched_at).exclude(version=version):
         _revise(plan, version)
     _add_next(version, after=version.launched_at)
-
-
-def _newest(campaign_id: int) -> Version | None:
-    return Version.objects.launched().filter(campaign_id=campaign_id).order_by("-number").first()
 
 
 def _revise(plan: Plan, version: Version) -> None:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from django.db import connection
 from django.urls import reverse
 
-from campaigns import summary
+from campaigns import summary, versions
 from campaigns.models import Campaign, Version
 from campaigns.summary import Next
 from delivery.models import Plan
@@ -41,7 +41,7 @@ class Diary:
 
 def of(campaign: Campaign, *, now: datetime) -> Diary:
     """Return the next times of a campaign that is live or paused, and the latest of one that repeats."""
-    version = Version.objects.launched().filter(campaign=campaign).order_by("-number").first()
+    version = versions.launched_last(campaign.pk)
     if version is None:
         return Diary([], [])
     version.tenant = campaign.tenant

@@ -183,8 +183,7 @@ def why(campaign: Campaign, profile: Profile, *, now: datetime) -> Why:
 
 def _deciding(campaign: Campaign) -> Version:
     """Return the version that decides: the newest launched, else the draft."""
-    launched = Version.objects.launched().filter(campaign=campaign).order_by("-number").first()
-    version = launched or versions.newest(campaign)
+    version = versions.launched_last(campaign.pk) or versions.newest(campaign)
     version.campaign, version.tenant = campaign, campaign.tenant
     return version
 

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q
 
 from audiences.rules.phrases import length
-from campaigns import speed
+from campaigns import speed, versions
 from campaigns.calendar import wall
 from campaigns.channels import Takes
-from campaigns.models import Campaign, Version
+from campaigns.models import Campaign
 from delivery import warm_up
 from delivery.models import Delivery, Pace, Provider
 from delivery.warm_up import WarmUp
@@ -108,7 +108,7 @@ class Limits:
     """What holds a campaign's rows back: its own rate, and what its provider lets through."""
 
     def __init__(self, campaign: Campaign, *, channel: str, now: datetime) -> None:
-        newest = Version.objects.launched().filter(campaign=campaign).order_by("-number").first()
+        newest = versions.launched_last(campaign.pk)
         self.per_minute = newest.per_minute if newest else None
         self.lateness = timedelta(hours=newest.lateness_hours if newest else 0)
         is_urgent = campaign.message_class == Campaign.MessageClass.TRANSACTIONAL

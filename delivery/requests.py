@@ -15,7 +15,7 @@ from django.db import connection, transaction
 
 from audiences import binary, ingest, partitions
 from audiences.ingest import InternalEvent
-from campaigns import triggers
+from campaigns import triggers, versions
 from campaigns.models import Campaign, Version
 from delivery.plan import channel_of
 from tenants import wake
@@ -105,7 +105,7 @@ def ask(*, campaign: Campaign, requests: Sequence[Request], now: datetime) -> li
 
 
 def _version(campaign: Campaign) -> Version:
-    version = Version.objects.launched().filter(campaign=campaign).order_by("number").last()
+    version = versions.launched_last(campaign.pk)
     if version is None:
         raise NotAskable(f"{campaign} has not been launched.")
     if version.when != Version.When.API:

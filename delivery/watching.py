@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from uuid import UUID
-
-from django.db import InterfaceError, OperationalError
-from django_scopes import scope
 
 from audiences import ingest, memberships
 from audiences.ingest import InternalEvent
@@ -18,10 +14,8 @@ from audiences.models import WatchedSegment
 from audiences.signals import AttributeChange, Merge, RecordedEvent
 from campaigns import triggers
 from delivery.triggers import Listener, listening
-from tenants import clock
+from tenants import each
 from tenants.models import Tenant
-
-log = logging.getLogger(__name__)
 
 OUR_MOVES = frozenset(triggers.MOVES.values())  # what these events themselves change is not looked at
 
@@ -53,27 +47,18 @@ def notice(
 def look_around() -> int:
     """Notice in every tenant what time alone has changed; return how many people moved."""
     tenants = WatchedSegment._base_manager.values_list("tenant_id", flat=True).distinct()
-    return sum(_guarded(tenant) for tenant in Tenant.objects.filter(pk__in=list(tenants)))
+    return each.add_up(
+        Tenant.objects.filter(pk__in=list(tenants)),
+        _look_around,
+        trouble="its segments could not be looked at.",
+    )
 
 
-def _guarded(tenant: Tenant) -> int:
-    """One tenant's trouble is not the next one's."""
-    try:
-        return _look_around(tenant)
-    except (InterfaceError, OperationalError):
-        raise
-    except Exception:
-        log.exception("Tenant %s: its segments could not be looked at.", tenant.pk)
-        return 0
-
-
-def _look_around(tenant: Tenant) -> int:
-    with scope(tenant=tenant):
-        now = clock.now(tenant)
-        waited_for = [one.trigger["id"] for one in listening(tenant) if one.trigger["on"] == "segment"]
-        memberships.forget(but=map(UUID, waited_for))
-        ingest.ensure_months([now])
-        return memberships.look_around(tenant=tenant, now=now, tell=partial(_tell, tenant, now))
+def _look_around(tenant: Tenant, now: datetime) -> int:
+    waited_for = [one.trigger["id"] for one in listening(tenant) if one.trigger["on"] == "segment"]
+    memberships.forget(but=map(UUID, waited_for))
+    ingest.ensure_months([now])
+    return memberships.look_around(tenant=tenant, now=now, tell=partial(_tell, tenant, now))
 
 
 def _tell(tenant: Tenant, now: datetime, moves: list[Move]) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
-from django_scopes import scope, scopes_disabled
+from django_scopes import scopes_disabled
 
 from audiences import presence
 from audiences.ingest import events
@@ -18,10 +16,8 @@ from audiences.ingest.internal import InternalEvent, record_known_new
 from audiences.models import PlacePresence
 from audiences.presence import Fix, Visit
 from audiences.signals import Merge
-from tenants import clock
+from tenants import each
 from tenants.models import Tenant
-
-log = logging.getLogger(__name__)
 
 
 def follow(
@@ -46,21 +42,12 @@ def look_around() -> int:
     with scopes_disabled():
         waiting = PlacePresence.objects.filter(entered_at=None, left_at=None)
         tenants = list(Tenant.objects.filter(pk__in=waiting.values("tenant_id").distinct()))
-    return sum(map(_guarded, tenants))
+    return each.add_up(tenants, _look_around, trouble="who is at its places could not be looked at.")
 
 
-def _guarded(tenant: Tenant) -> int:
-    """One tenant's trouble is not the next one's."""
-    try:
-        with scope(tenant=tenant):
-            now = clock.now(tenant)
-            tell = partial(_tell, tenant, now)
-            return presence.look_around(tenant=tenant, now=now, months=events.ensure_months, tell=tell)
-    except (InterfaceError, OperationalError):
-        raise
-    except Exception:
-        log.exception("Tenant %s: who is at its places could not be looked at.", tenant.pk)
-        return 0
+def _look_around(tenant: Tenant, now: datetime) -> int:
+    tell = partial(_tell, tenant, now)
+    return presence.look_around(tenant=tenant, now=now, months=events.ensure_months, tell=tell)
 
 
 def _tell(tenant: Tenant, now: datetime, visits: Sequence[Visit]) -> None:

@@ -9,7 +9,7 @@ from audiences import places, segments
 from audiences.models import Place, Segment
 from campaigns import contents, drafts, launching, versions
 from campaigns.models import Version
-from config.demo import purchases
+from config.demo import goal
 from tenants import clock
 from tenants.models import Tenant, User
 
@@ -65,14 +65,7 @@ def launch(tenant: Tenant, owner: User, *, body: str) -> None:
         lateness_hours=LATENESS_HOURS,
         when_capped=Version.WhenCapped.WAIT,
     )
-    drafts.set_goal(
-        version=version,
-        actor=owner,
-        goal="Ordered again",
-        conversion_event=purchases.EVENT,
-        conversion_hours=30 * 24,
-        revenue_property="revenue",
-    )
+    goal.set_on(version, owner)
     _write(version, tenant, owner, body)
     launching.launch(version=versions.draft_of(campaign), actor=owner, now=now)
 

@@ -6,8 +6,7 @@ from audiences.models import Segment
 from campaigns import contents, drafts, launching, versions
 from campaigns.models import Source, Version
 from campaigns.sources import editing
-from config.demo import shelf
-from config.demo.purchases import EVENT
+from config.demo import goal, shelf
 from tenants import clock
 from tenants.models import Tenant, User
 
@@ -63,14 +62,7 @@ def launch(tenant: Tenant, owner: User) -> None:
         lateness_hours=72,
         is_cap_exempt=True,  # one mail more, so that the other campaigns' results stay their own
     )
-    drafts.set_goal(
-        version=version,
-        actor=owner,
-        goal="Ordered again",
-        conversion_event=EVENT,
-        conversion_hours=30 * 24,
-        revenue_property="revenue",
-    )
+    goal.set_on(version, owner)
     words = {
         "subject": "{{ source.weather.today.sky | capitalize }} in {{ profile.city }}, and who plays this week",
         "preheader": "",

@@ -9,7 +9,7 @@ from typing import Any
 from audiences.models import Segment
 from campaigns import contents, drafts, launching, triggers, versions
 from campaigns.models import Version
-from config.demo import purchases
+from config.demo import goal, purchases
 from delivery import cap_editing
 from tenants import clock
 from tenants.models import Tenant, User
@@ -43,14 +43,7 @@ def launch(tenant: Tenant, owner: User, *, body: str) -> None:
         version = versions.draft_of(campaign)
         drafts.set_audience(version=version, actor=owner, segment=None, is_everyone=True, control_percent=10)
         _schedule(version, owner, moment)
-        drafts.set_goal(
-            version=version,
-            actor=owner,
-            goal="Ordered again",
-            conversion_event=purchases.EVENT,
-            conversion_hours=30 * 24,
-            revenue_property="revenue",
-        )
+        goal.set_on(version, owner)
         words = {
             "subject": moment.subject,
             "preheader": "",

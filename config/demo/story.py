@@ -17,7 +17,7 @@ from audiences import freshness, ingest, segments
 from audiences.models import Segment
 from campaigns import contents, drafts, launching, versions
 from campaigns.models import Campaign, Variant, Version
-from config.demo import cities, live, moments, people, purchases, wordings
+from config.demo import cities, goal, live, moments, people, purchases, wordings
 from config.demo.purchases import Purchase
 from tenants import clock, keys
 from tenants.models import ApiKey, Membership, Tenant, User
@@ -202,14 +202,7 @@ def _launch(tenant: Tenant) -> None:
     drafts.set_schedule(
         version=version, actor=owner, when=Version.When.NOW, starts_at=None, lateness_hours=72
     )
-    drafts.set_goal(
-        version=version,
-        actor=owner,
-        goal="Ordered again",
-        conversion_event=purchases.EVENT,
-        conversion_hours=30 * 24,
-        revenue_property="revenue",
-    )
+    goal.set_on(version, owner)
     _write(version, owner)
     launching.launch(version=versions.draft_of(campaign), actor=owner, now=clock.now(tenant))
 

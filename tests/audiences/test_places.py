@@ -15,6 +15,7 @@ from django_scopes import scope
 from audiences import ingest, places, presence, segments
 from audiences.ingest import Origin, visits
 from audiences.models import Event, Place, PlacePresence, Profile
+from tenants import clock
 from tenants.models import Tenant, User
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -216,7 +217,7 @@ def test_without_places_a_location_costs_one_question(store: Store) -> None:
 @pytest.fixture
 def look(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], int]:
     def look(minutes: float) -> int:
-        monkeypatch.setattr(visits.clock, "now", lambda of: NOW + minutes * MINUTE)
+        monkeypatch.setattr(clock, "now", lambda of: NOW + minutes * MINUTE)
         return visits.look_around()
 
     return look
