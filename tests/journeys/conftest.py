@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page, Request
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from config import frontend
 from tenants.models import Tenant
@@ -23,6 +23,8 @@ from tests import cluster, sandbox
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 GRAVE = ("serious", "critical")
+
+expect.set_options(timeout=20_000)  # a machine may be slow
 
 
 @pytest.fixture(scope="session", autouse=True)

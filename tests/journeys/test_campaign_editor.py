@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 import pytest
 from django.urls import reverse
@@ -19,6 +18,7 @@ from campaigns.models import Campaign
 from campaigns.recipes import find
 from tenants import clock
 from tenants.models import Tenant, User
+from tests.journeys.editors import fill_editor
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
 
@@ -46,18 +46,16 @@ def mail(page: Page) -> FrameLocator:
     return page.frame_locator("#mail-frame")
 
 
-def body(page: Page) -> Any:
-    return page.locator("[data-editor-for=id_body] .cm-content")
-
-
 def test_words_are_shown_while_they_are_typed(open_browser: OpenBrowser, campaign: Campaign) -> None:
     page = open_browser("marketer")
     page.goto(url("variant", campaign, "a"))
     expect(mail(page).get_by_text("Ada, it has been a while")).to_be_visible()
     page.get_by_label("Subject", exact=True).fill("Dear {{ profile.first_name }}")
     expect(page.locator(".inbox-line strong")).to_have_text("Dear Ada")
-    body(page).fill(
-        "<mjml><mj-body><mj-section><mj-column><mj-text>Plain words</mj-text></mj-column></mj-section></mj-body></mjml>"
+    fill_editor(
+        page,
+        "<mjml><mj-body><mj-section><mj-column><mj-text>Plain words</mj-text></mj-column></mj-section></mj-body>"
+        "</mjml>",
     )
     expect(mail(page).get_by_text("Plain words")).to_be_visible()
     expect(mail(page).get_by_text("1 Song Street")).to_be_visible()
@@ -66,15 +64,17 @@ def test_words_are_shown_while_they_are_typed(open_browser: OpenBrowser, campaig
 def test_problems_are_marked_where_they_are(open_browser: OpenBrowser, campaign: Campaign) -> None:
     page = open_browser("marketer")
     page.goto(url("variant", campaign, "a"))
-    body(page).fill(
+    fill_editor(
+        page,
         "<mjml>\n<mj-body><mj-section><mj-column><mj-text>{{ profile.city | shout }}</mj-text></mj-column>"
-        "</mj-section></mj-body></mjml>"
+        "</mj-section></mj-body></mjml>",
     )
     expect(page.get_by_text("Body, line 2")).to_be_visible()
     expect(page.locator(".cm-lintRange-error")).to_have_count(1)
     expect(page.get_by_role("button", name="Send a test")).to_be_disabled()
-    body(page).fill(
-        "<mjml><mj-body><mj-section><mj-column><mj-text>Better</mj-text></mj-column></mj-section></mj-body></mjml>"
+    fill_editor(
+        page,
+        "<mjml><mj-body><mj-section><mj-column><mj-text>Better</mj-text></mj-column></mj-section></mj-body></mjml>",
     )
     expect(mail(page).get_by_text("Better")).to_be_visible()
     expect(page.locator(".cm-lintRange-error")).to_have_count(0)
@@ -119,8 +119,8 @@ def test_nothing_of_a_mail_can_run(open_browser: OpenBrowser, campaign: Campaign
     page = open_browser("marketer")
     page.goto(url("variant", campaign, "a"))
     page.get_by_label("HTML").check()
-    body(page).fill(
-        "<p id='there'>Here</p><img src='x' onerror='parent.ran = 1'><script>parent.ran = 1</script>"
+    fill_editor(
+        page, "<p id='there'>Here</p><img src='x' onerror='parent.ran = 1'><script>parent.ran = 1</script>"
     )
     expect(mail(page).locator("#there")).to_be_visible()
     assert page.evaluate("window.ran") is None

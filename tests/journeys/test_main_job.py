@@ -17,6 +17,7 @@ from audiences.models import Profile
 from tenants import clock
 from tenants.models import Tenant, User
 from tests.conftest import PASSWORD
+from tests.journeys.editors import fill_editor
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
 
@@ -92,7 +93,7 @@ def make_campaign(page: Page, shop: str) -> None:
 
 def write(page: Page, subject: str, shop: str) -> None:
     page.get_by_label("Subject", exact=True).fill(subject)
-    page.locator("[data-editor-for=id_body] .cm-content").fill(BODY.replace("SHOP", shop))
+    fill_editor(page, BODY.replace("SHOP", shop))
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("Saved just now")).to_be_visible()
 

