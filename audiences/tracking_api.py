@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from django.conf import settings as django_settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django_scopes import scope
@@ -19,7 +20,7 @@ from msgspec import Raw
 
 from audiences import ingest
 from audiences.ingest.calls import Context
-from tenants import json_body, keys
+from tenants import json_body, keys, pace
 from tenants.authentication import key_of
 from tenants.json_body import MAX_BODY, Unreadable
 from tenants.models import ApiKey
@@ -40,7 +41,10 @@ KINDS = {
     "g": "group",
     "a": "alias",
 }
-CORS = {"Access-Control-Allow-Origin": "*"}  # no cookie counts here, so any site may send with its key
+CORS = {
+    "Access-Control-Allow-Origin": "*",  # no cookie counts here, so any site may send with its key
+    "Access-Control-Expose-Headers": "Retry-After",
+}
 PREFLIGHT = CORS | {
     "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
     "Access-Control-Allow-Headers": "authorization, content-type, content-encoding, x-retry-count",
@@ -54,6 +58,14 @@ class NotAllowed(Exception):
     def __init__(self, reason: str, status: int) -> None:
         super().__init__(reason)
         self.status = status
+
+
+class TooFast(Exception):
+    """The key has sent more than it may for now."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"This key sends too many calls: wait {seconds} s, then send this again.")
+        self.seconds = seconds
 
 
 class Batch(msgspec.Struct):
@@ -77,12 +89,13 @@ def batch(request: HttpRequest) -> HttpResponse:
         if len(body.batch) > MAX_CALLS:
             raise Unreadable(f"batch: holds {len(body.batch)} calls; at most {MAX_CALLS} are taken at once")
         key = _key(request, body.writeKey)
+        _keep_pace(key, len(body.batch))
         with scope(tenant=key.tenant):
             stored = ingest.store(
                 tenant=key.tenant, calls=body.batch, now=_now(key), origin=_origin(key), sent_at=body.sentAt,
                 context=body.context,
             )  # fmt: skip
-    except (Unreadable, NotAllowed, ingest.TooMuchAtOnce) as error:
+    except (Unreadable, NotAllowed, TooFast, ingest.TooMuchAtOnce) as error:
         return _refusal(error)
     return _answer(stored, 200)
 
@@ -95,11 +108,12 @@ def call(request: HttpRequest, path: str) -> HttpResponse:
     try:
         body = json_body.decoded(_decode_call, _body(request))
         key = _key(request, body.pop("writeKey", None))
+        _keep_pace(key, 1)
         with scope(tenant=key.tenant):
             stored = ingest.store_one(
                 tenant=key.tenant, call=body | {"type": KINDS[path]}, now=_now(key), origin=_origin(key)
             )
-    except (Unreadable, NotAllowed, ingest.TooMuchAtOnce) as error:
+    except (Unreadable, NotAllowed, TooFast, ingest.TooMuchAtOnce) as error:
         return _refusal(error)
     return _answer(stored, 400 if stored.refused else 200)
 
@@ -170,6 +184,11 @@ def _allowed(key: str) -> ApiKey:
     return row
 
 
+def _keep_pace(key: ApiKey, calls: int) -> None:
+    if seconds := pace.take("track", key.pk, a_minute=django_settings.API_PACE["track"], cost=calls):
+        raise TooFast(seconds)
+
+
 def _origin(key: ApiKey) -> ingest.Origin:
     return ingest.Origin.BROWSER if key.kind == ApiKey.Kind.WRITE else ingest.Origin.SERVER
 
@@ -189,6 +208,8 @@ def _refusal(error: Exception) -> HttpResponse:
         case NotAllowed():
             headers = {"WWW-Authenticate": 'Basic realm="Tact"'} if error.status == 401 else {}
             return _json({"success": False, "reason": str(error)}, error.status, headers)
+        case TooFast():
+            return _json({"success": False, "reason": str(error)}, 429, {"Retry-After": str(error.seconds)})
         case ingest.TooMuchAtOnce():
             return _json({"success": False, "reason": str(error)}, 503, {"Retry-After": "1"})
         case _:

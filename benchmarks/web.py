@@ -125,8 +125,11 @@ def served(application: str) -> Iterator[tuple[int, int]]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = int(probe.getsockname()[1])
     command = [*house._web(house.House(port=port, web_workers=2))[:-1], application]
-    quiet = {"PYTHONWARNINGS": "ignore::UserWarning"}  # about static files, of which none are served here
-    with programs.running(command, environment=quiet) as process:
+    environment = {
+        "PYTHONWARNINGS": "ignore::UserWarning",  # about static files, of which none are served here
+        "TACT_TRACK_PACE": str(10**9),
+    }
+    with programs.running(command, environment=environment) as process:
         _wait_for(port, process)
         yield process.pid, port
 

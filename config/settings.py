@@ -59,7 +59,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "config.content_policy.ContentPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -190,9 +190,10 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "tenants.api_errors.answer",
     "UNAUTHENTICATED_USER": None,
 }
-API_PACE = {  # requests of a key a minute, in each web process
+API_PACE = {  # of a key a minute, in each web process: requests, and calls that send data in
     "manage": env.int("TACT_API_PACE", default=600),
     "send": env.int("TACT_API_SEND_PACE", default=6_000),
+    "track": env.int("TACT_TRACK_PACE", default=120_000),
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Tact",
@@ -210,9 +211,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "tryItOutEnabled": True, "persistAuthorization": False},
 }
 
-# --- What a page may load: ours, and nothing else ------------------------------------------------
+# --- What a page may load: ours, and nothing else (the admin: config/content_policy.py) -----------
 CONTENT_SECURITY_POLICY = {
-    "EXCLUDE_URL_PREFIXES": ["/admin"],
     "DIRECTIVES": {
         "default-src": [SELF],
         "script-src": [SELF, NONCE],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -10,7 +9,6 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 from django.conf import settings
-from django.core.cache import cache
 from django.utils import timezone
 from django_scopes import scope
 from rest_framework import exceptions, serializers
@@ -22,7 +20,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from tenants import clock, json_body, keys, references, strict
+from tenants import clock, json_body, keys, pace, references, strict
 from tenants.api_errors import Problem
 from tenants.authentication import KeyAuthentication
 from tenants.json_body import MAX_BODY
@@ -84,20 +82,14 @@ class KeyMay(BasePermission):
 
 
 class KeyThrottle(BaseThrottle):
-    """So many requests of a key a minute, counted in the cache: by default each web process's own memory."""
+    """So many requests of a key a minute."""
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        minute, second = divmod(int(time.time()), 60)
-        self._left = 60 - second
-        counter = f"api:{view.pace}:{request.auth.pk}:{minute}"
-        cache.add(counter, 0, timeout=120)
-        try:
-            return bool(cache.incr(counter) <= settings.API_PACE[view.pace])
-        except ValueError:  # a full cache has just dropped it
-            return True
+        self._seconds = pace.take(view.pace, request.auth.pk, a_minute=settings.API_PACE[view.pace])
+        return not self._seconds
 
     def wait(self) -> float:
-        return self._left
+        return self._seconds
 
 
 class Api(APIView):

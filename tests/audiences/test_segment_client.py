@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import requests
+from django.conf import settings
 from django.db import connection
 from pytest_django.live_server_helper import LiveServer
 from segment.analytics import request
 from segment.analytics.client import Client as SegmentClient
 
 from audiences.models import Event, Identity, Profile
-from tenants import keys
-from tenants.models import Tenant
+from tenants import keys, pace
+from tenants.models import ApiKey, Tenant
 
 TABLES = ["profile", "identity", "event", "receipt", "eventdefinition", "attributedefinition"]
 
@@ -111,6 +113,28 @@ def test_a_batch_that_the_client_sends_twice_changes_nothing(
             answer = post(session, *args, **kwargs)
             assert (answer.status_code, answer.json()["accepted"]) == (200, 0)
     assert contents() == before
+
+
+def test_a_client_told_to_wait_sends_the_same_again(
+    segment: Callable[..., SegmentClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statuses = []
+    post = requests.Session.post
+
+    def noted(*args: Any, **kwargs: Any) -> requests.Response:
+        statuses.append(post(*args, **kwargs))
+        return statuses[-1]
+
+    monkeypatch.setattr(requests.Session, "post", noted)
+    client = segment()
+    a_minute = settings.API_PACE["track"]
+    pace.take("track", ApiKey.objects.get().pk, a_minute=a_minute, cost=a_minute, at=time.monotonic() + 600)
+    client.track("u1", "Order Completed")
+    client.flush()
+    assert [answer.status_code for answer in statuses] == [429, 200]
+    assert statuses[0].headers["Retry-After"] == "1"
+    assert not client.failures
+    assert Event.objects.get().name == "Order Completed"
 
 
 def test_a_wrong_key_reaches_the_clients_error_callback(live_server: LiveServer) -> None:

@@ -166,6 +166,23 @@ def test_consent_and_merges_of_known_people_take_a_secret_key(
     assert Profile.objects.living().get().consent == {"email": "unsubscribed"}
 
 
+@pytest.mark.parametrize(
+    "path,body",
+    [("/v1/track", {"userId": "u1", "event": "Order Completed"}), ("/v1/batch", batch(TRACK, TRACK))],
+)
+def test_a_key_that_sends_too_much_is_told_how_long_to_wait(
+    send: Send, secret_key: str, settings: Any, path: str, body: Any
+) -> None:
+    settings.API_PACE = {"track": 1}
+    assert send(path, body).status_code == 200
+    before = Event.objects.count()
+    answer = send(path, body)
+    assert (answer.status_code, answer.json()["success"]) == (429, False)
+    assert int(answer.headers["Retry-After"]) > 0
+    assert Event.objects.count() == before
+    assert send(path, body, key=secret_key).status_code == 200  # another key is not held up
+
+
 # --- Idempotence ---------------------------------------------------------------------------------
 def test_a_batch_sent_again_changes_nothing(send: Send) -> None:
     calls = batch(*(TRACK | {"messageId": f"m{n}", "userId": f"u{n % 3}"} for n in range(10)))
