@@ -21,6 +21,9 @@ class Problem:
     message: str
     line: int = 0
     column: int = 0
+    make_source: str = (
+        ""  # where an owner can make the source that is missing: a path with what is known of it
+    )
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

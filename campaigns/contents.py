@@ -16,7 +16,7 @@ from campaigns.liquid.renderer import shared as renderer
 from campaigns.liquid.values import parsed, unmet
 from campaigns.liquid.wire import Refused, Rendered, Source, Template
 from campaigns.models import Campaign, Content, Variant, Version
-from campaigns.sources import reading
+from campaigns.sources import mapping, reading
 from tenants.models import Tenant, User
 
 LONG = 400  # characters: shorter texts stand in the log whole
@@ -128,9 +128,12 @@ def compile_fields(
 ) -> Compiled:
     """Return a channel's fields ready to be filled, with what is wrong with them; stores nothing."""
     is_marketing = version.campaign.message_class == Campaign.MessageClass.MARKETING
+    asking = mapping.mapped(fields, tenant=version.tenant)
     compiled = channels.get(channel).compile(
-        fields, is_marketing=is_marketing, language=language or version.language
+        asking.fields, is_marketing=is_marketing, language=language or version.language
     )
+    compiled.problems[:] = asking.said(compiled.problems)
+    compiled.notes.extend(asking.notes)
     given = shared_context(version.campaign, tenant=version.tenant)
     for path in compiled.variables:
         if reading.root_of(path) == "event" and not version.has_event:
@@ -146,7 +149,7 @@ def compile_fields(
             )
     compiled.problems.extend(Problem("", said) for said in past.problems(compiled.variables))
     compiled.notes.extend(past.notes(compiled.variables))
-    return reading.read(compiled, fields, version=version)
+    return reading.read(compiled, asking.fields, version=version)
 
 
 def compile_again(campaign: Campaign) -> None:

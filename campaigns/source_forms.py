@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -96,6 +97,11 @@ class SourceForm(forms.Form):
         except (ValueError, RecursionError, strict.Refused) as wrong:
             raise forms.ValidationError(f"This is not JSON: {wrong}.") from wrong
         return value
+
+    @classmethod
+    def known(cls, query: Mapping[str, str]) -> dict[str, str]:
+        """What a new source's form begins with, of what a link says of it."""
+        return {name: query[name] for name in ("name", "method", "url", "body", "headers") if name in query}
 
     @classmethod
     def initial_of(cls, source: Source) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def source_detail(request: TenantRequest, public_id: UUID) -> HttpResponse:
 @never_cache
 @allow("manage")
 def source_new(request: TenantRequest) -> HttpResponse:
-    form = SourceForm(request.POST or None)
+    form = SourceForm(request.POST or None, initial=SourceForm.known(request.GET))
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         given["headers"] = {name: value or "" for name, value in given["headers"].items()}

@@ -42,8 +42,6 @@ _ENDRAW = re.compile(r"\{%-?\s*end(?:raw|doc)\s*-?%\}")
 _INSIDE = re.compile(r"'(?:(?!\}\}|%\})[^'])*'|\"(?:(?!\}\}|%\})[^\"])*\"|\$\{([^{}]*)\}|\{\{|\}\}|%\}")
 _OBJECT = re.compile(r"(?<![\w.])(\w+)\s*\.\s*\Z")
 _LONGEST_OBJECT = 40  # characters looked at before a ${
-_CALL = re.compile(r"\{%-?\s*connected_content\s+(?P<address>\S+)(?P<rest>(?:(?!%\}).)*)%\}", re.DOTALL)
-_SAVED = re.compile(r":save\s+(\w+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +65,17 @@ class Respelled:
 
 def respelled(text: str) -> Respelled:
     """Return a template in our spelling; one that has no other comes back as it is. Takes time linear in its length."""
-    if "${" not in text and "connected_content" not in text:
+    if "${" not in text:
         return Respelled(text)
     writing = _Writing(text)
     at = 0
     while start := _START.search(text, at):
         if start.group() in ("{{", "{%"):
-            at = writing.call(start.start()) or writing.tag(start.end(), is_output=start.group() == "{{")
+            at = writing.tag(start.end(), is_output=start.group() == "{{")
         else:
             end = _ENDRAW.search(text, start.end())
             at = end.end() if end else len(text)
     return writing.done()
-
-
-def connected_content(address: str, saved_as: str) -> str | None:
-    """Return the Liquid that stands for a ``{% connected_content %}``; None: its author is told what to do instead.
-
-    This is where whoever knows the sources may say which of them an address is.
-    """
-    return None
 
 
 class _Writing:
@@ -98,16 +88,6 @@ class _Writing:
         self._done = 0  # everything typed before this is written
         self._pieces: list[tuple[int, int, bool]] = []
         self._strange: list[tuple[int, str]] = []
-
-    def call(self, at: int) -> int:
-        """Replace a call of another server, if one begins here that has a counterpart; return where to go on, or 0."""
-        found = _CALL.match(self._text, at)
-        saved = _SAVED.search(found["rest"]) if found else None
-        instead = connected_content(found["address"], saved[1] if saved else "") if found else None
-        if found is None or instead is None:
-            return 0
-        self._replace(at, found.end(), instead)
-        return found.end()
 
     def tag(self, at: int, *, is_output: bool) -> int:
         """Rewrite one tag from behind its opening; return where the text goes on. Inside {% %} braces mean nothing."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from campaigns import contents
 from campaigns.models import Campaign, Content, Source, SourceAnswer
@@ -74,6 +75,7 @@ def add(*, tenant: Tenant, actor: Actor | None, headers: Mapping[str, str], **fi
     _fill(source, headers, fields)
     _save(source)
     _note(source, actor, "added", {name: (None, value) for name, value in _shown(source).items() if value})
+    _compile_again(source)
     return source
 
 
@@ -223,7 +225,9 @@ def _note(source: Source, actor: Actor | None, action: str, changes: dict[str, t
 
 
 def _compile_again(source: Source) -> None:
-    """What drafts need to be filled may have changed with what the source asks with."""
-    drafted = Content.objects.filter(sources__has_key=source.name, variant__version__launched_at=None)
+    """What drafts need may have changed with what the source asks with, and what was wrong with others may be right."""
+    drafted = Content.objects.filter(
+        Q(sources__has_key=source.name) | ~Q(problems=[]), variant__version__launched_at=None
+    )
     for campaign in Campaign.objects.filter(versions__variants__contents__in=drafted).distinct():
         contents.compile_again(campaign)

@@ -18,6 +18,11 @@ from campaigns.models import Campaign, Source, Version
 ROOT = "source"
 MOST = 10  # sources in one content
 
+STATUS = (
+    "What a source gives has no status: who gets no answer is skipped, or gets its default one. Ask for a value of the"
+    " answer instead, such as {% if weather.today %}."
+)
+
 Used = dict[str, list[str]]  # name -> what words cannot do without of its answer, as source.name.value
 
 
@@ -45,6 +50,7 @@ def read(compiled: Compiled, fields: Mapping[str, Any], *, version: Version) -> 
                     fields, path, "Say which source: {{ source.name.value }}, with its name written out."
                 )
             )
+    problems += [_problem(fields, path, STATUS) for path in paths if path.endswith(".__http_status_code__")]
     known = {one.name: one for one in Source.objects.filter(tenant=version.tenant_id)}
     for name in [name for name in used if name not in known]:
         del used[name]
