@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.db.models import Max
 
-from audiences.models import Segment
+from audiences.models import Place, Segment
 from audiences.segments import EVERYONE
 from campaigns import anniversaries, arms, channels, contents, schedules, speed, triggers, versions
 from campaigns.arms import CONTROL
@@ -44,7 +44,8 @@ def create(
         campaign.description, campaign.control_percent = recipe.description, recipe.control_percent
         assert now is not None
         zone = ZoneInfo(tenant.timezone)
-        fields = recipe.fields(today=now.astimezone(zone).date())
+        place = Place.objects.order_by("id").first() if recipe.visited else None
+        fields = recipe.fields(today=now.astimezone(zone).date(), place=place)
     campaign.save()
     version = Version(tenant=tenant, campaign=campaign, number=1, language=tenant.language, **fields)
     version.starts_at = _starts_at(schedules.of(version), tenant)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from audiences.models import Place
 from campaigns import triggers
 from campaigns.calendar.schedule import Schedule, next_on
 
@@ -35,10 +36,13 @@ class Recipe:
     goal: dict[str, Any]
     schedule: dict[str, Any] = field(default_factory=dict)  # a version's fields
     weekly: tuple[int, time] | None = None  # of what repeats: the weekday, Monday is 0, and the hour
+    visited: str = ""  # of what a place sets off: one of triggers.VISITS
     wordings: tuple[Wording, ...] = (Wording("A", {}),)
 
-    def fields(self, *, today: date) -> dict[str, Any]:
-        """Return a version's fields; what repeats begins after ``today``."""
+    def fields(self, *, today: date, place: Place | None = None) -> dict[str, Any]:
+        """Return a version's fields; what repeats begins after ``today``, what a place sets off waits at ``place``."""
+        if self.visited and place:
+            return self.goal | self.schedule | {"trigger": triggers.on_place(place, self.visited)}
         if self.weekly is None:
             return self.goal | self.schedule
         weekday, at = self.weekly
@@ -161,6 +165,30 @@ RECIPES = (
             "again": "after",
             "again_hours": 24 * 30,
         },
+    ),
+    Recipe(
+        key="nearby",
+        label="Near our shop",
+        icon="map-pin",
+        description="When somebody comes by a place of yours in opening hours, at most once in two weeks.",
+        starter="nearby",
+        control_percent=10,
+        goal={
+            "goal": "Comes in and buys",
+            "conversion_event": "Order Completed",
+            "conversion_hours": 24 * 2,
+            "revenue_property": "revenue",
+        },
+        schedule={
+            "when": "event",
+            "window_start": time(9),
+            "window_end": time(19),
+            "outside_hours": "drop",
+            "again": "after",
+            "again_hours": 24 * 14,
+            "lateness_hours": 1,
+        },
+        visited="entered",
     ),
 )
 

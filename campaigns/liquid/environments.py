@@ -10,7 +10,7 @@ from liquid import Environment, Markup, Mode, escape
 
 from campaigns.liquid import speech
 from campaigns.liquid.abort import AbortTag
-from campaigns.liquid.limits import CAPPED, MAX_NESTING, OF_LISTS, passing_over_null
+from campaigns.liquid.limits import CAPPED, MAX_NESTING, OF_LISTS, passing_over_null, short
 from campaigns.liquid.values import is_hole
 from campaigns.liquid.wire import Output
 
@@ -40,6 +40,15 @@ def in_json(text: str) -> str:
     return text if isinstance(text, Escaped) else dumps(text, ensure_ascii=False)[1:-1]
 
 
+def as_json(value: object) -> str:
+    """The filter ``json``: a text in its quotes, a number, a list or an object, as JSON writes it. Raises TooMuch."""
+    written = dumps(
+        value, ensure_ascii=False, default=lambda odd: list(odd) if isinstance(odd, range) else str(odd)
+    )
+    short(len(written))
+    return written
+
+
 class Liquid(Environment):
     """Strict: what it does not know is an error, never left out in silence.
 
@@ -63,7 +72,7 @@ class Liquid(Environment):
             del self.filters[name]
         self.add_tag(AbortTag)
         self.filters.update({name: passing_over_null(self.filters[name]) for name in OF_LISTS})
-        self.filters.update(CAPPED, default=or_else)
+        self.filters.update(CAPPED, default=or_else, json=as_json)
         self.filters.update(speech.FILTERS)
 
 
@@ -72,10 +81,12 @@ _URL = Liquid(escaped=in_url, trusted=Escaped)
 _URL.filters["url_encode"] = lambda value: Escaped(
     quote(str(value), safe="")
 )  # meant well, and once is enough
+_JSON = Liquid(escaped=in_json, trusted=Escaped)
+_JSON.filters["json"] = lambda value: Escaped(as_json(value))
 _BY_OUTPUT: dict[str, Liquid] = {
     "html": Liquid(autoescape=True, escaped=escape, trusted=Markup),
     "url": _URL,
-    "json": Liquid(escaped=in_json, trusted=Escaped),
+    "json": _JSON,
 }
 
 

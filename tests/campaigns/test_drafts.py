@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from audiences.models import Segment
+from audiences.models import Place, Segment
 from campaigns import drafts, launching, lifecycle, summary, versions
 from campaigns.models import Campaign, Version
-from campaigns.recipes import RECIPES
+from campaigns.recipes import RECIPES, find
 from tenants.models import AuditEntry, Tenant, User
 from tests.campaigns.conftest import add, write
 
@@ -29,10 +29,19 @@ def keys(version: Version) -> list[str]:
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.key)
 def test_a_recipe_lacks_only_its_audience(recipe: Any, tenant: Tenant, owner: User, now: datetime) -> None:
+    Place(tenant=tenant, name="Shop in Soho", latitude=40.7, longitude=-74, radius_m=500).save()
     campaign = drafts.create(tenant=tenant, actor=owner, name=recipe.label, recipe=recipe, now=now)
     version = campaign.versions.get()
     assert [check.step for check in launching.problems(version, now=now)] == ["audience"]
     assert version.conversion_event == recipe.goal["conversion_event"]
+
+
+def test_the_recipe_with_a_place_waits_until_one_is_chosen(
+    tenant: Tenant, owner: User, now: datetime
+) -> None:
+    campaign = drafts.create(tenant=tenant, actor=owner, name="Near", recipe=find("nearby"), now=now)
+    asked = [check.words for check in launching.problems(campaign.versions.get(), now=now)]
+    assert asked == ["Nobody is chosen to send to", "No event is chosen to set it off"]
 
 
 def test_a_variant_is_added_with_the_words_of_another(version: Version, owner: User) -> None:

@@ -24,6 +24,9 @@ DATA: dict[str, Any] = {
 NBSP, THIN = "\u00a0", "\u202f"
 
 CASES = {
+    "a value as JSON": ("event.items | json", "en", '[{"name": "Tea"}, {"name": "Jam"}, {"name": "Oil"}]'),
+    "a text as JSON": ("event.total | json", "en", '"1230.50"'),
+    "what stands instead as JSON": ("event.none | default: 3 | json", "en", "3"),
     "money in the brand's currency": ("event.total | money", "de", f"1.230,50{NBSP}€"),
     "money in another": ("event.total | money: 'usd'", "en", "$1,230.50"),
     "a currency without cents": ("event.total | money: 'JPY'", "en", "¥1,231"),

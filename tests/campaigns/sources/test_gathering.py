@@ -102,10 +102,12 @@ def test_a_body_is_json_whatever_a_person_brings(serve, make_source, gather):
     make_source(
         server.url + "/",
         method="POST",
-        body='{"id": "{{ profile.id }}", "n": {{ profile.n }}, "b": "{{ brand.name }}"}',
+        body='{"id": "{{ profile.id }}", "n": {{ profile.n }}, "b": "{{ brand.name }}", "l": {{ profile.l | json }}}',
     )
-    gather({"id": 'a"b\\c\n', "n": 3})
-    assert server.asked[0].endswith('{"id": "a\\"b\\\\c\\n", "n": 3, "b": "Nightingale"}')
+    gather({"id": 'a"b\\c\n', "n": 3, "l": [{"x": '"}'}, 1.5, None]})
+    assert server.asked[0].endswith(
+        '{"id": "a\\"b\\\\c\\n", "n": 3, "b": "Nightingale", "l": [{"x": "\\"}"}, 1.5, null]}'
+    )
     assert "Content-Type: application/json\r\n" in server.asked[0]
 
 

@@ -69,4 +69,12 @@ STARTERS = (
         "We noticed, and it means a lot.",
         is_triggered=True,
     ),
+    _starter(
+        "nearby",
+        "Around the corner",
+        "A short hello to somebody who is near one of your places.",
+        "You are around the corner",
+        "We are open. Come in, even if only to look.",
+        is_triggered=True,
+    ),
 )
