@@ -204,6 +204,11 @@ def rule_of(variant: Variant) -> Rule | None:
     return variant.rule
 
 
+def name_of(variant: Variant) -> str:
+    """Return the name of a variant's group: those for the same people and events have the same. Raises InvalidRule."""
+    return _name(rule_of(variant), variant.where)
+
+
 def _way(variant: Variant) -> Way:
     contents = tuple(_words(content) for content in variant.contents.all())
     return Way(variant.key, variant.weight, contents, variant.version.language)

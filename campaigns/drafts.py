@@ -339,19 +339,6 @@ def remove_variant(*, variant: Variant, actor: User) -> None:
     version.variants.get(pk=variant.pk).delete()
 
 
-@transaction.atomic
-def move_variant(*, variant: Variant, actor: User, by: int) -> None:
-    """Move a variant ``by`` places later, or earlier if negative: groups are tried in the order of their first."""
-    version = versions.editable(variant.version)
-    order = list(version.variants.order_by("position", "id"))
-    old = [each.key for each in order]
-    at = next(index for index, each in enumerate(order) if each.pk == variant.pk)
-    order.insert(max(0, min(at + by, len(order) - 1)), order.pop(at))
-    for position, each in enumerate(order):
-        _set(each, position=position)
-    versions.note(version, actor, "moved variant", {"order": (old, [each.key for each in order])})
-
-
 def _set(row: Campaign | Version | Variant, **values: Any) -> dict[str, tuple[Any, Any]]:
     """Write the fields of a row and return what was and what is."""
     changes = {name: (getattr(row, name), value) for name, value in values.items()}

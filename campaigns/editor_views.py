@@ -16,7 +16,7 @@ from audiences import segments
 from audiences.rules import words
 from audiences.rules.schema import InvalidRule
 from audiences.segments import EVERYONE
-from campaigns import drafts, launching, summary, versions
+from campaigns import drafts, findings, launching, summary, versions
 from campaigns.editing import campaign_of, frame, on_draft
 from campaigns.forms import AudienceForm, GoalForm, audience_value
 from campaigns.language_views import languages_spoken
@@ -152,7 +152,7 @@ def campaign_review(request: TenantRequest, draft: Version) -> HttpResponse:
     checks = launching.checklist(draft, now=now)
     counted = _counted(draft, now)
     if counts := counted.get("counts"):
-        checks += launching.pace(draft, counts, now=now)
+        checks += [*findings.checks(draft, now=now), *launching.pace(draft, counts, now=now)]
     context = {
         "checks": checks,
         "is_ready": not any(check.state == "stop" for check in checks),

@@ -304,22 +304,27 @@ def counts(version: Version, *, now: datetime) -> Counts:
 
     Of what is for those whose day it is: on the next day that it goes out.
     """
+    asked = question(version, now=now)
+    return Counts() if asked is None else reach.count(arms.load(version), **asked)
+
+
+def question(version: Version, *, now: datetime) -> dict[str, Any] | None:
+    """Return what ``reach`` asks with whom a version would reach; None where nobody or nothing is chosen yet."""
     rule = _next_audience(version, now=now)
     content = _contents(version).first()
     if rule is None or content is None:
-        return Counts()
+        return None
     shared = contents.shared_context(version.campaign, tenant=version.tenant)
     if version.has_event:
         shared |= {"event": {}}
-    return reach.count(
-        arms.load(version),
-        rule=rule,
-        channel=content.channel,
-        is_marketing=_is_marketing(version.campaign),
-        tenant_id=version.tenant_id,
-        shared=shared,
-        now=now,
-    )
+    return {
+        "rule": rule,
+        "channel": content.channel,
+        "is_marketing": _is_marketing(version.campaign),
+        "tenant_id": version.tenant_id,
+        "shared": shared,
+        "now": now,
+    }
 
 
 def _next_audience(version: Version, *, now: datetime) -> dict[str, Any] | None:

@@ -20,7 +20,7 @@ from django_htmx.http import trigger_client_event
 
 from audiences.models import Profile
 from audiences.rules.tree import InvalidRule
-from campaigns import channels, contents, drafts, languages, preview, summary, versions
+from campaigns import channels, contents, drafts, languages, order_views, preview, versions
 from campaigns.channels import Channel
 from campaigns.editing import campaign_of, frame, on_draft
 from campaigns.forms import VariantForm
@@ -69,7 +69,6 @@ def campaign_variant(request: TenantRequest, draft: Version, key: str) -> HttpRe
     offered = preview.variables(draft, person, now=now)
     context = {
         "variant": variant,
-        "variants": summary.variants(draft),
         "variant_form": VariantForm(variant=variant),
         "channel": channel,
         "form": channel.form(fields=fields, language=language or draft.language),
@@ -80,9 +79,12 @@ def campaign_variant(request: TenantRequest, draft: Version, key: str) -> HttpRe
         "person": person,
         "offered": offered,
         "names": preview.names(offered),
-        "may_add": len(draft.variants.all()) < drafts.MOST_VARIANTS,
     }
-    return render(request, "campaigns/message.html", frame(draft, "message", now=now) | context)
+    return render(
+        request,
+        "campaigns/message.html",
+        frame(draft, "message", now=now) | order_views.shown(draft, variant) | context,
+    )
 
 
 def _tabs(variant: Variant) -> list[dict[str, Any]]:
@@ -339,17 +341,6 @@ def campaign_variant_change(request: TenantRequest, draft: Version, key: str) ->
 def campaign_variant_remove(request: TenantRequest, draft: Version, key: str) -> HttpResponse:
     variant = _variant(draft, key)
     return _changed(request, draft, None, lambda: drafts.remove_variant(variant=variant, actor=request.user))
-
-
-@require_POST
-@allow("edit")
-@on_draft
-def campaign_variant_move(request: TenantRequest, draft: Version, key: str) -> HttpResponse:
-    variant = _variant(draft, key)
-    by = -1 if request.POST.get("to") == "left" else 1
-    return _changed(
-        request, draft, key, lambda: drafts.move_variant(variant=variant, actor=request.user, by=by)
-    )
 
 
 def _changed(

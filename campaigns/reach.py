@@ -84,7 +84,7 @@ def count(
     members = sql.members(rule, tenant_id=tenant_id, now=now)
     heard = spoken(rule, tenant_id=tenant_id, now=now) if spec.is_translated else {}
     speakers = Speakers.of(spec, heard)
-    judge = _Judge(tenant_id=tenant_id, shared=shared, now=now, speakers=speakers)
+    judge = Judge(tenant_id=tenant_id, shared=shared, now=now, speakers=speakers)
     written = speakers.written(spec, channel)
     needs = speakers.needs(spec.groups)
     reachable = channels.get(channel).reachable_sql("p", is_marketing=is_marketing)
@@ -135,13 +135,20 @@ def _figures(spec: Spec, needs: int, written: Iterable[list[tuple[int, int]]]) -
     ]
 
 
-class _Judge:
+class Judge:
     """Writes conditions on the profile ``p``, and keeps their parameters in the order they are written."""
 
     def __init__(
-        self, *, tenant_id: int, shared: Mapping[str, Any], now: datetime, speakers: Speakers
+        self,
+        *,
+        tenant_id: int,
+        shared: Mapping[str, Any],
+        now: datetime,
+        speakers: Speakers,
+        event: str = "",  # the column with an event's properties, where each row has one
     ) -> None:
         self.tenant_id = tenant_id
+        self.event = event
         self.speakers = speakers
         self.shared = shared
         self.now = now
@@ -174,12 +181,23 @@ class _Judge:
         return f"CASE {' '.join(cases)} ELSE {otherwise} END"
 
     def _takes(self, group: Group) -> str:
-        asked = self.speakers.needs([group])
-        conditions = [self.has_if_asked(need, kinds) for need, kinds in asked.items()]
+        return f"{self.lacks_nothing(group)} AND {self.fits(group)}"
+
+    def fits(self, group: Group) -> str:
+        """Whether a group is for the profile, and for its event if there is one."""
+        conditions = []
         if group.rule is not None:
             members = sql.members(group.rule, tenant_id=self.tenant_id, now=self.now)
             conditions.append(f"p.id IN ({self.embed(members)})")
+        if group.where is not None and self.event:
+            filters = sql.properties(group.where, document=self.event, now=self.now)
+            conditions.append(f"coalesce({self.embed(filters)}, false)")
         return " AND ".join(conditions) or "true"
+
+    def lacks_nothing(self, group: Group) -> str:
+        """Whether the profile has what a group's words need."""
+        asked = self.speakers.needs([group])
+        return " AND ".join(self.has_if_asked(need, kinds) for need, kinds in asked.items()) or "true"
 
     def _share(self, group: Group, spec: Spec, indexes: Mapping[str, int]) -> str:
         if group.where is not None:
@@ -213,6 +231,8 @@ class _Judge:
     def has(self, need: str) -> str:
         """Whether the profile meets a need, as ``liquid.needs.unmet`` has it."""
         keys = parsed(need)
+        if keys[0] == "event" and self.event and keys[1:]:
+            return self._has_in(self.event, keys[1:])
         if keys == ["profile"] or (keys[0] == "event" and "event" in self.shared):
             return "true"  # of a triggered campaign: nobody knows yet what events will bring
         if keys[0] != "profile":

@@ -2,7 +2,15 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from campaigns import editor_views, language_views, message_views, source_views, texts_views, views
+from campaigns import (
+    editor_views,
+    language_views,
+    message_views,
+    order_views,
+    source_views,
+    texts_views,
+    views,
+)
 
 variant_urls: list[URLPattern | URLResolver] = [
     path("", message_views.campaign_variant, name="campaign_variant"),
@@ -10,7 +18,7 @@ variant_urls: list[URLPattern | URLResolver] = [
     path("people/", message_views.campaign_preview_people, name="campaign_preview_people"),
     path("test/", message_views.campaign_test, name="campaign_test"),
     path("change/", message_views.campaign_variant_change, name="campaign_variant_change"),
-    path("move/", message_views.campaign_variant_move, name="campaign_variant_move"),
+    path("order/", order_views.campaign_order, name="campaign_order"),
     path("remove/", message_views.campaign_variant_remove, name="campaign_variant_remove"),
     path("languages/", language_views.campaign_languages, name="campaign_languages"),
     path("languages/add/", language_views.campaign_language_add, name="campaign_language_add"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from audiences.models import Place, Segment
-from campaigns import drafts, launching, lifecycle, summary, versions
+from campaigns import drafts, launching, lifecycle, order, summary, versions
 from campaigns.models import Campaign, Version
 from campaigns.recipes import RECIPES, find
 from tenants.models import AuditEntry, Tenant, User
@@ -72,17 +72,6 @@ def test_the_last_variant_stays(version: Version, owner: User) -> None:
         drafts.remove_variant(variant=version.variants.get(), actor=owner)
 
 
-@pytest.mark.parametrize(
-    ("key", "by", "order"),
-    [("a", 1, "bac"), ("c", -1, "acb"), ("c", -9, "cab"), ("a", 9, "bca"), ("a", -1, "abc"), ("b", 0, "abc")],
-)
-def test_variants_move(version: Version, owner: User, key: str, by: int, order: str) -> None:
-    add(version, owner)
-    add(version, owner)
-    drafts.move_variant(variant=version.variants.get(key=key), actor=owner, by=by)
-    assert "".join(keys(version)) == order
-
-
 def test_there_is_one_default(version: Version, owner: User, make_segment: Callable[..., Segment]) -> None:
     add(version, owner, is_default=True)
     with pytest.raises(drafts.Refused, match="can be one"):
@@ -114,9 +103,11 @@ def test_what_did_not_change_is_not_noted(version: Version, owner: User) -> None
     assert AuditEntry.objects.latest("id").changes == {"control_percent": [0, 10]}
 
 
-def test_every_change_is_noted_by_whoever_made_it(version: Version, owner: User, now: datetime) -> None:
-    variant = add(version, owner, weight=10)
-    drafts.move_variant(variant=variant, actor=owner, by=-1)
+def test_every_change_is_noted_by_whoever_made_it(
+    version: Version, owner: User, make_segment: Callable[..., Segment], now: datetime
+) -> None:
+    variant = add(version, owner, weight=10, segment=make_segment())
+    order.arrange(version=version, actor=owner, keys=["b", "a"])
     drafts.remove_variant(variant=variant, actor=owner)
     drafts.set_schedule(version=version, actor=owner, when="at", starts_at=now, lateness_hours=4)
     drafts.set_goal(

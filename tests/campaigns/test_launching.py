@@ -13,7 +13,7 @@ from django.test import TransactionTestCase
 from django_scopes import scope
 
 from audiences.models import EventDefinition, Profile, Segment, Suppression
-from campaigns import drafts, launching, lifecycle, versions
+from campaigns import drafts, launching, lifecycle, order, versions
 from campaigns.models import Campaign, Version
 from tenants.models import AuditEntry, Tenant, User
 from tests.campaigns.conftest import add, write
@@ -189,7 +189,7 @@ class TestLaunch:
             ),
             lambda: drafts.add_variant(version=version, actor=owner),
             lambda: drafts.remove_variant(variant=variant, actor=owner),
-            lambda: drafts.move_variant(variant=variant, actor=owner, by=1),
+            lambda: order.arrange(version=version, actor=owner, keys=["a"]),
             lambda: drafts.change_variant(
                 variant=variant, actor=owner, name="B", weight=1, segment=None, is_default=False
             ),

@@ -117,7 +117,7 @@ class TestRoles:
             assert stranger.get(url(name, campaign)).status_code == 404, name
         for name in ("launch", "pause", "resume", "stop", "duplicate", "archive", "restore", "new_version"):
             assert stranger.post(url(f"campaign_{name}", campaign)).status_code == 404, name
-        for name in ("preview_draft", "test", "variant_change", "variant_move", "variant_remove"):
+        for name in ("preview_draft", "test", "variant_change", "order", "variant_remove"):
             assert stranger.post(url(f"campaign_{name}", campaign, "a")).status_code == 404, name
         assert stranger.get(url("campaign_preview", campaign, "a")).status_code == 404
 
@@ -486,7 +486,9 @@ class TestMessage:
         empty = marketer.get(reverse("campaign_frame"))["Content-Security-Policy"]
         assert "default-src 'none'" in empty
 
-    def test_variants_are_added_changed_moved_and_removed(self, campaign: Campaign, marketer: Client) -> None:
+    def test_variants_are_added_changed_moved_and_removed(
+        self, campaign: Campaign, make_segment: Callable[..., Segment], marketer: Client
+    ) -> None:
         assert marketer.post(url("campaign_variant_add", campaign))["Location"] == url(
             "campaign_variant", campaign, "b"
         )
@@ -494,7 +496,9 @@ class TestMessage:
         marketer.post(url("campaign_variant_change", campaign, "b"), change)
         page = marketer.get(url("campaign_variant", campaign, "b")).content.decode()
         assert "75 %" in page
-        marketer.post(url("campaign_variant_move", campaign, "b"), {"to": "left"})
+        change["variant-segment"] = str(make_segment().public_id)
+        marketer.post(url("campaign_variant_change", campaign, "b"), change)
+        marketer.post(url("campaign_order", campaign, "b"), {"order": "b,a"})
         assert [v.name for v in campaign.versions.get().variants.order_by("position")] == ["Bold", "A"]
         marketer.post(url("campaign_variant_remove", campaign, "a"))
         assert campaign.versions.get().variants.count() == 1

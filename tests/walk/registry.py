@@ -253,7 +253,7 @@ ROUTES: dict[str, Route] = {
     "campaign_preview_people": thing(Campaign, key="a"),
     "campaign_test": thing(Campaign, data=WORDS, key="a"),
     "campaign_variant_change": thing(Campaign, data={"variant-name": "A", "variant-weight": "50"}, key="a"),
-    "campaign_variant_move": thing(Campaign, key="a"),
+    "campaign_order": thing(Campaign, data={"order": "a"}, key="a"),
     "campaign_variant_remove": thing(Campaign, key="a"),
     "campaign_texts": thing(Campaign),
     "campaign_texts_export": thing(Campaign, data={"language": "pt"}),
