@@ -174,9 +174,9 @@ def _number(text: str | None) -> int | None:
 
 
 # --- What the page shows -------------------------------------------------------------------------
-def _standard(profile: Profile) -> list[tuple[str, Any]]:
+def _standard(profile: Profile) -> list[dict[str, Any]]:
     return [
-        (standard.label, getattr(profile, standard.name))
+        {"name": standard.name, "label": standard.label, "value": getattr(profile, standard.name)}
         for standard in attributes.STANDARD.values()
         if getattr(profile, standard.name) is not None
     ]

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from audiences import definition_views, import_views, live_views, people_views, tracking_api
+from audiences import attribute_views, definition_views, import_views, live_views, people_views, tracking_api
 
 KINDS = "|".join(tracking_api.KINDS)
 
@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("people/<uuid:public_id>/segments/", people_views.profile_segments, name="profile_segments"),
     path("people/<uuid:public_id>/consent/", people_views.profile_consent, name="profile_consent"),
     path("people/<uuid:public_id>/unsuppress/", people_views.profile_unsuppress, name="profile_unsuppress"),
+    path("people/<uuid:public_id>/attribute/", attribute_views.profile_attribute, name="profile_attribute"),
     path("segments/", include("audiences.segment_urls")),
     path("places/", include("audiences.place_urls")),
     path("events/", live_views.live_events, name="live_events"),

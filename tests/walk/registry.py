@@ -190,6 +190,7 @@ ROUTES: dict[str, Route] = {
     "profile_segments": thing(Profile),
     "profile_consent": thing(Profile, data={"subject": "email", "standing": "unsubscribed"}),
     "profile_unsuppress": thing(Profile, data={"channel": "email"}),
+    "profile_attribute": thing(Profile, data={"name": "plan", "kind": "text", "value": "pro"}),
     "live_events": page(),
     "live_newer": page(),
     "live_refused": page(),
