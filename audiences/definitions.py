@@ -19,6 +19,7 @@ MAX_NAMES = 5_000  # of events, and of attributes, listed of one tenant
 MAX_PATHS = 200  # properties listed of one event; a client that makes up names is no list
 MAX_LABEL = 100
 MOST_MET = 20_000  # events
+Kinds = dict[str, dict[str, set[str]]]  # of values, by event and property
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
 
 
@@ -41,11 +42,8 @@ def kind(value: Any) -> str:
             return "object"
 
 
-def note_events(
-    tenant_id: int, events: Iterable[tuple[str, dict[str, Any]]], *, is_internal: bool, now: datetime
-) -> None:
+def note_events(tenant_id: int, seen: Kinds, *, is_internal: bool, now: datetime) -> None:
     """Let event names and properties not seen before appear. One with nothing new to this process costs no query."""
-    seen = _kinds_by_path(events)
     met = {name: _met.get((tenant_id, name)) for name in seen}
     if all(known is not None and not _added(seen[name], known) for name, known in met.items()):
         return
@@ -93,13 +91,13 @@ def _meet(tenant_id: int, known: dict[str, dict[str, list[str]]]) -> None:
     _met.update({(tenant_id, name): properties for name, properties in known.items()})
 
 
-def _kinds_by_path(events: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, dict[str, set[str]]]:
+def kinds_by_path(events: Iterable[tuple[str, dict[str, Any]]]) -> Kinds:
     """Return by event name which kinds of value its properties had; events alike in shape are looked at once."""
     examples = {
         (name, *properties, *map(type, properties.values())): (name, properties)
         for name, properties in events
     }
-    seen: dict[str, dict[str, set[str]]] = {}
+    seen: Kinds = {}
     for name, properties in examples.values():
         paths = seen.setdefault(name, {})
         for path, value in properties.items():

@@ -24,9 +24,8 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """An event about to be stored."""
+    """An event about to be stored, of whoever it may be."""
 
-    profile_id: int
     name: str
     at: datetime
     is_clamped: bool
@@ -40,31 +39,29 @@ def ensure_months(moments: Iterable[datetime], *, trust: bool = False) -> None:
 
 
 class Insertion:
-    """Events of locked profiles, whose months exist, sent to be stored."""
+    """Events whose months exist, packed; then sent to be stored, once their profiles are known and locked."""
 
-    def __init__(self, tenant_id: int, rows: list[Row], *, now: datetime, is_internal: bool) -> None:
+    def __init__(self, rows: list[Row], *, is_internal: bool) -> None:
         self._rows, self._is_internal = rows, is_internal
-        if rows:
-            columns = [
-                binary.bigints([row.profile_id for row in rows]),
-                binary.texts([row.name for row in rows]),
-                binary.moments([row.at for row in rows]),
-                binary.booleans([row.is_clamped for row in rows]),
-                binary.jsons([_encode(row.properties) for row in rows]),
-            ]
-            self._ids = binary.send(INSERT, [tenant_id, now, is_internal, *columns])
+        self._profile_ids: list[int] = []
+        self._columns = [
+            binary.texts([row.name for row in rows]),
+            binary.moments([row.at for row in rows]),
+            binary.booleans([row.is_clamped for row in rows]),
+            binary.jsons([_encode(row.properties) for row in rows]),
+        ]
+
+    def send(self, tenant_id: int, profile_ids: list[int], *, now: datetime) -> None:
+        """Send them with whose they are, in order."""
+        self._profile_ids = profile_ids
+        if self._rows:
+            columns = [binary.bigints(profile_ids), *self._columns]
+            self._ids = binary.send(INSERT, [tenant_id, now, self._is_internal, *columns])
 
     def recorded(self) -> list[RecordedEvent]:
         """Return the events with their ids."""
         ids = sorted(self._ids.rows()) if self._rows else []
         return [
-            RecordedEvent(
-                id_, row.profile_id, row.name, row.at, row.properties, self._is_internal, row.may_start
-            )
-            for (id_,), row in zip(ids, self._rows, strict=True)
+            RecordedEvent(id_, whose, row.name, row.at, row.properties, self._is_internal, row.may_start)
+            for (id_,), whose, row in zip(ids, self._profile_ids, self._rows, strict=True)
         ]
-
-
-def insert(tenant_id: int, rows: list[Row], *, now: datetime, is_internal: bool) -> list[RecordedEvent]:
-    """Store events of locked profiles, whose months exist, and return them as recorded."""
-    return Insertion(tenant_id, rows, now=now, is_internal=is_internal).recorded()

@@ -80,17 +80,12 @@ def _store(tenant: Tenant, given: list[InternalEvent], now: datetime) -> dict[st
 def _insert(tenant: Tenant, given: list[InternalEvent], now: datetime) -> list[RecordedEvent]:
     oldest = now - timedelta(hours=tenant.trigger_age_hours)
     rows = [
-        events.Row(
-            event.profile_id,
-            event.name,
-            event.occurred_at,
-            False,
-            event.occurred_at >= oldest,
-            event.properties,
-        )
+        events.Row(event.name, event.occurred_at, False, event.occurred_at >= oldest, event.properties)
         for event in given
     ]
-    told = ((row.name, row.properties) for row in rows)
-    recorded = events.insert(tenant.pk, rows, now=now, is_internal=True)
-    definitions.note_events(tenant.pk, told, is_internal=True, now=now)
+    kinds = definitions.kinds_by_path((row.name, row.properties) for row in rows)
+    insertion = events.Insertion(rows, is_internal=True)
+    insertion.send(tenant.pk, [event.profile_id for event in given], now=now)
+    recorded = insertion.recorded()
+    definitions.note_events(tenant.pk, kinds, is_internal=True, now=now)
     return recorded

@@ -109,14 +109,19 @@ class _Batch:
     def store(self, understood: list[Call], *, all_new: bool) -> None:
         """Store the calls that are new. If they are said to be ``all_new``, one that is not raises IntegrityError."""
         people = People(tenant_id=self._tenant.pk, origin=self._origin)
-        calls = self._new_ones(understood, people, all_new=all_new)
+        calls, insertion = self._new_ones(understood, people, all_new=all_new)
         if not calls:
             return
         calls = self._with_people(calls, people)
+        if self.refused:
+            insertion = _insertion(calls)
         seen = self._seen(calls)
         with binary.together():
             people.lock(seen)
-            insertion = events.Insertion(self._tenant.pk, _rows(calls), now=self._now, is_internal=False)
+            insertion.send(
+                self._tenant.pk, [call.person.final().id for call in calls if call.event], now=self._now
+            )
+            kinds = definitions.kinds_by_path((call.event, call.properties) for call in calls if call.event)
         people.check_locked()
         profiles = Profiles(
             tenant_id=self._tenant.pk, people=people, seen=seen, origin=self._origin, now=self._now
@@ -125,7 +130,7 @@ class _Batch:
         merges = [Merge(loser.id, winner.final().id) for loser, winner in people.merges]
         merging.move(self._tenant.pk, merges)
         recorded = insertion.recorded()
-        self._define(calls, profiles.changes)
+        self._define(kinds, profiles.changes)
         self._tell(recorded, profiles.changes, merges)
         if profiles.fixes or merges:
             is_quiet = self._origin is Origin.IMPORT  # a file says where people live
@@ -134,20 +139,22 @@ class _Batch:
             )
         self.accepted, self.created = frozenset(call.index for call in calls), len(people.new)
 
-    def _new_ones(self, understood: list[Call], people: People, *, all_new: bool) -> list[Call]:
-        """Write receipts, ask who is meant, and return the calls that are new."""
+    def _new_ones(
+        self, understood: list[Call], people: People, *, all_new: bool
+    ) -> tuple[list[Call], events.Insertion]:
+        """Write receipts, ask who is meant, and return the calls that are new, their events packed meanwhile."""
         # The same call twice in one batch counts once, in its first place.
         first = {call.digest: call for call in reversed(understood)}
         calls = [call for call in understood if first[call.digest] is call]
         if not all_new:
             fresh = receipts.claim(self._tenant.pk, first)
             calls = [call for call in calls if call.digest in fresh]
-        if calls:
-            with binary.together():
-                if all_new:
-                    receipts.send_new(self._tenant.pk, first)
+        with binary.together():
+            if calls and all_new:
+                receipts.send_new(self._tenant.pk, first)
+            if calls:
                 people.ask(calls)
-        return calls
+            return calls, _insertion(calls)
 
     def _with_people(self, calls: list[Call], people: People) -> list[Call]:
         """Give every call its person; return those that can have one, the others are refused."""
@@ -170,9 +177,8 @@ class _Batch:
                     seen[person] = call.at
         return seen
 
-    def _define(self, calls: list[Call], changes: list[AttributeChange]) -> None:
-        told = ((call.event, call.properties) for call in calls if call.event)
-        definitions.note_events(self._tenant.pk, told, is_internal=False, now=self._now)
+    def _define(self, kinds: definitions.Kinds, changes: list[AttributeChange]) -> None:
+        definitions.note_events(self._tenant.pk, kinds, is_internal=False, now=self._now)
         set_to = ((change.attribute, change.new) for change in changes)
         definitions.note_attributes(self._tenant.pk, set_to, now=self._now)
 
@@ -185,19 +191,13 @@ class _Batch:
             )
 
 
-def _rows(calls: list[Call]) -> list[events.Row]:
-    return [
-        events.Row(
-            call.person.final().id,
-            call.event,
-            call.at,
-            call.is_clamped,
-            call.may_start,
-            call.properties,
-        )
+def _insertion(calls: list[Call]) -> events.Insertion:
+    rows = [
+        events.Row(call.event, call.at, call.is_clamped, call.may_start, call.properties)
         for call in calls
         if call.event
     ]
+    return events.Insertion(rows, is_internal=False)
 
 
 def _keep(tenant_id: int, refused: list[tuple[Refusal, bytes]], now: datetime, *, are_alone: bool) -> None:
