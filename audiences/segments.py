@@ -187,7 +187,7 @@ PATIENCE = timedelta(seconds=20)
 
 
 @contextmanager
-def _patiently(patience: timedelta | None = None) -> Iterator[CursorWrapper]:
+def patiently(patience: timedelta | None = None) -> Iterator[CursorWrapper]:
     """Give a cursor whose statements end after ``patience``, by default PATIENCE, and are not compiled first.
 
     Compiling costs more than it saves.
@@ -211,7 +211,7 @@ def _patiently(patience: timedelta | None = None) -> Iterator[CursorWrapper]:
 def count(rule: Rule, *, tenant: Tenant, now: datetime) -> int:
     """Return how many people the rule means. Raises as ``resolve``, and TooSlow."""
     resolved = resolve(rule)
-    with _patiently():
+    with patiently():
         return sql.count(resolved, tenant_id=tenant.pk, now=now)
 
 
@@ -221,7 +221,7 @@ def means_nobody(rule: Rule, *, tenant: Tenant, now: datetime, patience: timedel
     Raises TooSlow after ``patience``.
     """
     query = sql.members(rule, tenant_id=tenant.pk, now=now)
-    with _patiently(patience) as cursor:
+    with patiently(patience) as cursor:
         cursor.execute(f"SELECT NOT EXISTS ({query.sql})", query.params)
         (is_empty,) = cursor.fetchone()
     return bool(is_empty)
@@ -230,7 +230,7 @@ def means_nobody(rule: Rule, *, tenant: Tenant, now: datetime, patience: timedel
 def glimpse(rule: Rule, *, tenant: Tenant, now: datetime, people: int = 10, seed: int = 0) -> Glimpse:
     """Count the people whom the rule means and pick some at random, by ``seed``. Raises as ``count``."""
     query = sql.members(resolve(rule), tenant_id=tenant.pk, now=now)
-    with _patiently() as cursor:
+    with patiently() as cursor:
         cursor.execute(
             f"WITH m AS MATERIALIZED ({query.sql}) SELECT (SELECT count(*) FROM m),"
             " ARRAY(SELECT id FROM m ORDER BY hashint8extended(id, %s::bigint), id LIMIT %s)",
@@ -256,7 +256,7 @@ def members(rule: Rule, *, tenant: Tenant, now: datetime, after: int = 0, limit:
     Raises as ``count``.
     """
     query = sql.members(resolve(rule), tenant_id=tenant.pk, now=now, between=(after + 1, 2**63 - 1))
-    with _patiently() as cursor:
+    with patiently() as cursor:
         cursor.execute(f"SELECT id FROM ({query.sql}) m ORDER BY id LIMIT %s", [*query.params, limit])
         ids = [id_ for (id_,) in cursor.fetchall()]
     return _in_order(Profile.objects.filter(pk__in=ids), ids)

@@ -127,7 +127,7 @@ def compile_fields(
     *, channel: str, fields: Mapping[str, Any], version: Version, language: str = ""
 ) -> Compiled:
     """Return a channel's fields ready to be filled, with what is wrong with them; stores nothing."""
-    is_marketing = version.campaign.message_class == Campaign.MessageClass.MARKETING
+    is_marketing = version.campaign.is_marketing
     asking = mapping.mapped(fields, tenant=version.tenant)
     compiled = channels.get(channel).compile(
         asking.fields, is_marketing=is_marketing, language=language or version.language

@@ -202,7 +202,7 @@ def _shares(version: Version, variants: list[Variant]) -> Iterator[Check]:
 
 
 def _sender(version: Version) -> Iterator[Check]:
-    tenant, is_marketing = version.tenant, _is_marketing(version.campaign)
+    tenant, is_marketing = version.tenant, version.campaign.is_marketing
     kinds = sorted({content.channel for content in _contents(version)})
     asked = [channels.get(kind).sender_problems(tenant, is_marketing=is_marketing) for kind in kinds]
     missing = [words for answer in asked for words in answer]
@@ -217,7 +217,7 @@ def _schedule(version: Version, now: datetime) -> Iterator[Check]:
         yield from _trigger(version, now)
     elif version.when == Version.When.API:
         yield Check("done", "Goes out when your server asks", "schedule")
-        if _is_marketing(version.campaign):
+        if version.campaign.is_marketing:
             detail = "Whoever unsubscribed does not get it. Receipts and codes are transactional: say so under Details."
             yield Check("warn", "It counts as marketing", "schedule", detail)
     elif version.when == Version.When.NOW:
@@ -320,7 +320,7 @@ def question(version: Version, *, now: datetime) -> dict[str, Any] | None:
     return {
         "rule": rule,
         "channel": content.channel,
-        "is_marketing": _is_marketing(version.campaign),
+        "is_marketing": version.campaign.is_marketing,
         "tenant_id": version.tenant_id,
         "shared": shared,
         "now": now,
@@ -395,7 +395,3 @@ def _freeze(version: Version, actor: Actor, expected: Counts, now: datetime) -> 
 
 def _contents(version: Version) -> Any:
     return Content.objects.filter(variant__version=version).order_by("variant__position", "id")
-
-
-def _is_marketing(campaign: Campaign) -> bool:
-    return campaign.message_class == Campaign.MessageClass.MARKETING

@@ -20,7 +20,7 @@ from django_htmx.http import trigger_client_event
 
 from audiences.models import Profile
 from audiences.rules.tree import InvalidRule
-from campaigns import channels, contents, drafts, languages, order_views, preview, versions
+from campaigns import channels, contents, drafts, languages, order_views, preview, shortfall_views, versions
 from campaigns.channels import Channel
 from campaigns.editing import campaign_of, frame, on_draft
 from campaigns.forms import VariantForm
@@ -171,8 +171,17 @@ def campaign_preview_draft(request: TenantRequest, draft: Version, key: str) -> 
         "problems": _by_field(shown.problems),
         "written_in": languages.name(shown.language or draft.language),
         "own": _own(request, variant, channel, person),
+        "uncounted": _uncounted(request, shown),
     }
     return render(request, "campaigns/_preview.html", context)
+
+
+def _uncounted(request: TenantRequest, shown: preview.Preview) -> str:
+    """What the words need, where other needs stand counted beside them; empty for words with problems."""
+    if shown.problems:
+        return ""
+    words = shortfall_views.told(channel=shown.channel, language=shown.language, needs=shown.needs)
+    return "" if request.POST.get("counted", words) == words else words
 
 
 def _as_typed(

@@ -74,6 +74,10 @@ class Campaign(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_marketing(self) -> bool:
+        return self.message_class == self.MessageClass.MARKETING
+
 
 class VersionQuerySet(models.QuerySet["Version"]):
     def launched(self) -> Self:

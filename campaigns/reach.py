@@ -81,7 +81,6 @@ def count(
 
     ``shared`` is the templates' shared context: what of it a message needs is there for all or for none.
     """
-    members = sql.members(rule, tenant_id=tenant_id, now=now)
     heard = spoken(rule, tenant_id=tenant_id, now=now) if spec.is_translated else {}
     speakers = Speakers.of(spec, heard)
     judge = Judge(tenant_id=tenant_id, shared=shared, now=now, speakers=speakers)
@@ -98,7 +97,7 @@ def count(
 SELECT {", ".join(_figures(spec, len(needs), written.values()))} FROM (
     SELECT {", ".join(columns)}
     FROM audiences_profile p
-    WHERE p.tenant_id = {judge.value(tenant_id)} AND p.id IN ({judge.embed(members)})
+    WHERE p.tenant_id = {judge.value(tenant_id)} AND {judge.is_meant(rule)}
     OFFSET 0
 ) judged"""
     with connection.cursor() as cursor:
@@ -136,7 +135,10 @@ def _figures(spec: Spec, needs: int, written: Iterable[list[tuple[int, int]]]) -
 
 
 class Judge:
-    """Writes conditions on the profile ``p``, and keeps their parameters in the order they are written."""
+    """Writes conditions on the profile ``p``, and keeps their parameters in the order they are written.
+
+    Where ``ids`` are given, only they are asked about.
+    """
 
     def __init__(
         self,
@@ -146,9 +148,11 @@ class Judge:
         now: datetime,
         speakers: Speakers,
         event: str = "",  # the column with an event's properties, where each row has one
+        ids: list[int] | None = None,
     ) -> None:
         self.tenant_id = tenant_id
         self.event = event
+        self.ids = ids
         self.speakers = speakers
         self.shared = shared
         self.now = now
@@ -176,19 +180,18 @@ class Judge:
         if not spec.groups:
             return str(otherwise)
         cases = [
-            f"WHEN {self._takes(group)} THEN {self._share(group, spec, indexes)}" for group in spec.groups
+            f"WHEN {self.takes(group)} THEN {self._share(group, spec, indexes)}" for group in spec.groups
         ]
         return f"CASE {' '.join(cases)} ELSE {otherwise} END"
 
-    def _takes(self, group: Group) -> str:
+    def takes(self, group: Group) -> str:
         return f"{self.lacks_nothing(group)} AND {self.fits(group)}"
 
     def fits(self, group: Group) -> str:
         """Whether a group is for the profile, and for its event if there is one."""
         conditions = []
         if group.rule is not None:
-            members = sql.members(group.rule, tenant_id=self.tenant_id, now=self.now)
-            conditions.append(f"p.id IN ({self.embed(members)})")
+            conditions.append(self.is_meant(group.rule))
         if group.where is not None and self.event:
             filters = sql.properties(group.where, document=self.event, now=self.now)
             conditions.append(f"coalesce({self.embed(filters)}, false)")
@@ -198,6 +201,11 @@ class Judge:
         """Whether the profile has what a group's words need."""
         asked = self.speakers.needs([group])
         return " AND ".join(self.has_if_asked(need, kinds) for need, kinds in asked.items()) or "true"
+
+    def is_meant(self, rule: Rule) -> str:
+        """Whether a rule, a resolved one, finds the profile."""
+        members = sql.members(rule, tenant_id=self.tenant_id, now=self.now, ids=self.ids)
+        return f"p.id IN ({self.embed(members)})"
 
     def _share(self, group: Group, spec: Spec, indexes: Mapping[str, int]) -> str:
         if group.where is not None:
@@ -251,7 +259,7 @@ class Judge:
     def _has_done(self, key: str, keys: list[Key]) -> str:
         """A past event, or a value of the first or last of it."""
         (names,) = past.names([key], tenant_id=self.tenant_id).values()
-        scope = Scope(self.tenant_id, self.now)
+        scope = Scope(self.tenant_id, self.now, self.ids)
         if not keys or keys[0] not in ("first", "last"):
             return f"p.id IN (SELECT u.profile_id FROM ({self.fragment(event_sql.ever(names, scope))}) u)"
         edges = event_sql.firsts if keys[0] == "first" else event_sql.lasts

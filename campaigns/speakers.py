@@ -9,12 +9,15 @@ from datetime import datetime
 from django.db import connection
 
 from audiences.rules import sql
-from campaigns.arms import Group, Rule, Spec, Words
+from campaigns.arms import Group, Rule, Spec, Way, Words
 
 
-def spoken(rule: Rule, *, tenant_id: int, now: datetime) -> dict[str, int]:
-    """Return how many of those a rule finds speak which language, the most first; empty where theirs is not known."""
-    members = sql.members(rule, tenant_id=tenant_id, now=now)
+def spoken(rule: Rule, *, tenant_id: int, now: datetime, ids: list[int] | None = None) -> dict[str, int]:
+    """Return how many of those a rule finds speak which language, the most first; empty where theirs is not known.
+
+    ``ids`` keeps it to some people.
+    """
+    members = sql.members(rule, tenant_id=tenant_id, now=now, ids=ids)
     statement = f"""
 SELECT coalesce(p.language, ''), count(*) FROM audiences_profile p
 WHERE p.tenant_id = %s AND p.id IN ({members.sql}) GROUP BY 1 ORDER BY 2 DESC, 1"""
@@ -46,6 +49,11 @@ class Speakers:
             for need in dict.fromkeys(need for group in groups for need in group.needs(sample)):
                 found.setdefault(need, []).append(index)
         return found
+
+    def reading(self, way: Way, channel: str, language: str) -> list[int]:
+        """Return the kinds of speakers who get a variant's words in a language, as ``Words.language`` has it."""
+        gets = (way.content(channel, sample) for sample in self._samples())
+        return [index for index, words in enumerate(gets) if words and words.language == language]
 
     def written(self, spec: Spec, channel: str) -> dict[str, list[tuple[int, int]]]:
         """Return language -> who gets it, as pairs of a variant's index and a kind; nothing if all is in one."""

@@ -7,6 +7,7 @@ from campaigns import (
     language_views,
     message_views,
     order_views,
+    shortfall_views,
     source_views,
     texts_views,
     views,
@@ -15,6 +16,7 @@ from campaigns import (
 variant_urls: list[URLPattern | URLResolver] = [
     path("", message_views.campaign_variant, name="campaign_variant"),
     path("preview/", message_views.campaign_preview_draft, name="campaign_preview_draft"),
+    path("needs/", shortfall_views.campaign_shortfalls, name="campaign_shortfalls"),
     path("people/", message_views.campaign_preview_people, name="campaign_preview_people"),
     path("test/", message_views.campaign_test, name="campaign_test"),
     path("change/", message_views.campaign_variant_change, name="campaign_variant_change"),

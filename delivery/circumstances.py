@@ -65,7 +65,7 @@ class Brief:
 
     @property
     def is_marketing(self) -> bool:
-        return self.campaign.message_class == Campaign.MessageClass.MARKETING
+        return self.campaign.is_marketing
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import "@tabler/core/js/src/bootstrap/tab.ts";
 import { watchAppearance } from "./parts/appearance.js";
 import { watchConfirmations } from "./parts/confirm.js";
 import { watchCopyButtons } from "./parts/copy.js";
+import { watchDefaults } from "./parts/defaults.js";
 import { watchInserts } from "./parts/insert.js";
 import { mountIslands } from "./parts/islands.js";
 import { watchKeys } from "./parts/keys.js";
@@ -25,6 +26,7 @@ function enliven(root) {
 watchAppearance();
 watchConfirmations();
 watchCopyButtons();
+watchDefaults();
 watchInserts();
 watchKeys();
 watchRequests();

@@ -85,6 +85,10 @@ function standIn(textarea, view) {
     view.dispatch(view.state.replaceSelection(event.detail.text), { scrollIntoView: true });
     view.focus();
   });
+  textarea.addEventListener("tact:text", (event) => {
+    event.preventDefault();
+    replaceAll(view, event.detail.text);
+  });
   textarea.form?.addEventListener("reset", () => setTimeout(() => replaceAll(view, textarea.value)));
   show(stated(textarea.id));
 }
