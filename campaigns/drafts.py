@@ -244,13 +244,21 @@ def set_goal(
     conversion_event: str,
     conversion_hours: int,
     revenue_property: str,
+    where: list[dict[str, Any]] | None = None,
 ) -> None:
-    """Set what counts as success. Without a conversion event there is no goal."""
+    """Set what counts as success: events that pass filters, of which None leaves those there are.
+
+    Without a conversion event there is no goal. Raises InvalidRule for what are no filters.
+    """
     version = versions.editable(version)
+    if where is not None:
+        arms.filtered(where)
+    kept = version.conversion_filter if where is None else {"all": where} if where else None
     changes = _set(
         version,
         goal=goal or conversion_event[:60],
         conversion_event=conversion_event,
+        conversion_filter=kept if conversion_event else None,
         conversion_hours=conversion_hours,
         revenue_property=revenue_property,
     )

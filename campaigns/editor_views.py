@@ -136,11 +136,14 @@ def _problems(form: forms.Form) -> list[str]:
 @allow("edit")
 @on_draft
 def campaign_goal(request: TenantRequest, draft: Version) -> HttpResponse:
-    fields = ("goal", "conversion_event", "conversion_hours", "revenue_property")
-    form = GoalForm(request.POST or None, initial={name: getattr(draft, name) for name in fields})
+    form = GoalForm(request.POST or None, version=draft)
     if request.method == "POST" and form.is_valid():
-        drafts.set_goal(version=draft, actor=request.user, **form.cleaned_data)
-        return _on(request, draft, "goal")
+        try:
+            drafts.set_goal(version=draft, actor=request.user, **form.cleaned_data)
+        except InvalidRule as wrong:
+            form.add_error(None, str(wrong))
+        else:
+            return _on(request, draft, "goal")
     return _page(request, draft, "goal", form)
 
 

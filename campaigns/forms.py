@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from django import forms
@@ -10,7 +11,7 @@ from audiences.models import EventDefinition, Segment
 from campaigns import tags, triggers
 from campaigns.models import Campaign, Variant, Version
 from campaigns.recipes import RECIPES
-from campaigns.trigger_forms import FILTERS_SHOWN, conditions, filter_forms
+from campaigns.trigger_forms import FILTERS_SHOWN, filter_forms, read_filters
 
 EVERYONE = "everyone"
 WINDOWS = [
@@ -157,11 +158,7 @@ class VariantForm(forms.Form):
         return sorted(known.properties) if known else []
 
     def clean(self) -> None:
-        """Read the filters on the event too, and say what is wrong with one as if it were a field of this form."""
-        if all(each.is_valid() for each in self.filters):
-            self.cleaned_data["where"] = conditions(self.filters, of=self.event)
-        for wrong in (error for each in self.filters for errors in each.errors.values() for error in errors):
-            self.add_error(None, str(wrong))
+        self.cleaned_data["where"] = read_filters(self, self.filters, of=self.event)
 
     def wrong(self) -> list[str]:
         """What is wrong, each in a line."""
@@ -202,14 +199,27 @@ class GoalForm(forms.Form):
         max_length=100,
         label="Revenue is in the event's property",
         help_text="Summed up as revenue; leave it empty if the event is worth no money.",
-        widget=forms.TextInput({"list": "properties", "autocomplete": "off"}),
+        widget=forms.TextInput({"list": "numbers", "autocomplete": "off"}),
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, data: Any = None, *, version: Version) -> None:
+        names = ("goal", "conversion_event", "conversion_hours", "revenue_property")
+        super().__init__(data, initial={name: getattr(version, name) for name in names})
         offer_lengths(self, "conversion_hours", WINDOWS, unit="hours")
+        where = (version.conversion_filter or {"all": []})["all"]
+        self.filters = filter_forms(data, prefix="where", where=where, shown=FILTERS_SHOWN)
+
+    def clean(self) -> None:
+        event = self.cleaned_data.get("conversion_event", "")
+        self.cleaned_data["where"] = read_filters(self, self.filters, of=event)
+        if self.cleaned_data["where"] and not event:
+            self.add_error("conversion_event", "Say which event counts, or leave out what it must be like.")
 
     @property
+    def properties(self) -> list[str]:
+        return sorted({path for event in self.events for path in event.properties})
+
+    @cached_property
     def events(self) -> list[EventDefinition]:
         return list(EventDefinition.objects.filter(is_internal=False).order_by("name")[:500])
 

@@ -170,11 +170,9 @@ def _on_event(variant: Variant) -> Iterator[Check]:
             variant.key,
         )
         return
-    known = EventDefinition.objects.filter(name=answered.name).first()
-    for name in dict.fromkeys(each["name"] for each in variant.where):
-        if known and name not in known.properties:
-            words = f"No {answered.name} has come with {name} yet"
-            yield Check("warn", words, "message", f"Variant {variant} asks about it.", variant.key)
+    if known := EventDefinition.objects.filter(name=answered.name).first():
+        detail = f"Variant {variant} asks about it."
+        yield from _never_came(known, variant.where, "message", detail, variant.key)
 
 
 def _shares(version: Version, variants: list[Variant]) -> Iterator[Check]:
@@ -290,13 +288,24 @@ def pace(version: Version, counts: Counts, *, now: datetime) -> Iterator[Check]:
 
 
 def _goal(version: Version) -> Iterator[Check]:
-    event = version.conversion_event
+    event, where = version.conversion_event, (version.conversion_filter or {"all": []})["all"]
+    known = EventDefinition.objects.filter(name=event).first()
     if not event:
         yield Check("warn", "No conversion event is set", "goal", "Results will not show what came of it.")
-    elif not EventDefinition.objects.filter(name=event).exists():
+    elif known is None:
         yield Check("warn", f"No event named {event} has come in yet", "goal", "Check its spelling.")
     else:
-        yield Check("done", f"Success is {event}", "goal")
+        yield from _never_came(known, where, "goal", "The conversion event must have it, or nothing counts.")
+        yield Check("done", f"Success is {summary.goal(version)}", "goal")
+
+
+def _never_came(
+    known: EventDefinition, where: list[dict[str, Any]], step: Step, detail: str, variant: str = ""
+) -> Iterator[Check]:
+    """Of filters on an event: which of its properties nobody has seen."""
+    for name in dict.fromkeys(each["name"] for each in where):
+        if name not in known.properties:
+            yield Check("warn", f"No {known.name} has come with {name} yet", step, detail, variant)
 
 
 def counts(version: Version, *, now: datetime) -> Counts:

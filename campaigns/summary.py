@@ -241,6 +241,12 @@ def _past(version: Version) -> str:
     }[Version.Past(version.past)]
 
 
+def goal(version: Version) -> str:
+    """Say which events count as success: Order Completed where category is vinyl; empty for none."""
+    where = rule_words.filter_sentence(version.conversion_filter or {"all": []})
+    return f"{version.conversion_event} {where}".strip()
+
+
 def timing(version: Version) -> str:
     """Say when a version goes out, as a sentence."""
     said = f"{_when(version)}{_rate(version)}{_hours(version)}."

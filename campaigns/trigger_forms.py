@@ -93,6 +93,14 @@ def conditions(filters: Iterable[FilterForm], *, of: str) -> list[dict[str, Any]
     return where
 
 
+def read_filters(form: forms.Form, filters: Sequence[FilterForm], *, of: str) -> list[dict[str, Any]]:
+    """Return what was entered as filters on events named ``of``; say what is wrong as if it were of ``form``."""
+    where = conditions(filters, of=of) if all(each.is_valid() for each in filters) else []
+    for wrong in (error for each in filters for errors in each.errors.values() for error in errors):
+        form.add_error(None, str(wrong))
+    return where
+
+
 class EventForm(forms.Form):
     """An event by its name, with filters below."""
 

@@ -87,6 +87,7 @@ def campaign_detail(request: TenantRequest, public_id: UUID) -> HttpResponse:
         "row": summary.row(campaign, now=now),
         "variants": summary.variants(version),
         "sentence": summary.sentence(version),
+        "goal": summary.goal(version),
         "caps": summary.caps(version),
         "versions": campaign.versions.select_related("launched_by").order_by("-number"),
         "has_draft": version.launched_at is None,

@@ -263,8 +263,9 @@ class TestSteps:
         ).save()
         page = marketer.get(url("campaign_goal", campaign)).content.decode()
         assert '<option value="Order Completed">' in page
-        assert '<option value="total">' in page
-        assert '<option value="sku">' not in page
+        revenue = page.partition('<datalist id="numbers">')[2].partition("</datalist>")[0]
+        assert revenue == '<option value="total">Order Completed</option>'
+        assert '<option value="sku"></option>' in page
 
 
 class TestMessage:
