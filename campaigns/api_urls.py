@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from campaigns import api, source_api
+from campaigns import api, contents_api, source_api
 
 urlpatterns = [
     path("campaigns", api.CampaignList.as_view(), name="api_campaigns"),
@@ -11,6 +11,12 @@ urlpatterns = [
     path("campaigns/<uuid:public_id>/pause", api.Pause.as_view(), name="api_campaign_pause"),
     path("campaigns/<uuid:public_id>/resume", api.Resume.as_view(), name="api_campaign_resume"),
     path("campaigns/<uuid:public_id>/stop", api.Stop.as_view(), name="api_campaign_stop"),
+    path("campaigns/<uuid:public_id>/variants", contents_api.Variants.as_view(), name="api_variants"),
+    path(
+        "campaigns/<uuid:public_id>/variants/<str:key>/contents/<str:channel>",
+        contents_api.Contents.as_view(),
+        name="api_content",
+    ),
     path("sources", source_api.SourceList.as_view(), name="api_sources"),
     path("sources/<uuid:public_id>", source_api.SourceDetail.as_view(), name="api_source"),
 ]

@@ -17,7 +17,8 @@ from campaigns.liquid.values import parsed, unmet
 from campaigns.liquid.wire import Refused, Rendered, Source, Template
 from campaigns.models import Campaign, Content, Variant, Version
 from campaigns.sources import mapping, reading
-from tenants.models import Tenant, User
+from tenants.audit import Actor
+from tenants.models import Tenant
 
 LONG = 400  # characters: shorter texts stand in the log whole
 
@@ -42,7 +43,7 @@ def save(
     variant: Variant,
     channel: str,
     fields: Mapping[str, Any],
-    actor: User,
+    actor: Actor,
     seen_at: datetime | None = None,
     language: str = "",
 ) -> tuple[Content, Compiled]:

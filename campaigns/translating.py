@@ -98,8 +98,7 @@ def begin(*, variant: Variant, language: str, actor: User) -> str:
     variant = version.variants.get(pk=variant.pk)
     if tag == version.language:
         raise Refused(f"{languages.name(tag)} is what the default words are in.")
-    if len(contents.languages_of([variant])) >= MOST_LANGUAGES:
-        raise Refused(f"{MOST_LANGUAGES} languages are as many as a variant can have.")
+    check_room(variant, tag)
     there = {(content.channel, content.language) for content in variant.contents.all()}
     variant.version = version
     for content in variant.contents.filter(language=""):
@@ -107,6 +106,13 @@ def begin(*, variant: Variant, language: str, actor: User) -> str:
             contents.begin(variant=variant, channel=content.channel, fields=content.fields, language=tag)
     versions.note(version, actor, "added language", {f"{variant.key}.language": (None, tag)})
     return tag
+
+
+def check_room(variant: Variant, tag: str) -> None:
+    """Raise Refused where a variant is written in as many languages as it can be, and not in this one."""
+    written = contents.languages_of([variant])
+    if tag and tag not in written and len(written) >= MOST_LANGUAGES:
+        raise Refused(f"{MOST_LANGUAGES} languages are as many as a variant can have.")
 
 
 @transaction.atomic

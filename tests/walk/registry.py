@@ -63,10 +63,12 @@ def call(body: dict[str, Any], at: str = "", **params: Any) -> Route:
     return Route("call", params=lambda world: params, data=body, at=at)
 
 
-def api(model: type[Any] | None = None, data: dict[str, Any] | None = None) -> Route:
+def api(model: type[Any] | None = None, data: dict[str, Any] | None = None, **more: Any) -> Route:
     """``data`` is the body; a model in it is what the address asks for after its question mark, by that row's id."""
     return Route(
-        "api", params=lambda world: {"public_id": world[model].public_id} if model else {}, data=data or {}
+        "api",
+        params=lambda world: ({"public_id": world[model].public_id} if model else {}) | more,
+        data=data or {},
     )
 
 
@@ -87,7 +89,8 @@ def platform(reason: str, **params: Any) -> Route:
     return Route("platform", reason, params=lambda world: params)
 
 
-WORDS = {"channel": "email", "subject": "Hello", "body": "<p>Hello</p>", "body_format": "html"}
+FIELDS = {"subject": "Hello", "body": "<p>Hello</p>", "body_format": "html"}
+WORDS = {"channel": "email", **FIELDS}
 
 # Calls about somebody whom both tenants know by the same identifiers.
 BATCH = [
@@ -153,6 +156,8 @@ ROUTES: dict[str, Route] = {
     "api_segment_profiles": api(Segment),
     "api_campaigns": api(),
     "api_campaign": api(Campaign),
+    "api_variants": api(Campaign),
+    "api_content": api(Campaign, {"fields": FIELDS}, key="a", channel="email"),
     "api_campaign_launch": api(Campaign),
     "api_campaign_pause": api(Campaign),
     "api_campaign_resume": api(Campaign),
