@@ -81,13 +81,19 @@ def _rounded(number: Decimal, places: int) -> Decimal:
     return number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
 
 
+LEFT_TO_RIGHT = "\u200e"  # a mark that nobody sees
+
+
 def money(value: Any, currency: Any = None, *, language: str, brand: Mapping[str, Any]) -> str:
     """12.5 is €12.50 or 12,50 €, in the brand's currency if none is given."""
     code = str(currency or brand.get("currency") or "").strip().upper()
     if code not in Locale(ENGLISH).currencies:
         raise FilterArgumentError(f"“{code[:40]}” is no currency, such as EUR", token=None)
     rounded = _rounded(amount(value), get_currency_precision(code))
-    return str(format_currency(rounded, code, locale=locale(language)))
+    here = locale(language)
+    written = str(format_currency(rounded, code, locale=here))
+    # "US$" among words from the right would show its sign on the wrong side
+    return written.replace("$", f"${LEFT_TO_RIGHT}") if here.character_order == "right-to-left" else written
 
 
 def number(value: Any, decimals: Any = None, *, language: str) -> str:

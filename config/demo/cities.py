@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from audiences import places, segments
 from audiences.models import Place, Segment
-from campaigns import contents, drafts, launching, versions
+from campaigns import drafts, launching
 from campaigns.models import Version
-from config.demo import goal
+from config.demo import ways
+from config.demo.ways import Way, mail
 from tenants import clock
 from tenants.models import Tenant, User
 
@@ -53,10 +54,7 @@ LATENESS_HOURS = 30 * 24  # in the replay a day lasts less than a second
 def launch(tenant: Tenant, owner: User, *, body: str) -> None:
     """Make the places and segments and launch the campaign, in the transaction of the caller."""
     now = clock.now(tenant)
-    campaign = drafts.create(tenant=tenant, actor=owner, name="A night of records near you")
-    version = versions.draft_of(campaign)
-    regulars = Segment.objects.get(name="Regulars")
-    drafts.set_audience(version=version, actor=owner, segment=regulars, is_everyone=False, control_percent=10)
+    version = ways.draft(tenant, owner, "A night of records near you", of="Regulars")
     drafts.set_schedule(
         version=version,
         actor=owner,
@@ -65,30 +63,22 @@ def launch(tenant: Tenant, owner: User, *, body: str) -> None:
         lateness_hours=LATENESS_HOURS,
         when_capped=Version.WhenCapped.WAIT,
     )
-    goal.set_on(version, owner)
-    _write(version, tenant, owner, body)
-    launching.launch(version=versions.draft_of(campaign), actor=owner, now=now)
+    ways.write(version, owner, _said(tenant, owner, body))
+    launching.launch(version=version, actor=owner, now=now)
 
 
-def _write(version: Version, tenant: Tenant, owner: User, body: str) -> None:
-    variants = [version.variants.get()]
-    variants += [drafts.add_variant(version=version, actor=owner) for _ in CITIES]
-    words = [(city.name, city.subject, city.opening) for city in CITIES]
-    around = [_around(_shop(city, tenant, owner), city, tenant, owner) for city in CITIES]
-    for variant, (name, subject, opening), segment in zip(
-        variants, [*words, ("Everywhere else", *ELSEWHERE)], [*around, None], strict=True
-    ):
-        fields = {
-            "subject": subject,
-            "preheader": "",
-            "body_format": "mjml",
-            "body": body.replace("OPENING", opening),
-            "text": "",
-        }
-        contents.save(variant=variant, channel="email", fields=fields, actor=owner)
-        drafts.change_variant(
-            variant=variant, actor=owner, name=name, weight=100, segment=segment, is_default=segment is None
+def _said(tenant: Tenant, owner: User, body: str) -> list[Way]:
+    said = []
+    for city in CITIES:
+        words = mail(city.subject, body.replace("OPENING", city.opening))
+        said.append(
+            Way(city.name, {"": words}, segment=_around(_shop(city, tenant, owner), city, tenant, owner))
         )
+    subject, opening = ELSEWHERE
+    return [
+        *said,
+        Way("Everywhere else", {"": mail(subject, body.replace("OPENING", opening))}, is_default=True),
+    ]
 
 
 def _shop(city: City, tenant: Tenant, owner: User) -> Place:

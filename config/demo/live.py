@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from audiences.models import Segment
-from campaigns import contents, drafts, launching, versions
+from campaigns import drafts, launching
 from campaigns.models import Source, Version
 from campaigns.sources import editing
-from config.demo import goal, shelf
+from config.demo import shelf, ways
+from config.demo.ways import Way, mail
 from tenants import clock
 from tenants.models import Tenant, User
 
@@ -50,10 +50,7 @@ def launch(tenant: Tenant, owner: User) -> None:
     pick = f"{server}/pick?customer={{{{ profile.external_id }}}}"
     nothing = {"on_failure": "default", "default": {"record": None}}
     add_source(tenant, owner, "pick", pick, headers={"X-Key": shelf.KEY}, cache_minutes=0, **nothing)
-    campaign = drafts.create(tenant=tenant, actor=owner, name="This week in the shop")
-    version = versions.draft_of(campaign)
-    regulars = Segment.objects.get(name="Regulars")
-    drafts.set_audience(version=version, actor=owner, segment=regulars, is_everyone=False, control_percent=10)
+    version = ways.draft(tenant, owner, "This week in the shop", of="Regulars")
     drafts.set_schedule(
         version=version,
         actor=owner,
@@ -62,16 +59,9 @@ def launch(tenant: Tenant, owner: User) -> None:
         lateness_hours=72,
         is_cap_exempt=True,  # one mail more, so that the other campaigns' results stay their own
     )
-    goal.set_on(version, owner)
-    words = {
-        "subject": "{{ source.weather.today.sky | capitalize }} in {{ profile.city }}, and who plays this week",
-        "preheader": "",
-        "body_format": "mjml",
-        "body": BODY,
-        "text": "",
-    }
-    contents.save(variant=version.variants.get(), channel="email", fields=words, actor=owner)
-    launching.launch(version=versions.draft_of(campaign), actor=owner, now=clock.now(tenant))
+    subject = "{{ source.weather.today.sky | capitalize }} in {{ profile.city }}, and who plays this week"
+    ways.write(version, owner, [Way("A", {"": mail(subject, BODY)})])
+    launching.launch(version=version, actor=owner, now=clock.now(tenant))
 
 
 def add_source(

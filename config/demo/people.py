@@ -17,17 +17,24 @@ NAMES_A_CITY = 300
 
 # Locale, language, country, city, zone, latitude, longitude, and how many of a hundred live there.
 CITIES = [
-    ("en_US", "en", "US", "New York", "America/New_York", 40.71, -74.01, 26),
-    ("en_US", "en", "US", "Chicago", "America/Chicago", 41.88, -87.63, 14),
-    ("en_US", "en", "US", "Los Angeles", "America/Los_Angeles", 34.05, -118.24, 20),
-    ("en_GB", "en", "GB", "London", "Europe/London", 51.51, -0.13, 12),
-    ("de_DE", "de", "DE", "Berlin", "Europe/Berlin", 52.52, 13.4, 10),
-    ("fr_FR", "fr", "FR", "Paris", "Europe/Paris", 48.86, 2.35, 8),
+    ("en_US", "en", "US", "New York", "America/New_York", 40.71, -74.01, 24),
+    ("en_US", "en", "US", "Chicago", "America/Chicago", 41.88, -87.63, 12),
+    ("en_US", "en", "US", "Los Angeles", "America/Los_Angeles", 34.05, -118.24, 18),
+    ("en_GB", "en", "GB", "London", "Europe/London", 51.51, -0.13, 10),
+    ("de_DE", "de", "DE", "Berlin", "Europe/Berlin", 52.52, 13.4, 8),
+    ("fr_FR", "fr", "FR", "Paris", "Europe/Paris", 48.86, 2.35, 7),
     ("es_ES", "es", "ES", "Madrid", "Europe/Madrid", 40.42, -3.7, 6),
-    ("pt_BR", "pt", "BR", "São Paulo", "America/Sao_Paulo", -23.55, -46.63, 4),
+    ("pt_BR", "pt", "BR", "São Paulo", "America/Sao_Paulo", -23.55, -46.63, 3),
+    ("es_CA", "ca", "ES", "Girona", "Europe/Madrid", 41.98, 2.82, 2),
+    ("es_ES", "eu", "ES", "Bilbao", "Europe/Madrid", 43.26, -2.93, 2),
+    ("ar_AA", "ar", "EG", "Cairo", "Africa/Cairo", 30.04, 31.24, 2),
+    ("ko_KR", "ko", "KR", "Seoul", "Asia/Seoul", 37.57, 126.98, 2),
+    ("ro_RO", "ro", "RO", "Cluj-Napoca", "Europe/Bucharest", 46.77, 23.59, 2),
+    ("ru_RU", "ru", "KZ", "Almaty", "Asia/Almaty", 43.24, 76.91, 2),
 ]
 WITHOUT_FIRST_NAME = 0.08  # a real base never knows everybody's
 WITHOUT_EMAIL = 0.03
+MEMBERS = 0.3  # of the loyalty programme
 BOUNCING = 0.01  # the sandbox's mail server refuses addresses that begin with "bounce"
 
 
@@ -76,10 +83,12 @@ def _person(
         "latitude": _around(latitude, customer, "latitude"),
         "longitude": _around(longitude, customer, "longitude"),
     }
+    if random.Random(f"loyalty {customer}").random() < MEMBERS:
+        traits["loyalty"] = "member"
     if dice.random() >= WITHOUT_FIRST_NAME:
         traits["firstName"] = first
     if dice.random() >= WITHOUT_EMAIL:
-        local = f"{_ascii(first)}.{_ascii(last)}.{customer}"
+        local = ".".join(filter(None, [_ascii(first) or "reader", _ascii(last), str(customer)]))
         if dice.random() < BOUNCING:
             local = f"bounce.{local}"
         traits["email"] = f"{local}@example.com"

@@ -14,6 +14,8 @@ from typing import Any
 LOG = Path(__file__).parent / "data" / "CDNOW_master.txt.gz"
 LAST_DAY = date(1998, 6, 30)
 EVENT = "Order Completed"
+CART = "Checkout Started"
+CAME_BACK, LEFT_FOR_GOOD = 0.08, 0.2  # of as many carts as there are orders
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,28 @@ class Purchase:
     cds: int
     dollars: float
     order_id: str
+
+    @property
+    def left_at(self) -> datetime | None:
+        """When they left a cart like this behind: before they came back for it, or later, and for good.
+
+        Made up, for the log has no carts; the same each time.
+        """
+        lot = random.Random(f"cart {self.order_id}").random()
+        if lot < CAME_BACK:
+            return self.at - timedelta(days=4)
+        return self.at + timedelta(days=17) if lot < CAME_BACK + LEFT_FOR_GOOD else None
+
+    def as_left_cart(self, at: datetime) -> dict[str, Any]:
+        """Return the call that the shop's server made when they began to check out, before they left."""
+        return {
+            "type": "track",
+            "messageId": f"cdnow-cart-{self.order_id}",
+            "userId": user_id(self.customer),
+            "event": CART,
+            "timestamp": at.isoformat(),
+            "properties": {"value": self.dollars, "currency": "USD", "items": self.cds},
+        }
 
     def as_call(self) -> dict[str, Any]:
         """Return the call a shop's server would make. The same purchase always has the same message id."""

@@ -75,7 +75,11 @@ def _days(log: list[purchases.Purchase], *, since: datetime) -> dict[date, list[
     known = {purchase.customer for purchase in log if purchase.at < since}
     everybody = people.people(max(purchase.customer for purchase in log))
     days: dict[date, list[dict[str, Any]]] = defaultdict(list)
+    last = max(purchase.at for purchase in log)
     for purchase in log:
+        left_at = purchase.left_at
+        if left_at and since <= left_at <= last:
+            days[left_at.date()].append(purchase.as_left_cart(left_at))
         if purchase.at < since - timedelta(days=1):
             continue
         if purchase.customer not in known:

@@ -15,10 +15,11 @@ from django_scopes import scope
 
 from audiences import freshness, ingest, segments
 from audiences.models import Segment
-from campaigns import contents, drafts, launching, versions
-from campaigns.models import Campaign, Variant, Version
-from config.demo import cities, goal, live, moments, people, purchases, wordings
+from campaigns import drafts, launching
+from campaigns.models import Campaign, Version
+from config.demo import birthday, cities, fitting, live, moments, people, purchases, ways, wordings
 from config.demo.purchases import Purchase
+from config.demo.ways import Way
 from tenants import clock, keys
 from tenants.models import ApiKey, Membership, Tenant, User
 from tenants.roles import Role
@@ -59,6 +60,16 @@ SEGMENTS: list[tuple[str, str, dict[str, Any]]] = [
         "German speakers",
         "Read German, wherever they live.",
         {"all": [{"on": "attribute", "name": "language", "operator": "is", "value": "de"}]},
+    ),
+    (
+        fitting.MEMBERS,
+        "Carry our card.",
+        {"all": [{"on": "attribute", "name": "loyalty", "operator": "is", "value": "member"}]},
+    ),
+    (
+        fitting.EVENING,
+        "Their own clocks show 17:00 to 23:00 now.",
+        {"all": [{"on": "local_time", "from": "17:00", "to": "23:00"}]},
     ),
     (
         "No first name",
@@ -115,9 +126,14 @@ def make(*, yesterday: date, progress: Callable[[str, int, int], None]) -> Tenan
         known = list(purchases.log(ends_on=ends_on))
         _load(tenant, [purchase for purchase in known if purchase.at < starts], progress)
         freshness.refresh()
-        _segments(tenant)
-        _launch(tenant)
+        campaigns(tenant)
     return tenant
+
+
+def campaigns(tenant: Tenant) -> None:
+    """Launch a campaign for each thing that words can fit, where that is not done yet."""
+    _segments(tenant)
+    _launch(tenant)
 
 
 @transaction.atomic
@@ -180,63 +196,41 @@ def _segments(tenant: Tenant) -> None:
 
 @transaction.atomic
 def _launch(tenant: Tenant) -> None:
-    """Launch what waits for moments, and the win-back: two ways to say it, one for those whose name we lack, and a
-    tenth who hear nothing.
-    """
+    """Launch a campaign for each thing that words can fit; the win-back, which is there once all are, comes last."""
     if Campaign.objects.filter(name="Win them back").exists():
         return
     owner = User.objects.get(email=OWNER)
     moments.launch(tenant, owner, body=BODY)
     cities.launch(tenant, owner, body=BODY)
+    fitting.launch(tenant, owner, body=BODY)
+    birthday.launch(tenant, owner)
     live.launch(tenant, owner)
     _draft(tenant, owner)
-    campaign = drafts.create(tenant=tenant, actor=owner, name="Win them back")
-    version = versions.draft_of(campaign)
-    drafts.set_audience(
-        version=version,
-        actor=owner,
-        segment=Segment.objects.get(name="Lapsed buyers"),
-        is_everyone=False,
-        control_percent=10,
-    )
+    version = ways.draft(tenant, owner, "Win them back", of="Lapsed buyers")
     drafts.set_schedule(
         version=version, actor=owner, when=Version.When.NOW, starts_at=None, lateness_hours=72
     )
-    goal.set_on(version, owner)
-    _write(version, owner)
-    launching.launch(version=versions.draft_of(campaign), actor=owner, now=clock.now(tenant))
+    said = {"": wordings.ENGLISH, **wordings.OTHERS}
+    ways.write(
+        version,
+        owner,
+        [
+            Way(name, _said(which, said), weight=weight, is_default=is_default)
+            for which, (name, weight, is_default) in enumerate(VARIANTS)
+        ],
+    )
+    launching.launch(version=version, actor=owner, now=clock.now(tenant))
 
 
-def _write(version: Version, owner: User) -> None:
-    variants = [version.variants.get()]
-    variants += [drafts.add_variant(version=version, actor=owner) for _ in range(2)]
-    for at, (variant, (name, weight, is_default)) in enumerate(zip(variants, VARIANTS, strict=True)):
-        _say(variant, owner, at, {"": wordings.ENGLISH, **wordings.OTHERS})
-        drafts.change_variant(
-            variant=variant, actor=owner, name=name, weight=weight, segment=None, is_default=is_default
-        )
-
-
-def _say(variant: Variant, owner: User, which: int, said: dict[str, wordings.Words]) -> None:
-    for language, words in said.items():
-        contents.save(
-            variant=variant, channel="email", language=language, fields=words.fields(which, BODY), actor=owner
-        )
+def _said(which: int, said: dict[str, wordings.Words]) -> dict[str, ways.Fields]:
+    return {language: words.fields(which, BODY) for language, words in said.items()}
 
 
 def _draft(tenant: Tenant, owner: User) -> None:
     """Leave a letter in the editor that also reads from right to left, and lacks one of the audience's languages."""
-    campaign = drafts.create(tenant=tenant, actor=owner, name="A letter to the regulars")
-    version = versions.draft_of(campaign)
-    drafts.set_audience(
-        version=version,
-        actor=owner,
-        segment=Segment.objects.get(name="Regulars"),
-        is_everyone=False,
-        control_percent=0,
-    )
+    version = ways.draft(tenant, owner, "A letter to the regulars", of="Regulars", control_percent=0)
     said = {"": wordings.ENGLISH, **wordings.OTHERS, "ar": wordings.ARABIC}
-    _say(version.variants.get(), owner, 0, said)
+    ways.write(version, owner, [Way("A", _said(0, said))])
 
 
 VARIANTS = [("By name", 50, False), ("From the city", 50, False), ("Without a name", 0, True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -45,6 +46,24 @@ class Postbox:
     def to(self, address: str) -> EmailMessage:
         (mail,) = [mail for recipient, mail in self.mails if recipient == address]
         return mail
+
+
+def html_of(mail: EmailMessage) -> str:
+    part = mail.get_body(("html",))
+    assert part is not None
+    return str(part.get_content())
+
+
+def text_of(mail: EmailMessage) -> str:
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())
+
+
+def untracked(html: str) -> str:
+    """A mail without what makes it one person's: where links lead and the pixel."""
+    html = re.sub(r'<img src="[^"]*/o/[^"]*"[^>]*>', "", html)
+    return re.sub(r'href="[^"]*"', 'href=""', html).replace("\r\n", "\n").strip()
 
 
 @pytest.fixture

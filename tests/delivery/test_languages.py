@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from email.message import EmailMessage
 from typing import NamedTuple
 
 import pytest
@@ -19,7 +18,7 @@ from delivery import explain
 from delivery.models import Delivery
 from tenants import clock
 from tenants.models import Tenant, User
-from tests.delivery.conftest import Postbox
+from tests.delivery.conftest import Postbox, html_of, text_of, untracked
 
 Run = Callable[..., int]
 
@@ -74,24 +73,6 @@ def campaign(request: pytest.FixtureRequest, make_campaign: Callable[..., Campai
 
 def launch(campaign: Campaign, owner: User) -> None:
     launching.launch(version=campaign.versions.get(), actor=owner, now=clock.now(campaign.tenant))
-
-
-def html_of(mail: EmailMessage) -> str:
-    part = mail.get_body(("html",))
-    assert part is not None
-    return str(part.get_content())
-
-
-def text_of(mail: EmailMessage) -> str:
-    part = mail.get_body(("plain",))
-    assert part is not None
-    return str(part.get_content())
-
-
-def untracked(html: str) -> str:
-    """A mail without what makes it one person's: where links lead and the pixel."""
-    html = re.sub(r'<img src="[^"]*/o/[^"]*"[^>]*>', "", html)
-    return re.sub(r'href="[^"]*"', 'href=""', html).replace("\r\n", "\n").strip()
 
 
 @pytest.mark.parametrize("tag", TOLD)
