@@ -9,6 +9,7 @@ from itertools import combinations
 from typing import Literal
 
 from audiences.rules.phrases import listed
+from audiences.segments import TooSlow
 from campaigns import arms, overlaps, precedence
 from campaigns.arms import Group, Spec
 from campaigns.launching import Check
@@ -40,11 +41,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """How the groups of a draft stand to one another; without counts while nobody is chosen."""
+    """How the groups of a draft stand to one another; without counts, what their filters tell by themselves."""
 
     names: tuple[str, ...]  # of the groups, in order
     lines: tuple[Line, ...] = ()
     counted: Counted | None = None
+    is_uncounted: bool = False  # it took longer than somebody waits
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -52,10 +54,15 @@ def of(version: Version, *, now: datetime) -> Order:
     """Return how a draft's groups stand to one another. Raises InvalidRule and SegmentCycle as its segments do."""
     spec, said = arms.load(version), _Said.of(version)
     names = tuple(said.group(group) for group in spec.groups)
-    found = overlaps.counted(version, now=now) if len(spec.groups) + bool(spec.default) > 1 else None
+    found, is_uncounted = None, False
+    if len(spec.groups) + bool(spec.default) > 1:  # one alone stands in nobody's way
+        try:
+            found = overlaps.counted(version, now=now)
+        except TooSlow:
+            is_uncounted = True
     lines = tuple(found.line(index) for index in range(len(names))) if found else ()
     findings = [*_Look(spec, said, found if found and found.total else None).findings()]
-    return Order(names, lines, found, findings)
+    return Order(names, lines, found, is_uncounted, findings)
 
 
 def checks(version: Version, *, now: datetime) -> Iterator[Check]:

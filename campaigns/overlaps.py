@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection
-
+from audiences import segments
 from audiences.rules import sql
 from campaigns import arms, channels, launching, triggers
 from campaigns.arms import Group, Rule, Spec
@@ -104,7 +103,10 @@ class Counted:
 
 
 def counted(version: Version, *, now: datetime) -> Counted | None:
-    """Count a version's groups at this moment; None while nobody or nothing is chosen. One statement."""
+    """Count a version's groups at this moment; None while nobody or nothing is chosen. Raises segments.TooSlow.
+
+    One statement over the audience or the events: on 2 busy cores 2.7 s for 400,000 people, 0.2 s for 10,000 events.
+    """
     asked = launching.question(version, now=now)
     if asked is None:
         return None
@@ -143,7 +145,7 @@ WHERE p.tenant_id = {judge.value(tenant_id)} AND p.id IN ({judge.embed(members)}
   AND {_of_event(judge, answered) if answered else "true"}
   AND {channels.get(channel).reachable_sql("p", is_marketing=is_marketing)}
 GROUP BY 1, 2"""
-    with connection.cursor() as cursor:
+    with segments.patiently() as cursor:
         cursor.execute(statement, judge.params)
         alike = tuple(Alike(*row) for row in cursor.fetchall())
     since = now - LOOKED_BACK if answered else None

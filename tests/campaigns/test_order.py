@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from audiences import ingest
+from audiences import ingest, segments
 from audiences.models import Profile, Segment
-from campaigns import arms, drafts, findings, launching, order, overlaps, precedence, versions
+from campaigns import arms, channels, drafts, findings, launching, order, overlaps, precedence, versions
 from campaigns.models import Campaign, Version
 from tenants.models import Tenant, User
 from tests.audiences.rules.world import property_
@@ -382,6 +382,16 @@ class TestPage:
         page = publisher.get(url("campaign_review", version.campaign)).content.decode()
         assert "Nobody gets “B”" in page
         assert "Ready to launch" in page
+
+    def test_what_takes_too_long_is_told_and_the_filters_still_are(
+        self, version: Version, marketer: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(segments, "PATIENCE", timedelta(milliseconds=1))
+        slow = lambda self, alias, is_marketing: "pg_sleep(60)::text = ''"  # noqa: E731
+        monkeypatch.setattr(type(channels.get("email")), "reachable_sql", slow)
+        told = marketer.get(url("campaign_order", version.campaign, "b")).content.decode()
+        assert "Too many to count while you wait" in told
+        assert "Nobody gets “B”" in told
 
     def test_a_broken_segment_is_told(self, version: Version, marketer: Client) -> None:
         Segment.objects.update(rule={"on": "nothing"})
