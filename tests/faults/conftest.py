@@ -15,8 +15,9 @@ from tests.faults.house import House, fresh_database
 def make_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
     with ExitStack() as stack:
 
-        def make(*, people: int, delay_ms: int) -> House:
-            house = House(tmp_path, stack.enter_context(fresh_database()), people=people, delay_ms=delay_ms)
+        def make(*, people: int, delay_ms: int, asks: str = "") -> House:
+            url = stack.enter_context(fresh_database())
+            house = House(tmp_path, url, people=people, delay_ms=delay_ms, asks=asks)
             stack.callback(house.close)
             return house
 

@@ -50,7 +50,7 @@ def fresh_database() -> Iterator[str]:
 class House:
     """Everything that runs for one test. Processes are found by their parents, as an outsider would."""
 
-    def __init__(self, folder: Path, url: str, *, people: int, delay_ms: int) -> None:
+    def __init__(self, folder: Path, url: str, *, people: int, delay_ms: int, asks: str = "") -> None:
         self.folder = folder
         self.people = people
         with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -64,9 +64,10 @@ class House:
             "TACT_WORKERS": str(WORKERS),
             "TACT_LEASE_SECONDS": str(LEASE_SECONDS),
             "TACT_HAND_OVER_SECONDS": str(LEASE_SECONDS),
+            "TACT_SOURCES_MAY_REACH": f"127.0.0.1/32:{urlsplit(asks).port}" if asks else "",
         }
         made = subprocess.run(
-            [sys.executable, "-m", "tests.faults.world", str(people)],
+            [sys.executable, "-m", "tests.faults.world", str(people), *filter(None, [asks])],
             cwd=folders.PROJECT, env=self.environment, check=True, capture_output=True, text=True,
         )  # fmt: skip
         self.ids = json.loads(made.stdout.splitlines()[-1])

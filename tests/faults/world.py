@@ -1,6 +1,7 @@
 """Makes what a fault test sends: a sandbox, its people, and a campaign launched to all of them.
 
-Run in a process of its own against the database that DATABASE_URL names: ``python -m tests.faults.world 2000``.
+Run in a process of its own against the database that DATABASE_URL names: ``python -m tests.faults.world 2000``. With an
+address behind the number the mail says what a source of that address answers.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 import django
 
 
-def main(people: int) -> None:
+def main(people: int, asks: str = "") -> None:
     django.setup()
     from django.core.management import call_command
     from django_scopes import scope
@@ -27,10 +28,10 @@ def main(people: int) -> None:
         postal_address="1 Song Street, 10115 Berlin",
     )
     with scope(tenant=tenant):
-        print(json.dumps({"tenant": tenant.pk, "campaign": _launch(tenant, people)}))
+        print(json.dumps({"tenant": tenant.pk, "campaign": _launch(tenant, people, asks)}))
 
 
-def _launch(tenant, people: int) -> int:
+def _launch(tenant, people: int, asks: str) -> int:
     from audiences.models import Profile
     from campaigns import contents, launching
     from campaigns.models import Campaign, Variant, Version
@@ -55,11 +56,33 @@ def _launch(tenant, people: int) -> int:
     variant = Variant(tenant=tenant, version=version, key="a", name="A", weight=100)
     variant.save()
     body = "<p>Hello {{ profile.first_name }}</p><p><a href='https://shop.test/new'>New records</a></p>"
+    if asks:
+        _source(tenant, actor, asks)
+        body += "<p>{{ source.weather.sky }}</p>"
     words = {"subject": "News", "preheader": "", "body_format": "html", "body": body, "text": ""}
     contents.save(variant=variant, channel="email", fields=words, actor=actor)
     launching.launch(version=version, actor=actor, now=clock.now(tenant))
     return campaign.pk
 
 
+def _source(tenant, actor, url: str) -> None:
+    from campaigns.sources import editing
+
+    editing.add(
+        tenant=tenant,
+        actor=actor,
+        headers={},
+        name="weather",
+        url=url,
+        method="GET",
+        body="",
+        timeout_seconds=5,
+        cache_minutes=60,
+        last_good_hours=0,
+        on_failure="skip",
+        default=None,
+    )
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), *sys.argv[2:])
