@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -36,7 +36,7 @@ FOUND_AT_MOST = 8
 EVENTS_OFFERED, PROPERTIES_OFFERED = 25, 10
 SOURCES_SECONDS = 12.0  # what the slowest may take, and a little
 SOURCES_FRESH_FOR = timedelta(minutes=1)  # so that not every letter typed asks anew
-LOOKED_AT = 20  # newest events among which one is looked for that fits
+LOOKED_AT = 50  # newest events among which one is looked for that fits
 SAMPLE = {  # who a message is shown as while a tenant has nobody yet
     "first_name": "Ada",
     "last_name": "Lovelace",
@@ -129,7 +129,7 @@ def _shown(
     spec = arms.load(version, unsaved=unsaved)
     read = past.joined(spec.past, past.asked(compiled.variables))
     seen = _facts(version, profile, spec.rules, now, read)
-    event = _event(version, profile)
+    event = _event(version, profile, variant.where)
     sample = {"profile": SAMPLE, "unsubscribe_url": INERT} | ({} if event is None else {"event": event})
     person = contents.person_context(seen, unsubscribe_url=INERT, event=event) if seen else sample
     choice = _choice(spec, seen, shared, person, event, now)
@@ -167,8 +167,13 @@ def _shown(
     return told(message=answer)
 
 
-def _event(version: Version, profile: Profile | None) -> dict[str, Any] | None:
-    """Return what the event behind a message could bring: the person's last that fits, else anybody's, else any."""
+def _event(
+    version: Version, profile: Profile | None, where: Sequence[dict[str, Any]] = ()
+) -> dict[str, Any] | None:
+    """Return what the event behind a message could bring: the person's last that fits, else anybody's, else any.
+
+    One that passes a variant's filters comes before all that do not, so that its words fit their event.
+    """
     happening = triggers.answered(version)
     if happening is None:
         return None
@@ -176,8 +181,10 @@ def _event(version: Version, profile: Profile | None) -> dict[str, Any] | None:
     newest = heard.order_by("-occurred_at")
     theirs = newest.filter(profile=profile)[:LOOKED_AT] if profile else []
     found = [*theirs, *newest[:LOOKED_AT]]
-    fitting = (event for event in found if happening.fits(event.properties, now=event.occurred_at))
-    sample = next(fitting, None) or next(iter(found), None)
+    fitting = [event for event in found if happening.fits(event.properties, now=event.occurred_at)]
+    passes = arms.filtered(where)
+    meant = (event for event in fitting if not passes or passes.holds(event.properties, event.occurred_at))
+    sample = next(meant, None) or next(iter([*fitting, *found]), None)
     return sample.properties if sample else {}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from audiences.models import Segment
 from campaigns import drafts, launching, triggers
 from campaigns.models import Version
-from config.demo import purchases, ways
+from config.demo import purchases, ways, wordings
 from config.demo.ways import Way, mail
 from delivery import cap_editing
 from tenants import clock
@@ -89,6 +89,7 @@ def _moments(body: str) -> list[Moment]:
 
 def _left_at_the_counter(body: str) -> list[Way]:
     """Other words for carts under $10, from $200, and in between."""
+    body = body.replace(wordings.BUTTON, "Finish the order").replace("shop.example/new", "shop.example/cart")
     return [
         _way(
             "Under $10",

@@ -169,6 +169,19 @@ def test_the_preview_tells_by_the_persons_last_event(
     assert "event.value" in shown.event_seen
 
 
+def test_the_preview_takes_an_event_that_the_variant_is_for_where_there_is_one(
+    version: Version, now: datetime, person: Profile, checked_out: Callable[..., None]
+) -> None:
+    for value in (7, 350, 60):
+        checked_out(value=value)
+    for key in ("a", "b", "c"):
+        shown = preview.of_saved(
+            variant=version.variants.get(key=key), channel="email", profile=person, now=now
+        )
+        assert shown.choice is not None
+        assert shown.choice.arm == key
+
+
 def test_a_copy_asks_the_same(carts: Campaign, version: Version, owner: User) -> None:
     added = drafts.add_variant(version=version, actor=owner, like=version.variants.get(key="a"))
     assert added.where == SMALL
