@@ -75,7 +75,35 @@ def reason_in_quotes(tag: str) -> str:
 
 
 def not_available(name: str) -> str:
-    return f"{{% {name} %}} is not available: write the text here."
+    instead = 'write {% render "name" %}' if name == "include" else "write the text here"
+    return f"{{% {name} %}} is not available: {instead}."
+
+
+def block_in_quotes() -> str:
+    return 'Name the block in quotes: {% render "footer" %}.'
+
+
+def unknown_block(name: str, near: list[str]) -> str:
+    return f"There is no block called '{name}'." + (_suggestion(near) or " Blocks are written under Blocks.")
+
+
+def in_a_circle(names: str) -> str:
+    return f"Blocks render each other in a circle: {names}."
+
+
+def too_long_with_blocks(most: int) -> str:
+    return f"With its blocks this is longer than {most:,} characters."
+
+
+def in_block(name: str, message: str) -> str:
+    return f"In the block “{name}”: {message}"
+
+
+def not_given(expression: str, block: str) -> str:
+    return (
+        f"'{expression}' has no value here: give it one, as in {{% render \"{block}\", name: value %}}, "
+        "or add a default in the block."
+    )
 
 
 OF_BRAZE = {

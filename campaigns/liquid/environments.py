@@ -10,11 +10,12 @@ from liquid import Environment, Markup, Mode, escape
 
 from campaigns.liquid import speech
 from campaigns.liquid.abort import AbortTag
+from campaigns.liquid.blocks import RenderTag
 from campaigns.liquid.limits import CAPPED, MAX_NESTING, OF_LISTS, passing_over_null, short
 from campaigns.liquid.values import is_hole
 from campaigns.liquid.wire import Output
 
-NOT_OURS = ("include", "render")  # there is nothing to load; a loader would be a way to other tenants' words
+NOT_OURS = ("include", "render")  # a loader would be a way to other tenants' words: blocks are written in, by blocks.py
 NOT_SAFE = ("safe",)  # would let data through unescaped
 
 
@@ -71,6 +72,7 @@ class Liquid(Environment):
         for name in NOT_SAFE:
             del self.filters[name]
         self.add_tag(AbortTag)
+        self.add_tag(RenderTag)
         self.filters.update({name: passing_over_null(self.filters[name]) for name in OF_LISTS})
         self.filters.update(CAPPED, default=or_else, json=as_json)
         self.filters.update(speech.FILTERS)
@@ -96,7 +98,9 @@ def environment(output: Output) -> Liquid:
 
 
 FILTERS: frozenset[str] = frozenset(_TEXT.filters)
-TAGS: frozenset[str] = frozenset(name for name in _TEXT.tags if name.replace("_", "").isalpha())
+TAGS: frozenset[str] = frozenset(
+    name for name in _TEXT.tags if name.replace("_", "").isalpha() and name[0] != "_"
+)
 
 
 def _signature(name: str) -> Signature:

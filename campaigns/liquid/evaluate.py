@@ -17,6 +17,7 @@ from campaigns.liquid.speech import language_of
 from campaigns.liquid.values import is_hole
 
 Place = tuple[int, int]
+Scope = tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, int], dict[str, int], dict[str, int], str]
 
 
 class Refusal(Exception):
@@ -49,6 +50,7 @@ class Frame:
     """All that changes while one part is filled for one person."""
 
     __slots__ = (
+        "arguments",
         "changed",
         "counters",
         "cycles",
@@ -67,7 +69,8 @@ class Frame:
         self.data = data
         self.now = now
         self.out: list[str] = []
-        self.variables: dict[str, Any] = {}  # from assign and capture
+        self.arguments: dict[str, Any] = {}  # what the blocks around were given
+        self.variables: dict[str, Any] = {}  # from assign and capture, and the arguments
         self.loops: dict[str, Any] = {}  # loop variables
         self.counters: dict[str, int] = {}
         self.cycles: dict[str, int] = {}
@@ -82,6 +85,19 @@ class Frame:
         if name == "now":
             return self.now
         return language_of(self.data) if name == "language" else self.data.get("brand") or {}
+
+    def enter(self, given: dict[str, Any]) -> Scope:
+        """Begin a block that sees of all names only the arguments; return what to ``leave`` it with."""
+        outside = self.arguments, self.variables, self.loops, self.counters, self.cycles, self.resumes, self.changed
+        self.arguments = {**self.arguments, **given}
+        self.variables, self.loops, self.counters = dict(self.arguments), {}, {}
+        self.cycles, self.resumes, self.changed = {}, {}, ""
+        return outside
+
+    def leave(self, outside: Scope) -> None:
+        (
+            self.arguments, self.variables, self.loops, self.counters, self.cycles, self.resumes, self.changed,
+        ) = outside  # fmt: skip
 
     def write(self, text: str) -> None:
         self.out.append(text)

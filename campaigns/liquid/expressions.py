@@ -1,5 +1,7 @@
 """Builds, from parsed expressions, the functions that work out their values."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 
@@ -22,10 +24,12 @@ from liquid.limits import to_int
 from liquid.token import Token
 
 from campaigns.liquid import complaints
+from campaigns.liquid.blocks import RenderNode
 from campaigns.liquid.environments import Liquid, function, or_else, wants
 from campaigns.liquid.evaluate import Frame, Missing, Place, Refusal, Value, contains, equal, is_true, less
 from campaigns.liquid.limits import TooMuch, few
 from campaigns.liquid.syntax import Places, check_filter
+from campaigns.liquid.tree import names
 from campaigns.liquid.values import Absent, is_count, is_missing, step
 from campaigns.liquid.values import entries as as_entries
 
@@ -47,6 +51,7 @@ class Expressions:
         self.variables = variables
         self.counters = counters
         self.loops: list[tuple[str, bool]] = []
+        self.arguments: dict[str, bool] = {}  # of the blocks around
         self._builders: dict[type, Callable[[Any], Value]] = {
             Path: self._path,
             RangeLiteral: self._range,
@@ -62,6 +67,20 @@ class Expressions:
             logical.GtExpression: lambda pair: self._less(pair, pair.right, pair.left, or_equal=False),
             logical.GeExpression: lambda pair: self._less(pair, pair.right, pair.left, or_equal=True),
         }
+
+    def inside(self, node: RenderNode) -> Expressions:
+        """Return what builds the values within a block: all it sees of the names outside is what it is given."""
+        given = [(each.name, each.value) for each in node.args]
+        if node.var is not None and not node.loop:
+            given.append((node.bound, node.var))
+        arguments = self.arguments | {name: self.from_data(value) for name, value in given}
+        assigned, counters = names(node.block.nodes)
+        variables = arguments | {
+            name: is_data and arguments.get(name, True) for name, is_data in assigned.items()
+        }
+        within = Expressions(self.env, self.places, variables, counters)
+        within.arguments = arguments
+        return within
 
     def place(self, token: Token | None) -> Place:
         return self.places.of(max(token.start_index, 0)) if token is not None else (0, 0)

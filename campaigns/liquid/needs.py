@@ -6,7 +6,7 @@ decided the answer is a need too many, never one too few; where no need would be
 not find, the author is asked for a default. What a loop prints of an entry every entry needs: ``event.items[*].name``.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from itertools import takewhile
@@ -32,6 +32,7 @@ from liquid.token import Token
 
 from campaigns.liquid import complaints
 from campaigns.liquid.abort import AbortNode
+from campaigns.liquid.blocks import RenderNode
 from campaigns.liquid.guards import Keys, certain, facts, is_nothing, keys_of, mentions
 from campaigns.liquid.lacking import NEVER, NOTHING, Variable, filtered
 from campaigns.liquid.program import Program
@@ -41,6 +42,7 @@ from campaigns.liquid.values import ALWAYS_PRESENT, ROOTS, is_count, written
 from campaigns.liquid.wire import Checked, Problem, Source
 
 _EVERY_LOOP = {"index", "index0", "rindex", "rindex0", "first", "last", "length"}
+LIKE_A_SLIP = 0.8  # of a name that a block could be given: how near another must be to have been meant
 OF_LOOPS = {
     "forloop": _EVERY_LOOP | {"name"},
     "tablerowloop": _EVERY_LOOP | {"row", "col", "col0", "col_first", "col_last"},
@@ -48,19 +50,25 @@ OF_LOOPS = {
 
 
 def check(
-    source: Source, *, roots: Iterable[str] = ROOTS, always_present: Iterable[str] = ALWAYS_PRESENT
+    source: Source,
+    *,
+    roots: Iterable[str] = ROOTS,
+    always_present: Iterable[str] = ALWAYS_PRESENT,
+    is_block: bool = False,
 ) -> Checked:
-    """Return a source's problems, or what it reads and needs."""
+    """Return a source's problems, or what it reads and needs. Of a block: names that are not known are what it takes."""
     try:
         program = Program(source)
     except Invalid as error:
         return Checked(errors=error.problems)
-    reading = Reading(program.places, program.nodes, frozenset(roots), frozenset(always_present))
+    reading = Reading(program.places, program.nodes, frozenset(roots), frozenset(always_present), is_block)
     return Checked(
         errors=sorted(reading.problems, key=lambda found: (found.line, found.column)),
         variables=[written(keys) for keys in reading.variables],
         places=[reading.place(index) for index in reading.variables.values()],
         needs=[written(keys) for keys in reading.needs],
+        blocks=program.places.blocks,
+        takes=list(reading.takes),
     )
 
 
@@ -98,8 +106,17 @@ class Reading:
     """One walk through a template."""
 
     def __init__(
-        self, places: Places, nodes: list[Node], roots: frozenset[str], always_present: frozenset[str]
+        self,
+        places: Places,
+        nodes: list[Node],
+        roots: frozenset[str],
+        always_present: frozenset[str],
+        is_block: bool = False,
     ) -> None:
+        self.takes: dict[str, None] = {}
+        self._is_block = is_block
+        self._inside = ""  # the block whose words these are
+        self._arguments: dict[str, Variable] = {}  # of the blocks around
         self.needs: dict[Keys, None] = {}
         self.variables: dict[Keys, int] = {}  # with where each is read first
         self.problems: set[Problem] = set()
@@ -107,7 +124,7 @@ class Reading:
         self._roots = roots
         self._always_present = always_present
         assigned, counters = names(nodes)
-        self._own = assigned.keys() | counters
+        self._own: Set[str] = assigned.keys() | counters
         self._loops: list[tuple[str, str, Variable]] = []  # name, what tells of the loop, what is in the name
         self._exits: list[
             list[State]
@@ -128,6 +145,7 @@ class Reading:
             IncrementNode: self._counter,
             DecrementNode: self._counter,
             AbortNode: lambda node, state: replace(state, is_never=True),
+            RenderNode: self._render,
         }
         self._nodes(nodes, State())
 
@@ -192,18 +210,47 @@ class Reading:
         self._own_name(name, loop.token)
         inside = state.knowing([keys] if (keys := keys_of(loop.iterable)) else []).without(name)
         helper = "forloop" if isinstance(node, ForNode) else "tablerowloop"
+        inside = self._rounds(name, helper, listed, node.block, inside)
+        after = State(inside.variables, inside.known & state.known)
+        return after.joined(self._block(getattr(node, "default", None), state))
+
+    def _rounds(self, name: str, helper: str, listed: Variable, block: BlockNode, inside: State) -> State:
+        """Return what is known inside a loop after any number of rounds."""
         self._loops.append((name, helper, listed.entry().within_reason()))
         while True:
             self._exits.append([])
-            again = inside.joined(self._block(node.block, inside))
+            again = inside.joined(self._block(block, inside))
             for exit_state in self._exits.pop():
                 again = again.joined(exit_state)
             if again == inside:
                 break
             inside = again
         self._loops.pop()
-        after = State(inside.variables, inside.known & state.known)
-        return after.joined(self._block(getattr(node, "default", None), state))
+        return inside
+
+    def _render(self, node: RenderNode, state: State) -> State:
+        """Inside a block only data is known by the names it has here; nothing that is set there is known after it."""
+        given = {each.name: self._value(each.value, state).within_reason() for each in node.args}
+        listed = self._read(node.var, state) if node.var is not None else Variable()
+        if node.var is not None and not node.loop:
+            given[node.bound] = listed.within_reason()
+        for name in [*given, node.bound] if node.loop else given:
+            self._own_name(name, node.token)
+        outside = self._inside, self._arguments, self._own, self._loops, self._exits
+        assigned, counters = names(node.block.nodes)
+        self._inside, self._arguments = node.name.value, self._arguments | given
+        self._own, self._loops, self._exits = assigned.keys() | counters | self._arguments.keys(), [], []
+        known = frozenset(keys for keys in state.known if keys[0] in self._roots)
+        begin = State(self._arguments, known)
+        if node.loop:
+            keys = keys_of(node.var) if node.var is not None else None
+            begin = begin.knowing([keys] if keys and keys[0] in self._roots else [])
+            self._rounds(node.bound, "forloop", listed, node.block, begin)
+            is_never = False
+        else:
+            is_never = self._block(node.block, begin).is_never
+        self._inside, self._arguments, self._own, self._loops, self._exits = outside
+        return replace(state, is_never=is_never or state.is_never)
 
     def _leave(self, node: Node, state: State) -> State:
         if self._exits:
@@ -235,7 +282,9 @@ class Reading:
         """Note what an expression needs in order to have a value here."""
         value = self._value(expression, state)
         for keys in sorted(value.needs, key=str):
-            if keys == NEVER:
+            if keys == NEVER and self._inside:
+                self._problem(expression.token, complaints.not_given(str(expression), self._inside))
+            elif keys == NEVER:
                 self._problem(expression.token, complaints.never_a_value())
             else:
                 self.needs.setdefault(keys)
@@ -295,7 +344,14 @@ class Reading:
             own = state.variables.get(root, Variable(may_be_unset=True))
             return self._own_value(keys, own, state, path.token)
         if root not in self._roots:
-            near = get_close_matches(root, self._roots | self._own, 1) or [f"profile.{root}"]
+            known, may_be_given = self._roots | self._own, self._is_block or self._inside
+            near = get_close_matches(root, known, 1, LIKE_A_SLIP if may_be_given else 0.6)
+            if not near and self._is_block:
+                self.takes.setdefault(root)
+                return Variable()
+            if not near and self._inside:
+                return Variable(frozenset({NEVER}))
+            near = near or [f"profile.{root}"]
             self._problem(path.token, complaints.unknown_variable(root, near))
             return Variable()
         return self._data(keys, state, path.token)

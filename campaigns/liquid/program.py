@@ -31,6 +31,7 @@ from liquid.expression import Expression
 
 from campaigns.liquid import complaints
 from campaigns.liquid.abort import AbortNode
+from campaigns.liquid.blocks import RenderNode
 from campaigns.liquid.environments import environment
 from campaigns.liquid.evaluate import Aborted, Frame, Missing, Refusal, Step, Value, equal
 from campaigns.liquid.expressions import Expressions
@@ -56,7 +57,7 @@ class Program:
 
     def __init__(self, source: Source) -> None:
         env = environment(source.output)
-        text, self.places = read(source.text)
+        text, self.places = read(source.text, source.blocks, env)
         self.nodes = parse(text, env, self.places)
         self.output: Output = source.output
         try:
@@ -90,7 +91,7 @@ class Steps:
     def __init__(self, text: str, expressions: Expressions) -> None:
         self.expressions = expressions
         self.escaped, self.trusted = expressions.env.escaped, expressions.env.trusted
-        self.asks_for_loop = "forloop" in text
+        self._template, self.asks_for_loop = text, "forloop" in text
         self._builders: dict[type, Callable[[Any], Step | None]] = {
             ContentNode: self._content,
             OutputNode: lambda node: self._print(node.expression),
@@ -109,6 +110,7 @@ class Steps:
             DecrementNode: lambda node: _count(node.name, -1, -1),
             IfChangedNode: self._ifchanged,
             AbortNode: self._abort,
+            RenderNode: self._render,
             LiquidNode: lambda node: self.block(node.block),
             CommentNode: lambda node: None,
             InlineCommentNode: lambda node: None,
@@ -314,6 +316,34 @@ class Steps:
 
         return run
 
+    # blocks
+
+    def _render(self, node: RenderNode) -> Step:
+        given = [(each.name, self.expressions.value(each.value)) for each in node.args]
+        bound, value = node.bound, self.expressions.value(node.var) if node.var is not None else None
+        inside = self.expressions.inside(node)
+        if node.loop:
+            inside.loops += [(bound, self.expressions.from_data(node.var)), ("forloop", False)]
+        body = Steps(self._template, inside).block(node.block.nodes)
+
+        def run(frame: Frame) -> None:
+            arguments = {name: each(frame) for name, each in given}
+            items = _rendered_for(value(frame)) if node.loop and value else None
+            if items is None and value:
+                arguments[bound] = value(frame)
+            outside = frame.enter(arguments)
+            if items is None:
+                body(frame)
+            else:
+                loop = frame.loops["forloop"] = ForLoop(bound, iter(items), len(items), None)
+                for item in loop:
+                    frame.turn()
+                    frame.loops[bound] = item
+                    body(frame)
+            frame.leave(outside)
+
+        return run
+
     # variables
 
     def _assign(self, node: AssignNode) -> Step:
@@ -373,6 +403,13 @@ def printed(value: Any, hole: Missing, escaped: Callable[[Any], str]) -> str:
     if isinstance(value, (list, tuple)):
         return joined([printed(each, hole, escaped) if each is not None else "" for each in value])
     return escaped(str(value))
+
+
+def _rendered_for(value: Any) -> list[Any]:
+    """Return for what a block is rendered. What is no list is one thing, and what is missing none."""
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    return [value] if isinstance(value, (str, dict)) and value else []
 
 
 def _leave(signal: type[Exception]) -> Step:

@@ -190,10 +190,11 @@ class Renderer:
         *,
         roots: Iterable[str] = ROOTS,
         always_present: Iterable[str] = ALWAYS_PRESENT,
+        is_block: bool = False,
     ) -> dict[str, Checked]:
-        """Return what is wrong with each source, what it reads and what it needs."""
+        """Return what is wrong with each source, what it reads and what it needs; of blocks, what they take."""
         with self._seat() as seat:
-            return seat.check(sources, roots=roots, always_present=always_present)
+            return seat.check(sources, roots=roots, always_present=always_present, is_block=is_block)
 
     def render(
         self, template: Template, people: list[dict[str, Any]], *, shared: dict[str, Any], now: datetime
@@ -252,13 +253,18 @@ class _Seat:
         self._is_careful = False  # the last child died, and it is not clear on whom or why
 
     def check(
-        self, sources: dict[str, Source], *, roots: Iterable[str], always_present: Iterable[str]
+        self,
+        sources: dict[str, Source],
+        *,
+        roots: Iterable[str],
+        always_present: Iterable[str],
+        is_block: bool,
     ) -> dict[str, Checked]:
         remaining = dict(sources)
         results: dict[str, Checked] = {}
         with self._using():
             while remaining:
-                request = Check(list(remaining.values()), sorted(roots), sorted(always_present))
+                request = Check(list(remaining.values()), sorted(roots), sorted(always_present), is_block)
                 for name, answer in zip(
                     list(remaining), self._answers(request, len(remaining)), strict=False
                 ):

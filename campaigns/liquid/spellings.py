@@ -40,6 +40,7 @@ _NOTHING_LIKE_IT = {
 _START = re.compile(r"\{%-?\s*(?:raw|doc)\s*-?%\}|\{\{|\{%")
 _ENDRAW = re.compile(r"\{%-?\s*end(?:raw|doc)\s*-?%\}")
 _INSIDE = re.compile(r"'(?:(?!\}\}|%\})[^'])*'|\"(?:(?!\}\}|%\})[^\"])*\"|\$\{([^{}]*)\}|\{\{|\}\}|%\}")
+_BLOCK = re.compile(r"\{\{(-?)\s*content_blocks\.\$\{\s*([\w-]+)\s*\}[^{}]*?(-?)\}\}")
 _OBJECT = re.compile(r"(?<![\w.])(\w+)\s*\.\s*\Z")
 _LONGEST_OBJECT = 40  # characters looked at before a ${
 
@@ -71,7 +72,9 @@ def respelled(text: str) -> Respelled:
     at = 0
     while start := _START.search(text, at):
         if start.group() in ("{{", "{%"):
-            at = writing.tag(start.end(), is_output=start.group() == "{{")
+            at = writing.block(start.start()) or writing.tag(
+                start.end(), is_output=start.group() == "{{"
+            )
         else:
             end = _ENDRAW.search(text, start.end())
             at = end.end() if end else len(text)
@@ -88,6 +91,14 @@ class _Writing:
         self._done = 0  # everything typed before this is written
         self._pieces: list[tuple[int, int, bool]] = []
         self._strange: list[tuple[int, str]] = []
+
+    def block(self, at: int) -> int:
+        """Replace what shows a block, if that begins here; return where the text goes on, or 0."""
+        found = _BLOCK.match(self._text, at)
+        if found is None:
+            return 0
+        self._replace(at, found.end(), f'{{%{found[1]} render "{found[2].lower()}" {found[3]}%}}')
+        return found.end()
 
     def tag(self, at: int, *, is_output: bool) -> int:
         """Rewrite one tag from behind its opening; return where the text goes on. Inside {% %} braces mean nothing."""

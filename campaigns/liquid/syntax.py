@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from itertools import zip_longest
@@ -24,7 +24,7 @@ from liquid.parser import get_parser
 from liquid.stream import TokenStream
 from liquid.token import TOKEN_ASSIGN, TOKEN_EXPRESSION, TOKEN_OUTPUT, TOKEN_TAG, Token
 
-from campaigns.liquid import abort, complaints
+from campaigns.liquid import abort, blocks, complaints
 from campaigns.liquid.environments import FILTERS, NOT_OURS, SIGNATURES, TAGS, Liquid
 from campaigns.liquid.limits import MAX_NESTING, MAX_SOURCE
 from campaigns.liquid.spellings import Respelled, respelled
@@ -33,7 +33,7 @@ from campaigns.liquid.wire import Problem
 BLOCKS = {
     name: f"end{name}"
     for name in ("if", "unless", "case", "for", "tablerow", "capture", "ifchanged", "comment")
-}
+} | {blocks.TAG: blocks.END}
 _CLOSES = {end: name for name, end in BLOCKS.items()}
 _BRANCHES = {"else": ("if", "unless", "case", "for"), "elsif": ("if", "unless"), "when": ("case",)}
 _NEEDS_EXPRESSION = {
@@ -81,21 +81,34 @@ class Invalid(Exception):
 class Places:
     """Turns an index into a text into a line and a column of what its author typed, both from 1."""
 
-    def __init__(self, typed: str, spelled: Respelled | None = None) -> None:
+    def __init__(
+        self, typed: str, spelled: Respelled | None = None, expanded: blocks.Expanded | None = None
+    ) -> None:
         self._starts = [0, *(match.end() for match in re.finditer(r"\r\n|\r|\n", typed))]
         self._spelled = spelled
+        self._expanded = expanded or blocks.Expanded()
+
+    @property
+    def blocks(self) -> list[str]:
+        """The blocks that were written in."""
+        return list(self._expanded.used)
 
     def of(self, index: int) -> tuple[int, int]:
+        index, _ = self._expanded.origin(index)
         index = self._spelled.typed(index) if self._spelled else index
         line = bisect_right(self._starts, index)
         return line, index - self._starts[line - 1] + 1
 
     def problem(self, index: int, message: str) -> Problem:
-        return Problem(*self.of(max(index, 0)), message)
+        _, block = self._expanded.origin(max(index, 0))
+        return Problem(*self.of(max(index, 0)), complaints.in_block(block, message) if block else message)
 
 
-def read(typed: str) -> tuple[str, Places]:
-    """Return a template in our own spelling, with its places as its author knows them. Raises Invalid."""
+def read(typed: str, rendered: Mapping[str, str] | None, env: Liquid) -> tuple[str, Places]:
+    """Return a template in our own spelling and its blocks written in, with its places as its author knows them.
+
+    ``rendered`` is as in Source.blocks. Raises Invalid.
+    """
     places = Places(typed)
     if problem := _gate(typed, places):
         raise Invalid([problem])
@@ -105,7 +118,17 @@ def read(typed: str) -> tuple[str, Places]:
         raise Invalid(
             [places.problem(at, complaints.nothing_like_it(spelling)) for at, spelling in spelled.strange]
         )
-    return spelled.text, places
+    if rendered is None or blocks.RENDER not in spelled.text:
+        return spelled.text, places
+    expanded = blocks.expanded(
+        spelled.text,
+        _tokens(spelled.text, env, places),
+        {name: respelled(words).text for name, words in rendered.items()},
+        env,
+    )
+    if expanded.problems:
+        raise Invalid([places.problem(at, message) for at, message in sorted(expanded.problems)])
+    return expanded.text, Places(typed, spelled, expanded)
 
 
 def parse(text: str, env: Liquid, places: Places) -> list[Node]:

@@ -21,6 +21,7 @@ class Source(Struct, frozen=True):
 
     text: str
     output: Output = "html"
+    blocks: dict[str, str] | None = None  # what it may render, by name; None: that is written into it already
 
 
 class Template(Struct, frozen=True):
@@ -49,6 +50,8 @@ class Checked(Struct, frozen=True, tag="checked"):
     variables: list[str] = []  # every path read from the data, for whatever purpose
     places: list[tuple[int, int]] = []  # line and column where each of them is read first
     needs: list[str] = []  # the paths without which it cannot be filled
+    blocks: list[str] = []  # all that it renders, and that those render
+    takes: list[str] = []  # of a block: the names that whoever renders it may give a value
 
 
 class Rendered(Struct, frozen=True, tag="rendered"):
@@ -73,6 +76,7 @@ class Check(Struct, frozen=True, tag="check"):
     sources: list[Source]
     roots: list[str]
     always_present: list[str]
+    is_block: bool = False  # names that nobody knows are what it takes
 
 
 class Render(Struct, frozen=True, tag="render"):

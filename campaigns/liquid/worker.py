@@ -175,7 +175,14 @@ class Worker:
     def _check(self, request: Check) -> None:
         for source in request.sources:
             allow(self._seconds)
-            self._answer(check(source, roots=request.roots, always_present=request.always_present))
+            self._answer(
+                check(
+                    source,
+                    roots=request.roots,
+                    always_present=request.always_present,
+                    is_block=request.is_block,
+                )
+            )
 
     def _run(self, request: Run) -> None:
         allow(self._seconds)

@@ -69,7 +69,7 @@ STEPS: Grown = {  # what a filter takes -> (how it is written, what it makes)
         ("has: 'on'", "truth"), ("has: 'n', 1", "truth"), ("find_index: 'n', 0 | default: 9", "number"),
         ("find: 'on' | default: 'nobody' | size", "number"), ("first | size", "number"), ("last | size", "number"),
     ],
-    "truth": [("default: 'no'", "text"), ("default: 'no', allow_false: true", "truth")],
+    "truth": [("default: 'no'", "truth"), ("default: 'no', allow_false: true", "truth")],
     "date": [("date: '%d.%m.%Y'", "text"), ("date: '%H:%M %j'", "text")],
 }  # fmt: skip
 STARTS = {
@@ -141,15 +141,30 @@ TAGS = {
 }
 
 
+RENDERING = {
+    "render": "{% render 'plain' %}",
+    "render given": " {%- render 'given', given: profile.word, other: event.items[0].n -%} ",
+    "render for": "{% render 'entry' for event.items as i %}{% render 'entry' for profile.tags as i, given: 'x' %}",
+    "render with": "{% render 'entry' with event.items[0] as i %}",
+}
+BLOCKS = {  # TAGS stands for some of them
+    "plain": "{{ profile.word }}{% assign v = 'inside' %}{{ v }}TAGS",
+    "given": "{{ given }}{% if given %}TAGS{% endif %}{{ other | plus: 1 }}{% render 'plain' %}{% render 'inner' %}",
+    "entry": "{% cycle 'x', 'y' %}{% increment k %}{{ i | size }}{{ v | default: 'unset' }}{% assign v = 'set' %}TAGS",
+    "inner": "{{ given | default: 'none' }}{{ i | default: 'none' | size }}TAGS",
+}
+
+
 @st.composite
-def templates(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
-    """A template, and somebody who has all that it may name."""
+def templates(draw: st.DrawFn) -> tuple[str, dict[str, str], dict[str, Any]]:
+    """A template, the blocks it may render, and somebody who has all that it may name."""
+    tags = TAGS | RENDERING
 
     def body(depth: int) -> str:
         return "".join(tag(depth) for _ in range(draw(st.integers(1, 2)))) if depth else "{{ profile.word }}"
 
     def tag(depth: int) -> str:
-        text = TAGS[draw(st.sampled_from(sorted(TAGS)))]
+        text = tags[draw(st.sampled_from(sorted(tags)))]
         while "CHAIN" in text:
             text = text.replace("CHAIN", draw(chains()), 1)
         while "WHETHER" in text:
@@ -158,4 +173,6 @@ def templates(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
             text = text.replace("BODY", "\0", 1).replace("\0", body(depth - 1), 1)
         return text
 
-    return "".join(tag(2) for _ in range(draw(st.integers(1, 4)))), draw(PEOPLE)
+    text = "".join(tag(2) for _ in range(draw(st.integers(1, 4))))
+    tags = TAGS  # a block that renders others by chance might render itself
+    return text, {name: words.replace("TAGS", tag(1)) for name, words in BLOCKS.items()}, draw(PEOPLE)
