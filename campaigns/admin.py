@@ -9,7 +9,17 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from campaigns import contents, drafts, schedules, tags, versions
-from campaigns.models import Campaign, Content, Source, SourceAnswer, SourceHour, Variant, Version
+from campaigns.models import (
+    Block,
+    BlockVersion,
+    Campaign,
+    Content,
+    Source,
+    SourceAnswer,
+    SourceHour,
+    Variant,
+    Version,
+)
 from tenants.scoped_admin import ReadOnlyAdmin, ScopedAdmin
 
 
@@ -214,4 +224,20 @@ class SourceAnswerAdmin(ReadOnlyAdmin):
 class SourceHourAdmin(ReadOnlyAdmin):
     list_display = ("source", "hour", "questions", "failures", "milliseconds")
     list_select_related = ("source",)
+    ordering = ("-id",)
+
+
+@admin.register(Block)
+class BlockAdmin(ReadOnlyAdmin):
+    """Blocks change on their own page, which keeps every version."""
+
+    list_display = ("name", "created_at", "archived_at")
+    search_fields = ("name",)
+    ordering = ("name",)
+
+
+@admin.register(BlockVersion)
+class BlockVersionAdmin(ReadOnlyAdmin):
+    list_display = ("block", "number", "renders", "created_by", "created_at")
+    list_select_related = ("block", "created_by")
     ordering = ("-id",)

@@ -43,6 +43,15 @@ class Compiled:
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     sources: dict[str, list[str]] = field(default_factory=dict)  # as ``Content.sources``; no channel fills it
+    blocks: dict[str, int] = field(default_factory=dict)  # as ``Content.blocks``
+
+
+@dataclass(frozen=True, slots=True)
+class BlockWords:
+    """What a block says in a language, and by which of its versions."""
+
+    text: str
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +107,22 @@ class Channel(Protocol):
         """What a new content may begin with; the first is what it begins with."""
         ...
 
-    def compile(self, fields: Mapping[str, Any], *, is_marketing: bool, language: str = "") -> Compiled:
-        """Check the fields, written in a language (BCP 47), and make them ready.
+    def compile(
+        self,
+        fields: Mapping[str, Any],
+        *,
+        is_marketing: bool,
+        language: str = "",
+        blocks: Mapping[str, BlockWords] = ...,
+    ) -> Compiled:
+        """Check the fields, written in a language (BCP 47), and make them ready, with the blocks they render in them.
 
         Never raises for what an author may write.
         """
+        ...
+
+    def around(self, rendering: str, words: str) -> dict[str, str]:
+        """Return the fields of a message that shows nothing but a block, by the tag that renders it and its words."""
         ...
 
     def texts(self, fields: Mapping[str, Any]) -> list[Text]:

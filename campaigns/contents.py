@@ -11,6 +11,7 @@ from django.db import transaction
 from audiences import facts as audience_facts
 from audiences.facts import Facts
 from campaigns import channels, languages, past, versions
+from campaigns.blocks import reading as blocks
 from campaigns.channels import Compiled, Problem
 from campaigns.liquid.renderer import shared as renderer
 from campaigns.liquid.values import parsed, unmet
@@ -121,6 +122,7 @@ def _fill(content: Content, fields: dict[str, Any], compiled: Compiled) -> None:
     content.needs = compiled.needs
     content.reads = compiled.variables
     content.sources = compiled.sources
+    content.blocks = compiled.blocks
     content.problems = [problem.as_json() for problem in compiled.problems]
 
 
@@ -130,8 +132,12 @@ def compile_fields(
     """Return a channel's fields ready to be filled, with what is wrong with them; stores nothing."""
     is_marketing = version.campaign.is_marketing
     asking = mapping.mapped(fields, tenant=version.tenant)
+    language = language or version.language
     compiled = channels.get(channel).compile(
-        asking.fields, is_marketing=is_marketing, language=language or version.language
+        asking.fields,
+        is_marketing=is_marketing,
+        language=language,
+        blocks=blocks.words(tenant=version.tenant, language=language, rendered_in=asking.fields.values()),
     )
     compiled.problems[:] = asking.said(compiled.problems)
     compiled.notes.extend(asking.notes)
@@ -153,18 +159,29 @@ def compile_fields(
     return reading.read(compiled, asking.fields, version=version)
 
 
+@transaction.atomic
 def compile_again(campaign: Campaign) -> None:
     """Compile the draft's contents anew, for what their compiling depends on has changed: the message class, the
-    language, or whether an event sets it off.
+    language, whether an event sets it off, or what the brand or a block says.
     """
-    drafted = Content.objects.filter(variant__version__campaign=campaign, variant__version__launched_at=None)
-    for content in drafted.select_related("variant__version__campaign"):
-        version = content.variant.version
+    drafts = Version.objects.select_for_update(of=("self",)).select_related("campaign", "tenant")
+    version = drafts.filter(campaign=campaign, launched_at=None).first()  # locked: no launch comes between
+    if version is None:
+        return
+    for content in Content.objects.filter(variant__version=version):
         compiled = compile_fields(
             channel=content.channel, fields=content.fields, version=version, language=content.language
         )
         _fill(content, content.fields, compiled)
         content.save()
+
+
+def renew_blocks(campaign: Campaign) -> None:
+    """Let a draft say what its blocks say now: what it was copied from may hold older words."""
+    if blocks.are_older(
+        Content.objects.filter(variant__version__campaign=campaign, variant__version__launched_at=None)
+    ):
+        compile_again(campaign)
 
 
 def template(parts: Mapping[str, Mapping[str, Any]]) -> Template:

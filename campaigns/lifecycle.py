@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from campaigns import versions
+from campaigns import contents, versions
 from campaigns.models import Campaign
 from tenants import wake
 from tenants.audit import Actor
@@ -69,6 +69,7 @@ def duplicate(*, campaign: Campaign, actor: User) -> Campaign:
     )
     twin.save()
     version = versions.copy(versions.newest(campaign), to=twin)
+    contents.renew_blocks(twin)
     versions.note(version, actor, "duplicated", {"of": (None, str(campaign.public_id))})
     return twin
 

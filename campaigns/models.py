@@ -264,6 +264,7 @@ class Content(models.Model):
     needs = ArrayField(models.TextField(), default=list)
     reads = ArrayField(models.TextField(), default=list)  # every path its words name, for whatever purpose
     sources = models.JSONField(default=dict)  # name -> the paths of its answer that it cannot do without
+    blocks = models.JSONField(default=dict)  # name -> which version of the block its parts hold
     problems = models.JSONField(default=list)  # what keeps it from being launched
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -281,6 +282,52 @@ class Content(models.Model):
     def name(self) -> str:
         """What the language of its words is called."""
         return languages.name(self.language or self.variant.version.language)
+
+
+class Block(models.Model):
+    """Words that several messages share, under the name they render them by. What it says is in its versions."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    tenant = models.ForeignKey("tenants.Tenant", models.CASCADE, related_name="+", db_index=False)
+    name = models.CharField(max_length=40)
+    created_at = models.DateTimeField(auto_now_add=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ScopedManager(tenant="tenant")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "name"], name="block_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class BlockVersion(models.Model):
+    """What a block said from one change to the next. Never changes itself."""
+
+    tenant = models.ForeignKey("tenants.Tenant", models.CASCADE, related_name="+", db_index=False)
+    block = models.ForeignKey(Block, models.CASCADE, related_name="versions", db_index=False)
+    number = models.PositiveIntegerField()
+    texts = models.JSONField()  # language -> Liquid; "" for everybody whose own is not written
+    renders = ArrayField(models.CharField(max_length=40), default=list)  # other blocks
+    takes = ArrayField(models.TextField(), default=list)  # names that whoever renders it may give a value
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey("tenants.User", models.SET_NULL, null=True, blank=True, related_name="+")
+
+    objects = ScopedManager(tenant="tenant")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "block", "number"], name="block_version_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.block_id} v{self.number}"
+
+    @property
+    def said(self) -> str:
+        """Its words for everybody, on one line."""
+        return " ".join(self.texts[""].split())
 
 
 class Source(models.Model):

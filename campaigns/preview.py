@@ -23,13 +23,15 @@ from audiences.rules import memory, sql
 from audiences.segments import EVERYONE
 from campaigns import arms, channels, contents, languages, launching, past, triggers
 from campaigns.arms import Choice
+from campaigns.blocks import reading as blocks
 from campaigns.channels import Compiled, Problem
 from campaigns.liquid.values import written
 from campaigns.liquid.wire import Refused
-from campaigns.models import Source, Variant, Version
+from campaigns.models import BlockVersion, Source, Variant, Version
 from campaigns.past import Past
 from campaigns.sources import gathering, paths
 from campaigns.sources.gathering import Given
+from tenants.models import Tenant
 
 INERT = "#"  # where the unsubscribe link of previews and tests leads: nobody is unsubscribed by looking
 FOUND_AT_MOST = 8
@@ -285,29 +287,64 @@ def variables(version: Version, profile: Profile | None, *, now: datetime) -> di
     read = {past_key(name): frozenset({"count", "last"}) for name in happened}
     seen = _facts(version, profile, [], now, read)
     values = audience_facts.liquid(seen) if seen else SAMPLE
-    custom = (
-        AttributeDefinition.objects.exclude(name__in=STANDARD).order_by("name").values_list("name", "label")
-    )
-    standard = [
-        (name, entry.label) for name, entry in STANDARD.items() if name not in ("latitude", "longitude")
-    ]
     shared = contents.shared_context(version.campaign, tenant=version.tenant)
     event = _event(version, profile)
     offered = (
         {} if event is None else {"Event": [_offered("event", name, "", event) for name in _named(version)]}
     )
     return offered | {
-        "Person": [_offered("profile", name, label, values) for name, label in [*standard, *custom]],
+        "Person": _of_person(values),
         "Past events": [
             one for name, properties in happened.items() for one in _of_past(name, properties, values)
         ],
         "Campaign": [_offered("campaign", "name", "Name", shared["campaign"])],
-        "Brand": [
-            _offered("brand", name, name.replace("_", " ").capitalize(), shared["brand"])
-            for name in shared["brand"]
-        ],
+        "Brand": _of_brand(shared["brand"]),
+        **_of_blocks(),
         **_of_sources(),
     }
+
+
+def offered_anywhere(tenant: Tenant) -> dict[str, list[Offered]]:
+    """Return what words can name that belong to no campaign, by heading, with the sample person's values."""
+    return {
+        "Person": _of_person(SAMPLE),
+        "Brand": _of_brand(contents.brand(tenant)),
+        **_of_blocks(),
+        **_of_sources(),
+    }
+
+
+def _of_person(values: Mapping[str, Any]) -> list[Offered]:
+    custom = (
+        AttributeDefinition.objects.exclude(name__in=STANDARD).order_by("name").values_list("name", "label")
+    )
+    standard = [
+        (name, entry.label) for name, entry in STANDARD.items() if name not in ("latitude", "longitude")
+    ]
+    return [_offered("profile", name, label, values) for name, label in [*standard, *custom]]
+
+
+def _of_brand(values: Mapping[str, Any]) -> list[Offered]:
+    return [_offered("brand", name, name.replace("_", " ").capitalize(), values) for name in values]
+
+
+def _of_blocks() -> dict[str, list[Offered]]:
+    """Return what renders each block, with what it takes to be filled in."""
+    found = [
+        Offered(
+            "",
+            version.block.name,
+            f"takes {', '.join(version.takes)}" if version.takes else "",
+            _rendering(version),
+        )
+        for version in blocks.newest()
+    ]
+    return {"Blocks": sorted(found, key=lambda one: one.label)} if found else {}
+
+
+def _rendering(version: BlockVersion) -> str:
+    given = "".join(f', {name}: ""' for name in version.takes)
+    return f'{{% render "{version.block.name}"{given} %}}'
 
 
 def _of_sources() -> dict[str, list[Offered]]:
@@ -356,7 +393,7 @@ def _offered(root: str, name: str, label: str, values: Mapping[str, Any]) -> Off
 def names(offered: Mapping[str, list[Offered]]) -> dict[str, list[str]]:
     """Return what can be completed after each path, for the code editor: ``profile`` -> its attributes."""
     found: dict[str, list[str]] = {"unsubscribe_url": []}
-    for value in (value for values in offered.values() for value in values):
+    for value in (value for values in offered.values() for value in values if value.path):
         root, *rest = value.path.split(".")
         for part in rest:
             known = found.setdefault(root, [])

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from campaigns import (
+    block_views,
     editor_views,
     language_views,
     message_views,
@@ -59,6 +60,16 @@ campaign_urls: list[URLPattern | URLResolver] = [
     path("version/", views.campaign_new_version, name="campaign_new_version"),
 ]
 
+block_urls: list[URLPattern | URLResolver] = [
+    path("", block_views.block_detail, name="block_detail"),
+    path("save/", block_views.block_save, name="block_save"),
+    path("language/", block_views.block_language, name="block_language"),
+    path("back/", block_views.block_bring_back, name="block_bring_back"),
+    path("renew/", block_views.block_renew, name="block_renew"),
+    path("archive/", block_views.block_archive, name="block_archive"),
+    path("restore/", block_views.block_restore, name="block_restore"),
+]
+
 source_urls: list[URLPattern | URLResolver] = [
     path("", source_views.source_detail, name="source_detail"),
     path("edit/", source_views.source_edit, name="source_edit"),
@@ -71,6 +82,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("campaigns/new/", views.campaign_new, name="campaign_new"),
     path("campaigns/frame/", message_views.campaign_frame, name="campaign_frame"),
     path("campaigns/<uuid:public_id>/", include(campaign_urls)),
+    path("blocks/", block_views.block_list, name="block_list"),
+    path("blocks/new/", block_views.block_new, name="block_new"),
+    path("blocks/preview/", block_views.block_preview, name="block_preview"),
+    path("blocks/<uuid:public_id>/", include(block_urls)),
     path("sources/", source_views.source_list, name="source_list"),
     path("sources/new/", source_views.source_new, name="source_new"),
     path("sources/<uuid:public_id>/", include(source_urls)),

@@ -151,6 +151,7 @@ def copy_variant(variant: Variant, *, to: Version, key: str, **changed: Any) -> 
             needs=content.needs,
             reads=content.reads,
             sources=content.sources,
+            blocks=content.blocks,
             problems=content.problems,
         ).save()
     return twin

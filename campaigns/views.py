@@ -15,7 +15,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from campaigns import drafts, launching, lifecycle, summary, versions
+from campaigns import contents, drafts, launching, lifecycle, summary, versions
 from campaigns.editing import campaign_of
 from campaigns.forms import DetailsForm, NewForm
 from campaigns.models import Campaign, Version
@@ -193,6 +193,7 @@ def campaign_new_version(request: TenantRequest, public_id: UUID) -> HttpRespons
     campaign = campaign_of(public_id)
     try:
         versions.start(campaign=campaign, actor=request.user)
+        contents.renew_blocks(campaign)
     except versions.Frozen as frozen:
         messages.error(request, str(frozen))
         return redirect("campaign_detail", campaign.public_id)

@@ -30,6 +30,7 @@ RAIL: list[tuple[str, list[Page]]] = [
         [
             Page("Home", "home", "home", "h"),
             Page("Campaigns", "campaign_list", "speakerphone", "c"),
+            Page("Blocks", "block_list", "blocks", "q"),
             Page("Segments", "segment_list", "filter", "s"),
             Page("People", "profile_list", "users", "p"),
             Page("Places", "place_list", "map-pin", "w"),

@@ -26,6 +26,9 @@ from campaigns.liquid.limits import MAX_SOURCE
 RENDER = "render"
 TAG, END = "_render", "_endrender"
 
+OF_BLOCK = re.compile(rf"\{{%-?\s*(?:{TAG}|{END})\b")
+"""Begins where the words of a block do, or where they end."""
+
 _NAME = re.compile(r"\s*(?:'([^']*)'|\"([^\"]*)\")")
 _CLOSING = re.compile(r"\s*(-?)%\}")
 
@@ -36,9 +39,14 @@ class RenderNode(render_tag.RenderNode):
     block: BlockNode
 
     @property
+    def called(self) -> str:
+        """The block's name."""
+        return str(self.name.value)  # type: ignore[union-attr]  # a literal: ``expanded`` saw to it
+
+    @property
     def bound(self) -> str:
         """The name that what comes after ``with`` or ``for`` goes by inside."""
-        return str(self.alias or self.name.value)  # type: ignore[union-attr]  # a literal: ``expanded`` saw to it
+        return str(self.alias or self.called)
 
     def children(self, static_context: Any, *, include_partials: bool = True) -> Iterable[Node]:
         return ()
@@ -104,7 +112,9 @@ class _Writing:
     def __init__(self, blocks: Mapping[str, str], env: Any) -> None:
         self._blocks = blocks
         self._env = env
-        self._whole: dict[str, tuple[str, dict[str, None]]] = {}  # blocks expanded already, and what is in them
+        self._whole: dict[
+            str, tuple[str, dict[str, None]]
+        ] = {}  # blocks expanded already, and what is in them
 
     def template(self, text: str, tokens: Iterable[Token], inside: tuple[str, ...] = ()) -> Expanded:
         made = Expanded()

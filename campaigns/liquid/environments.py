@@ -15,7 +15,10 @@ from campaigns.liquid.limits import CAPPED, MAX_NESTING, OF_LISTS, passing_over_
 from campaigns.liquid.values import is_hole
 from campaigns.liquid.wire import Output
 
-NOT_OURS = ("include", "render")  # a loader would be a way to other tenants' words: blocks are written in, by blocks.py
+NOT_OURS = (
+    "include",
+    "render",
+)  # a loader would be a way to other tenants' words: blocks are written in, by blocks.py
 NOT_SAFE = ("safe",)  # would let data through unescaped
 
 

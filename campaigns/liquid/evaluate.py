@@ -17,7 +17,9 @@ from campaigns.liquid.speech import language_of
 from campaigns.liquid.values import is_hole
 
 Place = tuple[int, int]
-Scope = tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, int], dict[str, int], dict[str, int], str]
+Scope = tuple[
+    dict[str, Any], dict[str, Any], dict[str, Any], dict[str, int], dict[str, int], dict[str, int], str
+]
 
 
 class Refusal(Exception):
@@ -88,7 +90,15 @@ class Frame:
 
     def enter(self, given: dict[str, Any]) -> Scope:
         """Begin a block that sees of all names only the arguments; return what to ``leave`` it with."""
-        outside = self.arguments, self.variables, self.loops, self.counters, self.cycles, self.resumes, self.changed
+        outside = (
+            self.arguments,
+            self.variables,
+            self.loops,
+            self.counters,
+            self.cycles,
+            self.resumes,
+            self.changed,
+        )
         self.arguments = {**self.arguments, **given}
         self.variables, self.loops, self.counters = dict(self.arguments), {}, {}
         self.cycles, self.resumes, self.changed = {}, {}, ""

@@ -56,7 +56,7 @@ def check(
     always_present: Iterable[str] = ALWAYS_PRESENT,
     is_block: bool = False,
 ) -> Checked:
-    """Return a source's problems, or what it reads and needs. Of a block: names that are not known are what it takes."""
+    """Return a source's problems, or what it reads and needs. Names that a block does not know are what it takes."""
     try:
         program = Program(source)
     except Invalid as error:
@@ -238,7 +238,7 @@ class Reading:
             self._own_name(name, node.token)
         outside = self._inside, self._arguments, self._own, self._loops, self._exits
         assigned, counters = names(node.block.nodes)
-        self._inside, self._arguments = node.name.value, self._arguments | given
+        self._inside, self._arguments = node.called, self._arguments | given
         self._own, self._loops, self._exits = assigned.keys() | counters | self._arguments.keys(), [], []
         known = frozenset(keys for keys in state.known if keys[0] in self._roots)
         begin = State(self._arguments, known)

@@ -322,7 +322,7 @@ class Steps:
         given = [(each.name, self.expressions.value(each.value)) for each in node.args]
         bound, value = node.bound, self.expressions.value(node.var) if node.var is not None else None
         inside = self.expressions.inside(node)
-        if node.loop:
+        if node.loop and node.var is not None:
             inside.loops += [(bound, self.expressions.from_data(node.var)), ("forloop", False)]
         body = Steps(self._template, inside).block(node.block.nodes)
 

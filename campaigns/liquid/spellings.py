@@ -72,9 +72,7 @@ def respelled(text: str) -> Respelled:
     at = 0
     while start := _START.search(text, at):
         if start.group() in ("{{", "{%"):
-            at = writing.block(start.start()) or writing.tag(
-                start.end(), is_output=start.group() == "{{"
-            )
+            at = writing.block(start.start()) or writing.tag(start.end(), is_output=start.group() == "{{")
         else:
             end = _ENDRAW.search(text, start.end())
             at = end.end() if end else len(text)

@@ -22,7 +22,7 @@ from typing import Any
 from django.urls import reverse
 
 from audiences.models import Import, Place, Profile, Segment
-from campaigns.models import Campaign, Source
+from campaigns.models import Block, Campaign, Source
 from delivery.models import Delivery, FrequencyCap
 from tenants import references
 from tenants.models import ApiKey, Invitation, Membership
@@ -210,6 +210,16 @@ ROUTES: dict[str, Route] = {
     "import_progress": thing(Import),
     "import_refused": thing(Import),
     "import_discard": thing(Import),
+    "block_list": page(),
+    "block_new": page(name="another", text="<p>Words</p>"),
+    "block_preview": page(name="same", text="<p>Words</p>"),
+    "block_detail": thing(Block),
+    "block_save": thing(Block, data={"text": "<p>Other words</p>"}),
+    "block_language": thing(Block, data={"language": "fr"}),
+    "block_bring_back": thing(Block, data={"number": "1"}),
+    "block_renew": thing(Block),
+    "block_archive": thing(Block),
+    "block_restore": thing(Block),
     "source_list": page(),
     "source_new": page(**SOURCE),
     "source_detail": thing(Source),

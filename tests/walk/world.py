@@ -23,7 +23,7 @@ from audiences.models import (
     Segment,
     Suppression,
 )
-from campaigns.models import Campaign, Content, Source, SourceAnswer, Variant, Version
+from campaigns.models import BlockVersion, Campaign, Content, Source, SourceAnswer, Variant, Version
 from delivery.models import Delivery, FrequencyCap, Pace, Provider
 from delivery.sandbox import inbox
 from delivery.sandbox.keeping import INBOX_NAME, Keeper
@@ -96,7 +96,14 @@ PARTICULAR: dict[type[models.Model], dict[str, Any]] = {
         "needs": [],
         "reads": [],
         "sources": {},
+        "blocks": {},
         "problems": [],
+    },
+    BlockVersion: {
+        "number": 1,
+        "texts": {"": "<p>{mark}</p>"},
+        "renders": [],
+        "takes": ["{mark}"],
     },
     Source: {
         "url": "http://127.0.0.1/{mark}",
@@ -136,7 +143,8 @@ UNMARKED = {
     "campaigns.Campaign": {"topic"},
     "campaigns.Version": {"language", "rule", "conversion_filter", "window_days", "schedule", "date_of"},
     "campaigns.Variant": {"key", "rule"},
-    "campaigns.Content": {"channel", "language", "needs", "reads", "sources", "problems"},
+    "campaigns.Content": {"channel", "language", "needs", "reads", "sources", "blocks", "problems"},
+    "campaigns.BlockVersion": {"renders"},
     "campaigns.Source": {"needs"},
     "delivery.Delivery": {"channel", "arm", "slot", "occasion"},
     "delivery.Provider": {"channel"},

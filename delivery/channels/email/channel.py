@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from django import forms
 
 from audiences.models import Profile
-from campaigns.channels import Compiled, Problem, Starter, Takes, Text
+from campaigns.channels import BlockWords, Compiled, Problem, Starter, Takes, Text
 from campaigns.liquid.renderer import shared as renderer
 from campaigns.liquid.wire import Checked, Source
 from delivery import queueing
-from delivery.channels.email import footer, preview, texts, trial
-from delivery.channels.email.compile import compile_isolated, has_unsubscribe_link, inline, needs_inlining
+from delivery.channels.email import alone, footer, preview, texts, trial
+from delivery.channels.email.compile import (
+    CompiledEmail,
+    compile_isolated,
+    has_unsubscribe_link,
+    inline,
+    needs_inlining,
+)
 from delivery.channels.email.forms import MailForm
 from delivery.channels.email.starters import STARTERS
 from tenants.models import Tenant
 
 KIND = "email"
+NO_BLOCKS: Mapping[str, BlockWords] = {}
 
+_MARKUP = re.compile(r"</?[A-Za-z][^<>]*>")
 _HAS_ADDRESS = "{p}.email IS NOT NULL AND {p}.email <> ''"
 _NOT_UNSUBSCRIBED = " AND {p}.consent ->> 'email' IS DISTINCT FROM 'unsubscribed'"
 _NOT_SUPPRESSED = (
@@ -44,16 +54,29 @@ class Email:
     def starters(self) -> Sequence[Starter]:
         return STARTERS
 
-    def compile(self, fields: Mapping[str, Any], *, is_marketing: bool, language: str = "") -> Compiled:
+    def compile(
+        self,
+        fields: Mapping[str, Any],
+        *,
+        is_marketing: bool,
+        language: str = "",
+        blocks: Mapping[str, BlockWords] = NO_BLOCKS,
+    ) -> Compiled:
         words = {name: str(fields.get(name) or "") for name in ("subject", "preheader", "body", "text")}
-        problems = [*_empty(words), *_liquid_problems(words)]
+        texts = {name: block.text for name, block in blocks.items()}
+        checked = _checked(words, texts)
+        used = {name: blocks[name].version for found in checked.values() for name in found.blocks}
+        problems = [*_empty(words), *_liquid_problems(checked), *_markup_problems(checked, texts)]
         if problems:
-            return Compiled(problems=problems)
+            return Compiled(problems=problems, blocks=used)
         body_format = str(fields.get("body_format") or "mjml")
-        made = compile_isolated(renderer(), body_format=body_format, language=language, **words)
+        made = compile_isolated(renderer(), body_format=body_format, language=language, blocks=texts, **words)
         if made.problems:
-            return Compiled(problems=[_problem(found) for found in made.problems])
-        return _ready(words, made.html, made.text, is_marketing=is_marketing, language=language)
+            return Compiled(problems=[_problem(found) for found in made.problems], blocks=used)
+        return replace(_ready(made, is_marketing=is_marketing, language=language), blocks=used)
+
+    def around(self, rendering: str, words: str) -> dict[str, str]:
+        return alone.fields(rendering, words)
 
     def texts(self, fields: Mapping[str, Any]) -> list[Text]:
         return texts.texts(fields)
@@ -100,16 +123,19 @@ def _empty(words: Mapping[str, str]) -> list[Problem]:
     return [Problem(name, message) for name, message in said.items() if not words[name].strip()]
 
 
-def _liquid_problems(words: Mapping[str, str]) -> list[Problem]:
-    """Found in what the author typed, so that lines and columns are theirs."""
-    checked = renderer().check(
+def _checked(words: Mapping[str, str], blocks: dict[str, str]) -> dict[str, Checked]:
+    """Read what the author typed, so that lines and columns are theirs."""
+    return renderer().check(
         {
-            "subject": Source(words["subject"], "line"),
-            "preheader": Source(words["preheader"], "line"),
-            "body": Source(words["body"], "html"),
-            "text": Source(words["text"], "text"),
+            "subject": Source(words["subject"], "line", blocks),
+            "preheader": Source(words["preheader"], "line", blocks),
+            "body": Source(words["body"], "html", blocks),
+            "text": Source(words["text"], "text", blocks),
         }
     )
+
+
+def _liquid_problems(checked: Mapping[str, Checked]) -> list[Problem]:
     return [
         Problem(name, error.message, error.line, error.column)
         for name, found in checked.items()
@@ -117,11 +143,22 @@ def _liquid_problems(words: Mapping[str, str]) -> list[Problem]:
     ]
 
 
+def _markup_problems(checked: Mapping[str, Checked], blocks: Mapping[str, str]) -> list[Problem]:
+    """Where nobody would see tags as anything but text, a block cannot have any."""
+    return [
+        Problem(field, f"The block “{name}” holds HTML or MJML, and here is room for plain text only.")
+        for field in ("subject", "preheader", "text")
+        for name in checked[field].blocks
+        if _MARKUP.search(blocks[name])
+    ]
+
+
 def _problem(found: Any) -> Problem:
     return Problem(found.part, found.message, found.line, found.column)
 
 
-def _ready(words: Mapping[str, str], html: str, text: str, *, is_marketing: bool, language: str) -> Compiled:
+def _ready(made: CompiledEmail, *, is_marketing: bool, language: str) -> Compiled:
+    html, text = made.html, made.text
     notes: list[str] = []
     if is_marketing:
         read = renderer().check({"html": Source(html, "html"), "text": Source(text, "text")})
@@ -135,12 +172,12 @@ def _ready(words: Mapping[str, str], html: str, text: str, *, is_marketing: bool
         )
         html, text, notes = footed.html, footed.text, footed.notes
     sources = {
-        "subject": Source(words["subject"], "line"),
-        "preheader": Source(words["preheader"], "line"),
+        "subject": Source(made.subject, "line"),
+        "preheader": Source(made.preheader, "line"),
         "html": Source(html, "html"),
         "text": Source(text, "text"),
     }
-    if not words["preheader"].strip():
+    if not made.preheader.strip():
         del sources["preheader"]
     return _compiled(sources, renderer().check(sources), notes, language)
 

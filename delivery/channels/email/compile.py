@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from html import escape
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from msgspec import Struct
 
 from campaigns.liquid.renderer import Renderer, RendererFailed
+
+if TYPE_CHECKING:
+    from campaigns.liquid.syntax import Places
 
 Format = Literal["mjml", "html"]
 
@@ -40,10 +44,12 @@ class CompileProblem(Struct, frozen=True):
 
 
 class CompiledEmail(Struct, frozen=True):
-    """A mail's two bodies as templates; empty where there are problems."""
+    """A mail as templates, with its blocks written in; empty where there are problems."""
 
     html: str = ""
     text: str = ""
+    subject: str = ""
+    preheader: str = ""
     problems: list[CompileProblem] = []
 
 
@@ -55,26 +61,29 @@ def compile_email(
     preheader: str = "",
     text: str = "",
     language: str = "",
+    blocks: Mapping[str, str] | None = None,
 ) -> CompiledEmail:
-    """Return a mail's HTML and text as Liquid templates, or what is wrong with its body.
+    """Return a mail as Liquid templates, or what is wrong with its body. Its Liquid was checked before.
 
     The preheader goes into the HTML, hidden. Where there is no text of the author's, one is made from the HTML. It is
     marked as being in ``language``, and laid out from the right where that is written so.
     """
-    from campaigns.liquid.spellings import respelled
+    from campaigns.liquid.environments import environment
+    from campaigns.liquid.syntax import read
     from delivery.channels.email import plaintext, spoken
 
     is_mjml = body_format == "mjml"
-    preheader = respelled(preheader).text
+    body, places = read(body, blocks, environment("html"))
+    preheader, _ = read(preheader, blocks, environment("line"))
     html, problems = (
-        _from_mjml(body, preheader, language)
-        if is_mjml
-        else (_with_preheader(respelled(body).text, preheader), [])
+        _from_mjml(body, places, preheader, language) if is_mjml else (_with_preheader(body, preheader), [])
     )
     if problems:
         return CompiledEmail(problems=problems)
     html = spoken.marked(html, language, is_framed=is_mjml)
-    return CompiledEmail(html, text if text.strip() else plaintext.from_html(html))
+    text = read(text, blocks, environment("text"))[0] if text.strip() else plaintext.from_html(html)
+    subject, _ = read(subject, blocks, environment("line"))
+    return CompiledEmail(html, text, subject, preheader)
 
 
 def compile_isolated(renderer: Renderer, **fields: Any) -> CompiledEmail:
@@ -104,16 +113,12 @@ def has_unsubscribe_link(html: str) -> bool:
     return bool(_UNSUBSCRIBE.search(_NOT_SHOWN.sub("", html)))
 
 
-def _from_mjml(body: str, preheader: str, language: str) -> tuple[str, list[CompileProblem]]:
+def _from_mjml(body: str, places: Places, preheader: str, language: str) -> tuple[str, list[CompileProblem]]:
     from mjml import mjml2html
 
-    from campaigns.liquid.spellings import respelled
-    from campaigns.liquid.syntax import Places
     from delivery.channels.email.mjml_source import Mistake, Reading
     from delivery.channels.email.placeholders import Vault
 
-    spelled = respelled(body)
-    places, body = Places(body, spelled), spelled.text
     vault = Vault()
     reading = Reading(body, vault, drop_preview=bool(preheader.strip()))
     mistakes = reading.mistakes
@@ -135,7 +140,8 @@ def _from_mjml(body: str, preheader: str, language: str) -> tuple[str, list[Comp
             for url in _fetched(html)
             if url not in body
         ]
-    return html, [CompileProblem("body", *places.of(found.index), found.message) for found in mistakes]
+    said = [places.problem(found.index, found.message) for found in mistakes]
+    return html, [CompileProblem("body", each.line, each.column, each.message) for each in said]
 
 
 def _with_our_head(reading: Any, vault: Any, preheader: str, language: str) -> str:

@@ -6,14 +6,16 @@ import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from campaigns.liquid.blocks import OF_BLOCK
 from delivery.channels.email.mjml_tags import ANYWHERE, ATTRIBUTES, FREE, PARENTS, WORDS
-from delivery.channels.email.placeholders import MASK, Vault, masked
+from delivery.channels.email.placeholders import LIQUID, MASK, Vault, masked
 
 _TAG = re.compile(
     r"<(?P<close>/)?(?P<name>[A-Za-z][\w:-]*)"
     r"(?P<attributes>(?:\s+[^\s=<>/\"']+(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'))?)*)\s*(?P<empty>/)?>"
 )
 _ATTRIBUTE = re.compile(r"\s([^\s=<>/\"']+)(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'))?")
+_WORDS = re.compile(rf"[^\s{MASK}]")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 
@@ -81,17 +83,21 @@ class Reading:
         text = self._masked[start:end]
         if self._open and self._open[-1].name == "mj-style":
             self.pieces.append(self._vault.keep_liquid(self._source[start:end]))
-        elif text.strip():
-            at = start + len(text) - len(text.lstrip())
-            if MASK in text:
-                liquid = self._source[self._masked.index(MASK, start) :].split("}")[0] + "}"
-                self._wrong(
-                    at, f"{_short(liquid)} stands between MJML tags: put it inside <mj-raw>…</mj-raw>."
-                )
-            else:
-                self._wrong(at, "Text stands between MJML tags: put it inside <mj-text>.")
-        else:
+        elif not text.strip():
             self.pieces.append(text)
+        elif stray := _WORDS.search(text):
+            self._wrong(start + stray.start(), "Text stands between MJML tags: put it inside <mj-text>.")
+        else:
+            for liquid in LIQUID.finditer(self._source, start, end):
+                self._between_tags(liquid)
+
+    def _between_tags(self, liquid: re.Match[str]) -> None:
+        """Take Liquid that stands between MJML tags: it may only where a block begins or ends."""
+        if OF_BLOCK.match(liquid.group()):
+            self.pieces.append(f"<mj-raw>{self._vault.keep(liquid.group())}</mj-raw>")
+        else:
+            said = f"{_short(liquid.group())} stands between MJML tags: put it inside <mj-raw>…</mj-raw>."
+            self._wrong(liquid.start(), said)
 
     def _tag(self, tag: re.Match[str]) -> int:
         """Take one tag, and all of what is inside where that is not MJML; return where to go on."""

@@ -1,0 +1,1 @@
+"""Blocks: words that several messages share, such as a footer, and that are changed in one place."""

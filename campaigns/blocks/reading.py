@@ -1,0 +1,95 @@
+"""What blocks say, and which campaigns hold which of their versions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+
+from campaigns import languages
+from campaigns.channels import BlockWords
+from campaigns.models import BlockVersion, Campaign, Content, Version
+from campaigns.sources import mapping
+from tenants.models import Tenant
+
+GOING_ON = (Campaign.State.LIVE, Campaign.State.PAUSED)
+_NAMES_BLOCKS = ("render", "content_blocks")  # ours, and Braze's spelling
+
+
+def newest() -> QuerySet[BlockVersion]:
+    """Return the last version of each block that is not archived, with its block."""
+    versions = BlockVersion.objects.filter(block__archived_at=None).select_related("block")
+    return versions.order_by("block_id", "-number").distinct("block_id")
+
+
+def words(*, tenant: Tenant, language: str, rendered_in: Iterable[Any]) -> dict[str, BlockWords]:
+    """Return by name what each block says in a language; nothing where no text renders any, as in most messages."""
+    texts = [text for text in rendered_in if isinstance(text, str)]
+    if not any(name in text for text in texts for name in _NAMES_BLOCKS):
+        return {}
+    return all_words(tenant=tenant, language=language)
+
+
+def all_words(*, tenant: Tenant, language: str) -> dict[str, BlockWords]:
+    """The same, whoever asks."""
+    versions = {version.block.name: version for version in newest().filter(tenant=tenant)}
+    said = {
+        name: text_in(version.texts, language, tenant.language) for name, version in sorted(versions.items())
+    }
+    said = mapping.mapped(said, tenant=tenant).fields
+    return {name: BlockWords(text, versions[name].number) for name, text in said.items()}
+
+
+def text_in(texts: Mapping[str, str], language: str, default: str) -> str:
+    """Return which of a block's texts stands in a message in a language. ``default`` is that of its first."""
+    return texts[languages.language_for(language, tuple(tag for tag in texts if tag), default)]
+
+
+def are_older(contents: QuerySet[Content]) -> bool:
+    """Whether any of the contents holds another version of a block than its newest."""
+    held = list(contents.exclude(blocks={}).values_list("blocks", flat=True))
+    last = {version.block.name: version.number for version in newest()} if held else {}
+    return any(last.get(name) != number for blocks in held for name, number in blocks.items())
+
+
+@dataclass(slots=True)
+class Use:
+    """A campaign that renders a block: in its draft, or with which version of the block it goes on."""
+
+    campaign: Campaign
+    is_drafted: bool = False
+    launched: Version | None = None
+    holds: int = 0  # the oldest version of the block in what was launched
+
+
+def uses() -> dict[str, list[Use]]:
+    """Return who renders each block, by its name: drafts, and the newest version of what goes on."""
+    last = Version.objects.launched().filter(campaign=OuterRef("campaign")).order_by("-number").values("pk")
+    going_on = Q(pk=Subquery(last[:1]), campaign__state__in=GOING_ON)
+    counting = Version.objects.filter(Q(launched_at=None) | going_on, campaign__archived_at=None)
+    contents = (
+        Content.objects.filter(variant__version__in=counting)
+        .exclude(blocks={})
+        .select_related("variant__version__campaign")
+        .defer("fields", "parts")
+    )
+    found: dict[str, dict[int, Use]] = {}
+    for content in contents:
+        version = content.variant.version
+        for name, number in content.blocks.items():
+            use = found.setdefault(name, {}).setdefault(version.campaign_id, Use(version.campaign))
+            if version.launched_at is None:
+                use.is_drafted = True
+            else:
+                use.launched, use.holds = version, min(number, use.holds or number)
+    return {
+        name: sorted(by_campaign.values(), key=lambda use: use.campaign.name.lower())
+        for name, by_campaign in found.items()
+    }
+
+
+def rendered_by(name: str) -> list[str]:
+    """Return the blocks that render a block."""
+    return sorted(version.block.name for version in newest() if name in version.renders)
