@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 from django_scopes import scope
 
-from audiences import partitions
+from audiences import binary, partitions
 from benchmarks import data
 from benchmarks.data import World
 from benchmarks.harness import Bound, Options, Result, interleave
@@ -114,7 +114,9 @@ def _ours(world: World, rows: list[Due], now: datetime) -> tuple[float, set[int]
 @transaction.atomic
 def _decided(world: World, rows: list[Due], now: datetime) -> set[int]:
     """Do what deciding does about caps; the decision itself is stored whether there are any or not."""
-    caps.hold(world.tenant)
+    with binary.together():
+        binary.send("SET LOCAL synchronous_commit TO off", [])
+        caps.hold(world.tenant)
     asking = [Asking(row, [], ZoneInfo("Europe/Berlin")) for row in rows]
     rooms = caps.rooms(asking, tenant=world.tenant, channel="email", now=now)
     to_send = [row for row in rows if all(room.opens_at is None for room in rooms[row.id])]

@@ -88,6 +88,27 @@ class Asking:
     zone: ZoneInfo  # the person's
 
 
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """A cap as it is held against the rows of a chunk."""
+
+    free: Room  # what it leaves to somebody who got nothing of late
+    channel: str | None  # only what goes there
+    tag: str | None  # only what has it
+    lasts: timedelta | None  # how long a reservation counts; None: until the period it was made in is over
+    period: periods.Period
+
+    @classmethod
+    def of(cls, cap: FrequencyCap) -> _Counted:
+        return cls(
+            free=Room(cap.pk, words(cap), cap.limit, 0, None),
+            channel=cap.value if cap.scope == Scope.CHANNEL else None,
+            tag=cap.value if cap.scope == Scope.TAG else None,
+            lasts=timedelta(hours=cap.hours or 0) if cap.kind == Kind.ROLLING else None,
+            period=cast(periods.Period, cap.kind),
+        )
+
+
 def in_force() -> list[FrequencyCap]:
     """Return the tenant's caps, in the order they were made."""
     return list(FrequencyCap.objects.filter(archived_at=None).order_by("id"))
@@ -134,24 +155,29 @@ def rooms(
     A row that has its reservation counts no more; beside one of the same occasion it counts for its channel only.
     Read it with the profiles locked, else another may reserve meanwhile.
     """
-    caps = _in_force(tenant) if asking else []
+    caps = [_Counted.of(cap) for cap in _in_force(tenant)] if asking else []
     if not caps:
         return {}
-    said = [(cap, cap.pk, words(cap)) for cap in caps]
     held = _held([one.row for one in asking], tenant=tenant)
     used = {
         (profile_id, cap_id): times
         for profile_id, cap_id, times in binary.run(
             USES,
-            [tenant.pk, binary.bigints(one.row.profile_id for one in asking), [cap.pk for cap in caps]],
+            [
+                tenant.pk,
+                binary.bigints(one.row.profile_id for one in asking),
+                [cap.free.cap_id for cap in caps],
+            ],
             reads_binary=True,
         )
     }
     return {
         one.row.id: tuple(
-            _room(cap, pk, in_words, used.get((one.row.profile_id, pk), []), zone=one.zone, now=now)
-            for cap, pk, in_words in said
-            if _counts(cap, one, channel=channel, held=held)
+            [
+                _room(cap, used.get((one.row.profile_id, cap.free.cap_id)), zone=one.zone, now=now)
+                for cap in caps
+                if _counts(cap, one, channel=channel, held=held)
+            ]
         )
         for one in asking
     }
@@ -172,33 +198,27 @@ def _held(rows: list[Due], *, tenant: Tenant) -> dict[int, bool]:
     return dict(binary.run(HELD, [tenant.pk, *columns]))
 
 
-def _counts(cap: FrequencyCap, one: Asking, *, channel: str, held: dict[int, bool]) -> bool:
+def _counts(cap: _Counted, one: Asking, *, channel: str, held: dict[int, bool]) -> bool:
     is_its_own = held.get(one.row.id)
-    if is_its_own or (is_its_own is False and cap.scope != Scope.CHANNEL):
+    if is_its_own or (is_its_own is False and cap.channel is None):
         return False
-    if cap.scope == Scope.CHANNEL:
-        return cap.value == channel
-    return cap.scope == Scope.ALL or cap.value in one.tags
+    if cap.channel is not None:
+        return cap.channel == channel
+    return cap.tag is None or cap.tag in one.tags
 
 
-def _room(
-    cap: FrequencyCap, pk: int, said: str, times: list[datetime], *, zone: ZoneInfo, now: datetime
-) -> Room:
-    limit, frees_at = cap.limit, now
+def _room(cap: _Counted, times: list[datetime] | None, *, zone: ZoneInfo, now: datetime) -> Room:
+    free = cap.free
+    if not times:
+        return free
+    limit, frees_at = free.limit, now
     used = min(len(times), limit)
     for at in times[-limit:]:  # the oldest first: it stops counting before the others
-        frees_at = counts_until(cap, at, zone=zone)
+        frees_at = at + cap.lasts if cap.lasts else _ends_at(at, zone, cap.period)
         if frees_at > now:
             break
         used -= 1
-    return Room(pk, said, limit, used, frees_at if used == limit else None)
-
-
-def counts_until(cap: FrequencyCap, at: datetime, *, zone: ZoneInfo) -> datetime:
-    """Return the moment from which a reservation made at ``at`` takes no room any more."""
-    if cap.kind == Kind.ROLLING:
-        return at + timedelta(hours=cap.hours or 0)
-    return _ends_at(at, zone, cast(periods.Period, cap.kind))
+    return Room(free.cap_id, free.words, limit, used, frees_at if used == limit else None) if used else free
 
 
 def reserve(taken: Iterable[tuple[int, Room]], *, tenant: Tenant, now: datetime) -> None:
