@@ -75,6 +75,7 @@ BODY = """<mjml>
       <mj-column>
         <mj-text font-weight="600" padding-bottom="0">GREETING</mj-text>
         <mj-text>OPENING</mj-text>
+        <mj-text padding-top="0">{% render "signature" %}</mj-text>
       </mj-column>
     </mj-section>
     <mj-section background-color="#ffffff" padding="0 16px">

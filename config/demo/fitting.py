@@ -9,7 +9,7 @@ from audiences import segments
 from audiences.models import Segment
 from campaigns import drafts, launching
 from campaigns.models import Version
-from config.demo import ways
+from config.demo import shared, ways, wordings
 from config.demo.ways import Way, mail
 from tenants import clock
 from tenants.models import Tenant, User
@@ -103,7 +103,7 @@ def _listening(body: str) -> list[Way]:
     return [
         Way(
             "In German",
-            {"": _mail(body, "Eine Stunde zum Zuhören", german)},
+            {"": _mail(_in_german(body), "Eine Stunde zum Zuhören", german)},
             segment=Segment.objects.get(name="German speakers"),
         ),
         Way(
@@ -113,6 +113,13 @@ def _listening(body: str) -> list[Way]:
         ),
         Way("At any other time", {"": _mail(body, "Something for tonight", otherwise)}, is_default=True),
     ]
+
+
+def _in_german(body: str) -> str:
+    """The mail around the words, for a variant that is German whatever language the campaign is in."""
+    words = wordings.OTHERS["de"]
+    body = body.replace(wordings.BUTTON, words.button).replace(wordings.TASTE, words.taste)
+    return body.replace('{% render "signature" %}', shared.SIGNATURES["de"])
 
 
 def _mail(body: str, subject: str, opening: str) -> ways.Fields:

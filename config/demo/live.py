@@ -13,11 +13,7 @@ from tenants.models import Tenant, User
 COMMON = {"method": "GET", "body": "", "timeout_seconds": 2, "last_good_hours": 24}
 BODY = """<mjml>
   <mj-body background-color="#f4f1ea">
-    <mj-section padding="28px 0 8px">
-      <mj-column>
-        <mj-text align="center" font-size="20px" font-weight="700" color="#1d3557">Second Spin Records</mj-text>
-      </mj-column>
-    </mj-section>
+    {% render "letterhead" %}
     <mj-section background-color="#ffffff" border-radius="8px" padding="24px">
       <mj-column>
         <mj-text font-size="17px" line-height="1.5" color="#222222">

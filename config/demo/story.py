@@ -17,7 +17,7 @@ from audiences import freshness, ingest, segments
 from audiences.models import Segment
 from campaigns import drafts, launching
 from campaigns.models import Campaign, Version
-from config.demo import birthday, cities, fitting, live, moments, people, purchases, ways, wordings
+from config.demo import birthday, cities, fitting, live, moments, people, purchases, shared, ways, wordings
 from config.demo.purchases import Purchase
 from config.demo.ways import Way
 from tenants import clock, keys
@@ -200,6 +200,7 @@ def _launch(tenant: Tenant) -> None:
     if Campaign.objects.filter(name="Win them back").exists():
         return
     owner = User.objects.get(email=OWNER)
+    shared.make(tenant, owner)
     moments.launch(tenant, owner, body=BODY)
     cities.launch(tenant, owner, body=BODY)
     fitting.launch(tenant, owner, body=BODY)
@@ -237,16 +238,13 @@ VARIANTS = [("By name", 50, False), ("From the city", 50, False), ("Without a na
 
 BODY = """<mjml>
   <mj-body background-color="#f4f1ea">
-    <mj-section padding="28px 0 8px">
-      <mj-column>
-        <mj-text align="center" font-size="20px" font-weight="700" color="#1d3557">Second Spin Records</mj-text>
-      </mj-column>
-    </mj-section>
+    {% render "letterhead" %}
     <mj-section background-color="#ffffff" border-radius="8px" padding="24px">
       <mj-column>
         <mj-text font-size="17px" line-height="1.5" color="#222222">OPENING</mj-text>
         <mj-button background-color="#c8553d" border-radius="6px" font-size="16px"
           href="https://shop.example/new">See what is new</mj-button>
+        <mj-text font-size="15px" line-height="1.5" color="#222222">{% render "signature" %}</mj-text>
         <mj-text font-size="14px" line-height="1.5" color="#555555">
           TASTE
         </mj-text>

@@ -18,7 +18,7 @@ from audiences.models import Profile
 from campaigns import channels, languages, preview
 from campaigns.liquid.speech import LEFT_TO_RIGHT
 from campaigns.models import Campaign, Version
-from config.demo import birthday, shelf, story
+from config.demo import birthday, shared, shelf, story
 from delivery.models import Delivery, FrequencyCap
 from tenants import clock
 from tenants.models import Tenant
@@ -141,7 +141,7 @@ def _look_at_the_birthday(people: dict[str, Profile], now: datetime) -> None:
         shown = shown_to(variant, person, now)
         told = birthday.TOLD[tag]
         assert shown.message["subject"] == told.subject
-        for words in (told.headline, told.button, told.closing):
+        for words in (told.headline, told.button, told.closing, shared.SIGNATURES[tag]):
             assert words in shown.message["html"]
         first = format_date((now - timedelta(days=90)).date(), "long", locale=tag)
         for value in (first, format_currency(130, "USD", locale=tag), format_currency(10, "USD", locale=tag)):
