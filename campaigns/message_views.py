@@ -54,7 +54,7 @@ def campaign_message(request: TenantRequest, draft: Version) -> HttpResponse:
 @allow("edit")
 @on_draft
 def campaign_variant(request: TenantRequest, draft: Version, key: str) -> HttpResponse:
-    variant = _variant(draft, key)
+    variant = variant_of(draft, key)
     if request.method == "POST":
         return _save(request, draft, variant)
     language = request.GET.get("language", "")
@@ -95,7 +95,7 @@ def _tabs(variant: Variant) -> list[dict[str, Any]]:
     ]
 
 
-def _language(request: TenantRequest, variant: Variant) -> str:
+def language_of(request: TenantRequest, variant: Variant) -> str:
     """The language of the words in the form; raises Http404 for one that the variant is not written in."""
     language = request.POST.get("language", "")
     if language and not variant.contents.filter(language=language).exists():
@@ -103,14 +103,14 @@ def _language(request: TenantRequest, variant: Variant) -> str:
     return language
 
 
-def _variant(version: Version, key: str) -> Variant:
+def variant_of(version: Version, key: str) -> Variant:
     variant = get_object_or_404(version.variants.select_related("segment"), key=key)
     variant.version = version
     return variant
 
 
 def _save(request: TenantRequest, draft: Version, variant: Variant) -> HttpResponse:
-    channel, language = _channel(request), _language(request, variant)
+    channel, language = channel_of(request), language_of(request, variant)
     form = channel.form(request.POST, fields={})
     error, content, compiled = "", None, None
     if form.is_valid():
@@ -143,7 +143,7 @@ def _moment(text: str) -> datetime | None:
         return None
 
 
-def _channel(request: TenantRequest) -> Channel:
+def channel_of(request: TenantRequest) -> Channel:
     try:
         return channels.get(request.POST.get("channel", ""))
     except KeyError:
@@ -155,7 +155,7 @@ def _channel(request: TenantRequest) -> Channel:
 @on_draft
 def campaign_preview_draft(request: TenantRequest, draft: Version, key: str) -> HttpResponse:
     """The words in the form, saved or not, as a person would get them."""
-    channel, variant = _channel(request), _variant(draft, key)
+    channel, variant = channel_of(request), variant_of(draft, key)
     now = clock.now(request.tenant)
     person = _person(request, draft, now)
     shown = _as_typed(request, variant, channel, person, now)
@@ -188,7 +188,7 @@ def _as_typed(
     request: TenantRequest, variant: Variant, channel: Channel, person: Profile | None, now: datetime
 ) -> preview.Preview:
     """The words in the form; or those saved in the person's own language, where that was asked for and is another."""
-    language, own = _language(request, variant), preview.own_language(variant, channel.kind, person)
+    language, own = language_of(request, variant), preview.own_language(variant, channel.kind, person)
     if "own" in request.POST and own != language:
         return preview.of_saved(variant=variant, channel=channel.kind, profile=person, now=now, language=own)
     form = channel.form(request.POST, fields={})
@@ -259,9 +259,9 @@ def campaign_preview_people(request: TenantRequest, draft: Version, key: str) ->
 @on_draft
 def campaign_test(request: TenantRequest, draft: Version, key: str) -> HttpResponse:
     """Send the words in the form to whoever is signed in, as the person shown would get them."""
-    channel = _channel(request)
+    channel = channel_of(request)
     now = clock.now(request.tenant)
-    shown = _as_typed(request, _variant(draft, key), channel, _person(request, draft, now), now)
+    shown = _as_typed(request, variant_of(draft, key), channel, _person(request, draft, now), now)
     if shown.message is None:
         why = shown.problems[0].message if shown.problems else shown.refused.reason if shown.refused else ""
         return _told(f"Not sent: {why}", "danger")
@@ -300,7 +300,7 @@ def campaign_preview(request: TenantRequest, public_id: UUID, key: str) -> HttpR
     """
     version = versions.newest(campaign_of(public_id))
     version.tenant = request.tenant
-    variant = _variant(version, key)
+    variant = variant_of(version, key)
     language = request.GET.get("language")
     content = get_object_or_404(variant.contents.filter(language=language or ""))
     now = clock.now(request.tenant)
@@ -330,7 +330,7 @@ def campaign_variant_add(request: TenantRequest, draft: Version) -> HttpResponse
 @allow("edit")
 @on_draft
 def campaign_variant_change(request: TenantRequest, draft: Version, key: str) -> HttpResponse:
-    variant = _variant(draft, key)
+    variant = variant_of(draft, key)
     form = VariantForm(request.POST, variant=variant)
     if not form.is_valid():
         for wrong in form.wrong():
@@ -348,7 +348,7 @@ def campaign_variant_change(request: TenantRequest, draft: Version, key: str) ->
 @allow("edit")
 @on_draft
 def campaign_variant_remove(request: TenantRequest, draft: Version, key: str) -> HttpResponse:
-    variant = _variant(draft, key)
+    variant = variant_of(draft, key)
     return _changed(request, draft, None, lambda: drafts.remove_variant(variant=variant, actor=request.user))
 
 

@@ -27,7 +27,7 @@ from campaigns.blocks import reading as blocks
 from campaigns.channels import Compiled, Problem
 from campaigns.liquid.values import written
 from campaigns.liquid.wire import Refused
-from campaigns.models import BlockVersion, Source, Variant, Version
+from campaigns.models import BlockVersion, Content, Source, Variant, Version
 from campaigns.past import Past
 from campaigns.sources import gathering, paths
 from campaigns.sources.gathering import Given
@@ -87,7 +87,7 @@ def of_words(
     )
     content = variant.contents.filter(channel=channel, language=language).first()
     unsaved = {content.pk: compiled.needs} if content else {}
-    return _shown(variant, channel, compiled, profile, unsaved, now, language)
+    return shown(variant, channel, compiled, profile, unsaved, now, language)
 
 
 def of_saved(
@@ -99,15 +99,18 @@ def of_saved(
     """
     language = own_language(variant, channel, profile) if language is None else language
     content = variant.contents.get(channel=channel, language=language)
-    problems = [Problem(**problem) for problem in content.problems]
-    compiled = Compiled(
+    return shown(variant, channel, saved(content), profile, {}, now, language)
+
+
+def saved(content: Content) -> Compiled:
+    """Return a content's words as they were compiled when they were saved."""
+    return Compiled(
         parts=content.parts,
         needs=content.needs,
         variables=content.reads,
-        problems=problems,
+        problems=[Problem(**problem) for problem in content.problems],
         sources=content.sources,
     )
-    return _shown(variant, channel, compiled, profile, {}, now, language)
 
 
 def own_language(variant: Variant, channel: str, profile: Profile | None) -> str:
@@ -117,7 +120,7 @@ def own_language(variant: Variant, channel: str, profile: Profile | None) -> str
     return languages.language_for(profile.language if profile else None, offered, variant.version.language)
 
 
-def _shown(
+def shown(
     variant: Variant,
     channel: str,
     compiled: Compiled,
@@ -125,21 +128,29 @@ def _shown(
     unsaved: Mapping[int, list[str]],
     now: datetime,
     language: str,
+    *,
+    sample: Mapping[str, Any] = SAMPLE,
 ) -> Preview:
+    """Return how compiled words read for a profile, or for the person of whom ``sample`` tells.
+
+    ``unsaved`` holds needs of contents by their ids, where they are not as saved.
+    """
     version = variant.version
     shared = contents.shared_context(version.campaign, tenant=version.tenant)
     spec = arms.load(version, unsaved=unsaved)
     read = past.joined(spec.past, past.asked(compiled.variables))
     seen = _facts(version, profile, spec.rules, now, read)
     event = _event(version, profile, variant.where)
-    sample = {"profile": SAMPLE, "unsubscribe_url": INERT} | ({} if event is None else {"event": event})
-    person = contents.person_context(seen, unsubscribe_url=INERT, event=event) if seen else sample
+    made_up = {"profile": dict(sample), "unsubscribe_url": INERT} | (
+        {} if event is None else {"event": event}
+    )
+    person = contents.person_context(seen, unsubscribe_url=INERT, event=event) if seen else made_up
     choice = _choice(spec, seen, shared, person, event, now)
     told = partial(
         Preview,
         channel=channel,
         language=language,
-        to=channels.get(channel).address(profile) if profile else str(SAMPLE["email"]),
+        to=channels.get(channel).address(profile) if profile else str(sample["email"]),
         problems=compiled.problems,
         notes=compiled.notes,
         needs=compiled.needs,
@@ -167,6 +178,18 @@ def _shown(
         of_source = gathering.lacks_value(answer.reason)
         return told(refused=Refused(of_source) if of_source else answer)
     return told(message=answer)
+
+
+def chosen(
+    version: Version, profile: Profile, *, unsaved: Mapping[int, list[str]], now: datetime
+) -> Choice | None:
+    """Return the arm that a profile would fall to, or None if it is gone. ``unsaved`` as in ``shown``."""
+    spec = arms.load(version, unsaved=unsaved)
+    seen = _facts(version, profile, spec.rules, now, spec.past)
+    event = _event(version, profile)
+    person = contents.person_context(seen, unsubscribe_url=INERT, event=event) if seen else {}
+    shared = contents.shared_context(version.campaign, tenant=version.tenant)
+    return _choice(spec, seen, shared, person, event, now)
 
 
 def _event(

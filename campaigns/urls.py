@@ -12,12 +12,15 @@ from campaigns import (
     source_views,
     texts_views,
     views,
+    worst_case_views,
 )
 
 variant_urls: list[URLPattern | URLResolver] = [
     path("", message_views.campaign_variant, name="campaign_variant"),
     path("preview/", message_views.campaign_preview_draft, name="campaign_preview_draft"),
     path("needs/", shortfall_views.campaign_shortfalls, name="campaign_shortfalls"),
+    path("worst/", worst_case_views.campaign_worst_cases, name="campaign_worst_cases"),
+    path("worst/<slug:case>/", worst_case_views.campaign_worst_case, name="campaign_worst_case"),
     path("people/", message_views.campaign_preview_people, name="campaign_preview_people"),
     path("test/", message_views.campaign_test, name="campaign_test"),
     path("change/", message_views.campaign_variant_change, name="campaign_variant_change"),

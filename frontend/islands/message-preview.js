@@ -16,9 +16,13 @@ function show(frame, html) {
   root.scrollTop = scrollTop;
 }
 
+/** The name of the radio buttons that say how wide a frame is shown. */
+const widthOf = (frame) => frame.dataset.widthOf ?? "width";
+
 function fit(frame) {
   const box = frame.parentElement;
-  const isPhone = document.querySelector("[name=width][value=phone]")?.checked || box.clientWidth < PHONE;
+  const small = frame.dataset.widthOf ? false : box.clientWidth < PHONE; // a card is narrow anywhere
+  const isPhone = document.querySelector(`[name=${widthOf(frame)}][value=phone]`)?.checked || small;
   const scale = isPhone ? 1 : Math.min(1, box.clientWidth / DESKTOP);
   frame.style.setProperty("--scale", scale);
 }
@@ -27,7 +31,7 @@ function keepFitting(frame) {
   if (fitted.has(frame)) return;
   fitted.add(frame);
   new ResizeObserver(() => fit(frame)).observe(frame.parentElement);
-  document.addEventListener("change", (event) => event.target.name === "width" && fit(frame));
+  document.addEventListener("change", (event) => event.target.name === widthOf(frame) && fit(frame));
 }
 
 export function mount(element) {

@@ -92,6 +92,30 @@ def test_it_is_shown_as_others_get_it(open_browser: OpenBrowser, campaign: Campa
     expect(page.locator(".inbox-line strong")).to_have_text("Dear Ada")
 
 
+def test_what_is_lacked_is_counted_given_a_default_and_looked_at(
+    open_browser: OpenBrowser, campaign: Campaign
+) -> None:
+    """What words need is listed while they are typed; a default settles it; then the worst of them side by side."""
+    page = open_browser("marketer", width=1440)
+    page.goto(url("variant", campaign, "a"))
+    subject, needs = page.get_by_label("Subject", exact=True), page.locator("#shortfalls")
+    subject.fill("Dear {{ profile.first_name }}")
+    expect(needs).to_contain_text("1 of 2 lack it (50 %)", timeout=30_000)
+    expect(needs).to_contain_text("They get nothing (1)")
+    needs.get_by_text("Add a default").click()
+    needs.get_by_role("button", name="Put in").click()
+    expect(subject).to_have_value("Dear {{ profile.first_name | default: 'there' }}")
+    expect(needs).to_contain_text("nothing", timeout=30_000)
+    expect(needs).not_to_contain_text("lack it")
+    page.get_by_role("button", name="Worst cases").click()
+    longest = page.locator(".worst-card", has_text="The longest name")
+    expect(longest).to_contain_text("Dear Ada", timeout=30_000)
+    inside = longest.frame_locator("iframe")
+    expect(inside.get_by_text("Ada, it has been a while")).to_be_visible(timeout=30_000)
+    page.locator("label[for=worst-desktop]").click()
+    expect(inside.locator("html")).to_have_js_property("clientWidth", 720)
+
+
 def test_what_is_inserted_lands_at_the_cursor(open_browser: OpenBrowser, campaign: Campaign) -> None:
     page = open_browser("marketer")
     page.goto(url("variant", campaign, "a"))

@@ -10,12 +10,16 @@ from html import unescape
 from campaigns import languages
 from tenants.models import Tenant
 
+SUBJECT_SHOWN = 50  # characters of a subject that a phone shows, about
 CLIPPED_AT = 102 * 1024  # bytes of HTML after which Gmail cuts a mail off
 
 _LINK = re.compile(
     r"""<a\s[^>]*?href=(["'])(?P<url>.*?)\1[^>]*>(?P<words>.*?)</a>""", re.IGNORECASE | re.DOTALL
 )
 _TAG = re.compile(r"<[^>]+>")
+_PICTURE_SAID = re.compile(r"""<img\b[^>]*\salt\s*=\s*["']?[^"'>\s]""", re.IGNORECASE)
+# Where a value was nothing: a comma or full stop behind a space, quotes or brackets around nothing.
+_HOLE = re.compile(r"""\S+[ \u00a0]+[,.](?=\s|$)|"\s*"|“\s*”|«\s*»|\(\s*\)""", re.MULTILINE)
 _HEAD = re.compile(r"<head[^>]*>", re.IGNORECASE)
 
 # Without a dark design of its own, a mail is inverted by several clients; pictures are left as they are.
@@ -50,6 +54,22 @@ class Shown:
         return languages.direction(self.language)
 
     @property
+    def warnings(self) -> list[str]:
+        """What of this one mail may look wrong to its reader."""
+        found = []
+        if len(self.subject) > SUBJECT_SHOWN:
+            found.append(
+                f"The subject has {len(self.subject)} characters; a phone shows about {SUBJECT_SHOWN}."
+            )
+        if self.is_clipped:
+            found.append("Gmail cuts it off after 102 kB.")
+        if hole := _HOLE.search(self.subject) or _HOLE.search(self.text):
+            found.append(f"Something seems to be missing at “{hole.group()}”.")
+        if silent := sum(not link.words for link in self.links):
+            found.append("A link has no words." if silent == 1 else f"{silent} links have no words.")
+        return found
+
+    @property
     def is_clipped(self) -> bool:
         return self.size > CLIPPED_AT
 
@@ -80,7 +100,9 @@ def links(html: str) -> list[Link]:
 
 
 def _words(html: str) -> str:
-    return " ".join(unescape(_TAG.sub(" ", html)).split())[:80] or "(picture)"
+    """What is read of a link: its words, "(picture)" for one that says what it shows, else nothing."""
+    pictured = "(picture)" if _PICTURE_SAID.search(html) else ""
+    return " ".join(unescape(_TAG.sub(" ", html)).split())[:80] or pictured
 
 
 def page(message: Mapping[str, str], *, is_dark: bool) -> str:
