@@ -21,6 +21,7 @@ from django import db
 from django.conf import settings
 from django_q import cluster as q2
 
+from config import loading
 from delivery import pulse, residence
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ def run() -> None:
     if sys.platform == "linux":
         os.register_at_fork(before=_remember_parent, after_in_child=_die_with_parent)
     q2.Sentinel = CrashOnlySentinel  # Cluster.start looks the name up in its module
+    loading.load()
     db.connections.close_all()
     cluster = Cluster()
     beating = multiprocessing.get_context("fork").Process(
