@@ -13,6 +13,8 @@ from audiences import attributes, segments
 from audiences.models import (
     AttributeDefinition,
     ConsentChange,
+    ErasedAddress,
+    Erasure,
     Event,
     EventDefinition,
     EventTotal,
@@ -136,6 +138,20 @@ class SuppressionAdmin(ReadOnlyAdmin):
     list_display = ("address", "channel", "reason", "at")
     list_filter = ("channel", "reason")
     search_fields = ("address__exact",)
+
+
+@admin.register(Erasure)
+class ErasureAdmin(ReadOnlyAdmin):
+    list_display = ("profile", "asked_at", "done_at")
+    list_select_related = ("profile",)
+    ordering = ("-id",)
+
+
+@admin.register(ErasedAddress)
+class ErasedAddressAdmin(ReadOnlyAdmin):
+    list_display = ("kind", "digest", "refused", "reason", "at")
+    list_filter = ("kind", "reason")
+    search_fields = ("digest__exact",)
 
 
 @admin.register(AttributeDefinition, EventDefinition)

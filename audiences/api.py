@@ -7,12 +7,15 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.shortcuts import get_object_or_404
+from django_q.tasks import async_task
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from audiences import attributes, people, segments, suppression, timeline
+from audiences import attributes, erasure, people, segments, suppression, timeline
 from audiences.api_shapes import (
+    ErasureShape,
     EventShape,
     ProfileShape,
     SegmentCountShape,
@@ -20,7 +23,7 @@ from audiences.api_shapes import (
     SegmentShape,
     ShortProfileShape,
 )
-from audiences.models import Event, Profile, Segment
+from audiences.models import Erasure, Event, Profile, Segment
 from audiences.rules import words
 from audiences.rules.tree import InvalidRule
 from tenants.api import Api, Given, PageQuery, conflict, page
@@ -67,6 +70,8 @@ class ProfileList(Api):
 
 
 class ProfileDetail(Api):
+    scopes = {"GET": "read", "DELETE": "erase"}
+
     @describes("get_profile", "One person", ProfileShape)
     def get(self, request: Any, public_id: UUID) -> Response:
         """All that is known of somebody. The id of a profile that was merged leads to the one it was merged into."""
@@ -79,6 +84,23 @@ class ProfileDetail(Api):
             "segments": inside,
         }
         return Response(ProfileShape(_columns(profile) | known).data)
+
+    @describes("erase_profile", "Erase somebody", ErasureShape, status=202)
+    def delete(self, request: Any, public_id: UUID) -> Response:
+        """For good: nobody finds or reaches them from now on, and all they left goes soon after. Results keep counting
+        what was sent to them, without saying who it was. Asked again, it answers how far that is."""
+        found: Profile = get_object_or_404(Profile.objects.select_related("merged_into"), public_id=public_id)
+        person = found.merged_into or found
+        person.tenant = self.tenant
+        with transaction.atomic():
+            try:
+                begun = erasure.begin(profile=person, actor=self.key, now=self.now())
+            except erasure.Gone:
+                begun = get_object_or_404(Erasure.objects.select_related("profile"), profile=person)
+            else:
+                async_task("audiences.tasks.erase", begun.pk)
+        shown = {"id": begun.profile.public_id, "erased_at": begun.asked_at, "done_at": begun.done_at}
+        return Response(ErasureShape(shown).data, 202)
 
 
 class ProfileEvents(Api):

@@ -84,6 +84,14 @@ class ProfileShape(ShortProfileShape):
     segments = NamedShape(many=True, help_text="Those they are in at this moment; of the first 200 by name.")
 
 
+class ErasureShape(Shape):
+    id = serializers.UUIDField()
+    erased_at = serializers.DateTimeField()
+    done_at = serializers.DateTimeField(
+        allow_null=True, help_text="When all they left was gone; null: under way."
+    )
+
+
 class EventShape(Shape):
     id = serializers.CharField()
     name = serializers.CharField()

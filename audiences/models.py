@@ -254,6 +254,51 @@ class Suppression(models.Model):
         return self.address
 
 
+class ErasedAddress(models.Model):
+    """An address of somebody who was erased, as a hash: what they refused holds again if it comes back."""
+
+    class Kind(models.TextChoices):
+        EMAIL = "email"
+        PHONE = "phone"
+
+    tenant = models.ForeignKey("tenants.Tenant", models.CASCADE, related_name="+", db_index=False)
+    kind = models.CharField(max_length=5, choices=Kind)
+    digest = models.CharField(max_length=64)  # SHA-256, salted with the tenant
+    refused = ArrayField(models.TextField(), default=list)  # channels and topics they had unsubscribed from
+    reason = models.CharField(max_length=12, choices=Suppression.Reason, blank=True)  # if it was suppressed
+    at = models.DateTimeField()
+
+    objects = ScopedManager(tenant="tenant")
+
+    class Meta:
+        verbose_name_plural = "erased addresses"
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "kind", "digest"], name="erased_address_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.digest[:8]}…"
+
+
+class Erasure(models.Model):
+    """Somebody is to be forgotten: they are gone from everywhere at once, their traces as soon as this is done."""
+
+    tenant = models.ForeignKey("tenants.Tenant", models.CASCADE, related_name="+", db_index=False)
+    profile = models.ForeignKey(Profile, models.CASCADE, related_name="+", db_index=False)
+    known = ArrayField(models.TextField(), default=list)  # what traces are found by; empty once done
+    asked_at = models.DateTimeField()
+    done_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ScopedManager(tenant="tenant")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "profile"], name="erasure_once")]
+        indexes = [models.Index(fields=["id"], condition=Q(done_at__isnull=True), name="erasure_underway")]
+
+    def __str__(self) -> str:
+        return f"erasure of {self.profile_id}"
+
+
 class Provenance(models.TextChoices):
     """How a fact about a person was obtained."""
 

@@ -15,7 +15,7 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST, require_safe
 
 from audiences import attributes, consent, panels, people, segments, strands, suppression
-from audiences.models import AttributeDefinition, ConsentChange, Profile
+from audiences.models import AttributeDefinition, ConsentChange, Erasure, Profile
 from tenants import audit, clock
 from tenants.access import allow
 from tenants.http import TenantRequest
@@ -53,6 +53,9 @@ def profile_detail(request: TenantRequest, public_id: UUID) -> HttpResponse:
     profile = get_object_or_404(Profile, public_id=public_id)
     if profile.merged_into:
         return redirect("profile_detail", profile.merged_into.public_id)
+    if profile.erased_at:
+        erasure = Erasure.objects.filter(profile=profile).first()
+        return render(request, "audiences/erased.html", {"profile": profile, "erasure": erasure})
     return render(
         request,
         "audiences/profile.html",

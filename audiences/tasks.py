@@ -7,9 +7,9 @@ import time
 from django_q.tasks import async_task
 from django_scopes import scope, scopes_disabled
 
-from audiences import ingest, presence, retention
+from audiences import erasure, ingest, presence, retention
 from audiences.imports import lifecycle, running
-from audiences.models import Import
+from audiences.models import Erasure, Import
 from tenants import clock
 
 SLICE_SECONDS = 45.0  # well below the queue's timeout; a longer import goes on in its next task
@@ -36,6 +36,26 @@ def resume_imports() -> int:
         underway = list(Import.objects.filter(state__in=lifecycle.UNDERWAY).values_list("pk", flat=True))
     for import_id in underway:
         async_task("audiences.tasks.run_import", import_id)
+    return len(underway)
+
+
+def erase(erasure_id: int) -> bool:
+    """Remove what somebody who was erased left behind, for a while; return whether nothing is left."""
+    with scopes_disabled():
+        row = Erasure.objects.select_related("tenant").filter(pk=erasure_id, done_at=None).first()
+    if row is None:
+        return True
+    until = time.monotonic() + SLICE_SECONDS
+    with scope(tenant=row.tenant):
+        return erasure.go_on(row, is_over=lambda: time.monotonic() >= until, now=clock.now(row.tenant))
+
+
+def resume_erasures() -> int:
+    """Enqueue every erasure that is underway; return how many. Run it every minute."""
+    with scopes_disabled():
+        underway = list(Erasure.objects.filter(done_at=None).values_list("pk", flat=True))
+    for erasure_id in underway:
+        async_task("audiences.tasks.erase", erasure_id)
     return len(underway)
 
 

@@ -1,4 +1,4 @@
-"""Profiles that were merged: their ids go on meaning somebody, the profile they were merged into."""
+"""Profiles that are nobody any more: erased, or merged, and then their ids mean whom they were merged into."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from collections.abc import Iterable
 from django.db import transaction
 
 from audiences import binary
+
+# Nothing that finds or describes a person stays on a tombstone.
+EMPTIED = """external_id = NULL, email = NULL, phone = NULL, first_name = NULL, last_name = NULL, language = NULL,
+    timezone = NULL, country = NULL, region = NULL, city = NULL, latitude = NULL, longitude = NULL, located_at = NULL,
+    attributes = '{}', consent = '{}'"""
 
 # One step leads to the living: a merge points older tombstones at the new winner.
 MEANT = """

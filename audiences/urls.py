@@ -2,7 +2,15 @@
 
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from audiences import attribute_views, definition_views, import_views, live_views, people_views, tracking_api
+from audiences import (
+    attribute_views,
+    definition_views,
+    erasure_views,
+    import_views,
+    live_views,
+    people_views,
+    tracking_api,
+)
 
 KINDS = "|".join(tracking_api.KINDS)
 
@@ -14,6 +22,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("people/<uuid:public_id>/consent/", people_views.profile_consent, name="profile_consent"),
     path("people/<uuid:public_id>/unsuppress/", people_views.profile_unsuppress, name="profile_unsuppress"),
     path("people/<uuid:public_id>/attribute/", attribute_views.profile_attribute, name="profile_attribute"),
+    path("people/<uuid:public_id>/export.json", erasure_views.profile_export, name="profile_export"),
+    path("people/<uuid:public_id>/erase/", erasure_views.profile_erase, name="profile_erase"),
     path("segments/", include("audiences.segment_urls")),
     path("places/", include("audiences.place_urls")),
     path("events/", live_views.live_events, name="live_events"),

@@ -7,8 +7,10 @@ class CampaignsConfig(AppConfig):
     name = "campaigns"
 
     def ready(self) -> None:
-        from audiences import messages, places
+        from audiences import erasure, messages, places
         from campaigns import mentions
+        from campaigns.sources import erasing
 
         messages.register_campaigns(mentions.find)
         places.register(mentions.of_place)
+        erasure.register(erasing.forget)

@@ -9,9 +9,10 @@ class DeliveryConfig(AppConfig):
     name = "delivery"
 
     def ready(self) -> None:
-        from audiences import strands
+        from audiences import erasure, export, strands
         from audiences.panels import register_profile_panel
         from delivery import (  # noqa: F401  # receiving: subscribes to what audiences stores
+            erasing,
             profile_panel,
             receiving,
             traces,
@@ -20,4 +21,6 @@ class DeliveryConfig(AppConfig):
         channels.register()
         traces.register()
         register_profile_panel(profile_panel.messages)
+        erasure.register(erasing.forget)
+        export.register("messages", profile_panel.exported)
         strands.register(profile_panel.timeline)

@@ -264,5 +264,6 @@ REASONS = {
     "refused": "Refused by the recipient's server",
     "no_answer": "Handed over, but no answer came",
     "stopped": "The campaign was stopped",
+    "erased": "The person was erased",
     "merged": "Merged into a profile that has this message",
 }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.db.models import QuerySet
 from django.template.loader import render_to_string
 
+from audiences import export
 from audiences.models import Profile
 from audiences.strands import Strand
 from campaigns.models import Campaign
@@ -53,6 +55,15 @@ timeline = Strand(
     "delivery/_happened_not_sent.html",
     lambda row: _shown(row),
 )
+
+
+def exported(profile: Profile) -> Iterator[dict[str, Any]]:
+    """Yield a person's messages as they are handed to them, each with what was decided and by what values."""
+    rows = Delivery.objects.filter(profile=profile).order_by("pk")
+    return export.each(
+        rows, "campaign__name", "channel", "state", "reason", "arm", "address", "due_at", "sent_at", "opened_at",
+        "clicked_at", "unsubscribed_at", "decision",
+    )  # fmt: skip
 
 
 def _shown(row: Delivery) -> dict[str, Any]:

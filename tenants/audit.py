@@ -6,13 +6,22 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from tenants.models import ApiKey, AuditEntry, Tenant, User
 
+ERASED = "An erased person"
 Actor = User | ApiKey  # who changes something: somebody signed in, or a program by its key
+
+
+FORGET = """
+UPDATE tenants_auditentry SET thing_name = %s, changes = coalesce(
+    (SELECT jsonb_object_agg(field, '[null, null]'::jsonb) FROM jsonb_object_keys(changes) AS field), '{}')
+WHERE tenant_id = %s AND thing = %s AND thing_id = ANY(%s)
+"""
 
 
 def note(
@@ -43,6 +52,14 @@ def note(
     )
     entry.save()
     return entry
+
+
+def forget(*, tenant: Tenant, thing: str, thing_ids: list[str]) -> None:
+    """Take from entries about people who are erased who they were and what was known: that it changed stays."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('tact.forget_person_of', %s, true)", [str(tenant.pk)])
+        cursor.execute(FORGET, [ERASED, tenant.pk, thing, thing_ids])
+        cursor.execute("SELECT set_config('tact.forget_person_of', '', true)")
 
 
 def person(actor: Actor | None) -> User | None:

@@ -20,6 +20,7 @@ SCOPES = {
     "edit": "Draft segments and campaigns",
     "launch": "Launch, pause and stop campaigns",
     "send": "Send campaigns that wait for your server",
+    "erase": "Erase people for good",
 }
 WRITE_SCOPES = ["ingest"]  # a write key is public: whoever reads a web page has it
 USE_NOTED_EVERY = timedelta(minutes=1)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from audiences import binary
 from audiences.retention import ADDED
+from audiences.tombstones import EMPTIED
 
 if TYPE_CHECKING:
     from audiences.signals import Merge
@@ -21,11 +22,8 @@ FROM {GIVEN} JOIN audiences_eventtotal l ON l.tenant_id = %s AND l.profile_id = 
 GROUP BY 1, 2, 3
 {ADDED}"""
 
-# Nothing that finds or describes a person stays on a tombstone, only where they went.
 BURY = f"""
-UPDATE audiences_profile p SET merged_into_id = m.winner, external_id = NULL, email = NULL, phone = NULL,
-    first_name = NULL, last_name = NULL, language = NULL, timezone = NULL, country = NULL, region = NULL,
-    city = NULL, latitude = NULL, longitude = NULL, located_at = NULL, attributes = '{{}}', consent = '{{}}'
+UPDATE audiences_profile p SET merged_into_id = m.winner, {EMPTIED}
 FROM {GIVEN} WHERE p.tenant_id = %s AND p.id = m.loser
 """
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
-from audiences import attributes, binary, consent
+from audiences import attributes, binary, consent, returning
 from audiences.ingest.calls import Call, Origin
 from audiences.ingest.people import People, Person
+from audiences.models import Profile
 from audiences.presence import Fix
 from audiences.signals import AttributeChange
 
@@ -65,6 +66,8 @@ class Profiles:
         self.fixes: list[Fix] = []  # where people were, in order of time
         self._consents: list[consent.Change] = []
         self._first_met: dict[Person, datetime] = {}
+        self._returned: dict[returning.Address, returning.Remembered] = {}
+        self._suppressed: dict[returning.Address, str] = {}
 
     def update(self, calls: list[Call]) -> None:
         """Merge what ``calls`` state, oldest first, and write every row that changes once.
@@ -76,10 +79,12 @@ class Profiles:
         records = self._records(telling)
         for loser, winner in self._people.merges:
             self._absorb(records.pop(loser.id), records[winner.final().id])
+        self._returned = returning.look(self._tenant_id, _new_addresses(telling, records))
         for call in sorted(telling, key=lambda call: call.at):
             self._apply(call, records[call.person.final().id])
         self._write(list(records.values()))
         consent.note(self._tenant_id, self._consents)
+        returning.suppress(self._tenant_id, self._suppressed, now=self._now)
 
     def _tells(self, call: Call) -> bool:
         """Whether the call may change more than when its person was last seen."""
@@ -133,6 +138,7 @@ class Profiles:
             is_older = record.attributes_at is not None and call.at < record.attributes_at
             changes = attributes.merge(record.values, call.stated, only_missing=is_older)
             self._note(record.id, changes, call.call_id)
+            self._heed(record, changes)
             record.attributes_at = record.attributes_at if is_older else call.at
         if call.located:
             self._locate(call, record)
@@ -143,6 +149,19 @@ class Profiles:
             self._consent(record, consent.stricter(record.consent, call.consent), "import")
         elif call.consent:
             self._consent(record, record.consent | call.consent, "API")
+
+    def _heed(self, record: Record, changes: list[tuple[str, Any, Any]]) -> None:
+        """What was refused under an address, before whoever had it was erased, is refused again."""
+        for name, _, new in changes:
+            remembered = self._returned.get((name, new.lower())) if isinstance(new, str) else None
+            if remembered is None:
+                continue
+            refused = dict.fromkeys(remembered.refused, Profile.Standing.UNSUBSCRIBED.value)
+            self._consent(
+                record, consent.stricter(record.consent, refused), "refused before they were erased"
+            )
+            if remembered.reason:
+                self._suppressed[name, new.lower()] = remembered.reason
 
     def _locate(self, call: Call, record: Record) -> None:
         """Put somebody where a call says they were, unless they were elsewhere since."""
@@ -184,6 +203,16 @@ class Profiles:
             sql = """DELETE FROM audiences_identity WHERE tenant_id = %s AND kind = 'email'
                      AND value = ANY(%b::text[]) AND profile_id = ANY(%b::bigint[])"""
             binary.run(sql, [self._tenant_id, sorted(left), list(kept)])
+
+
+def _new_addresses(telling: list[Call], records: dict[int, Record]) -> set[returning.Address]:
+    return {
+        (kind, address.lower())
+        for call in telling
+        if call.stated
+        for kind in returning.KINDS
+        if (address := call.stated.get(kind)) and records[call.person.final().id].values.get(kind) != address
+    }
 
 
 def _metres(value: Any) -> float | None:

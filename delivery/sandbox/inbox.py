@@ -3,7 +3,7 @@
 import re
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -97,7 +97,7 @@ def newest(
     ``before`` goes on from the last mail of a page, by its ``id``.
     """
     like = "%" + re.sub(r"([%_\\])", r"\\\1", search) + "%"
-    with _reading(path) as database:
+    with _opened(path) as database:
         found = database.execute(
             f"SELECT {_LISTED} FROM mail WHERE tenant = ? AND id < ?"  # a constant list of columns
             r" AND (recipient LIKE ? ESCAPE '\' OR subject LIKE ? ESCAPE '\') ORDER BY id DESC LIMIT ?",
@@ -108,19 +108,31 @@ def newest(
 
 def count(path: Path, *, tenant: str) -> int:
     """Return how many mails of the tenant are kept."""
-    with _reading(path) as database:
+    with _opened(path) as database:
         [total] = database.execute("SELECT count(*) FROM mail WHERE tenant = ?", [tenant]).fetchone()
         return int(total)
 
 
 def find(path: Path, *, tenant: str, public_id: uuid.UUID) -> tuple[Mail, bytes] | None:
     """Return a tenant's mail and its bytes as they came, or None; another tenant's is none."""
-    with _reading(path) as database:
+    with _opened(path) as database:
         row = database.execute(
             f"SELECT {_LISTED}, data FROM mail JOIN body USING (id) WHERE tenant = ? AND public_id = ?",
             [tenant, str(public_id)],
         ).fetchone()
     return (_mail(row[:-1]), bytes(row[-1])) if row else None
+
+
+def forget(path: Path, *, tenant: str, recipients: Collection[str]) -> None:
+    """Remove a tenant's mails to these addresses, whatever their case."""
+    with _opened(path) as database, database:
+        database.execute("PRAGMA secure_delete=ON")
+        for recipient in recipients:
+            found = database.execute(
+                "DELETE FROM mail WHERE tenant = ? AND lower(recipient) = lower(?) RETURNING id",
+                [tenant, recipient],
+            ).fetchall()
+            database.executemany("DELETE FROM body WHERE id = ?", found)
 
 
 def head_of(data: bytes) -> bytes:
@@ -143,7 +155,7 @@ def header(head: bytes, name: str) -> str:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     if not path.exists():  # no mail has come yet
         database = sqlite3.connect(":memory:")
         database.executescript(_SCHEMA)

@@ -196,6 +196,8 @@ ROUTES: dict[str, Route] = {
     "profile_consent": thing(Profile, data={"subject": "email", "standing": "unsubscribed"}),
     "profile_unsuppress": thing(Profile, data={"channel": "email"}),
     "profile_attribute": thing(Profile, data={"name": "plan", "kind": "text", "value": "pro"}),
+    "profile_export": thing(Profile),
+    "profile_erase": thing(Profile),
     "live_events": page(),
     "live_newer": page(),
     "live_refused": page(),

@@ -6,7 +6,6 @@ import uuid
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 
 from tenants import keys
 from tests.api import Caller
@@ -30,11 +29,6 @@ CALLS = [
     for method in scopes_of(BY_NAME[name])
 ]
 ABOUT_THINGS = [each for each in CALLS if "<" in each.values[0].pattern]
-
-
-@pytest.fixture(autouse=True)
-def _counted_anew() -> None:
-    cache.clear()
 
 
 def bodies(route: Route, theirs: World) -> list[dict[str, Any]]:

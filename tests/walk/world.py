@@ -16,6 +16,7 @@ from django_scopes import scope
 from audiences import partitions
 from audiences.models import (
     AttributeDefinition,
+    ErasedAddress,
     EventDefinition,
     Identity,
     Import,
@@ -54,6 +55,7 @@ PARTICULAR: dict[type[models.Model], dict[str, Any]] = {
     },
     Identity: {"kind": "external_id", "value": SAME_ID},
     Suppression: {"channel": "email", "address": "gone@both.test"},
+    ErasedAddress: {"digest": "0" * 64},
     AttributeDefinition: {"name": "same_attribute", "kinds": ["text"]},
     EventDefinition: {"name": SAME_NAME, "properties": {"{mark}": ["text"]}},
     Import: {"state": "done", "mapping": {"{mark}": {"name": "email", "kind": "text", "place": 0}}},
@@ -137,6 +139,7 @@ UNMARKED = {
     "audiences.Profile": {"external_id", "email", "phone", "language", "timezone", "country", "consent"},
     "audiences.Identity": {"value"},
     "audiences.Suppression": {"channel", "address"},
+    "audiences.ErasedAddress": {"digest"},
     "audiences.AttributeDefinition": {"name", "kinds"},
     "audiences.EventDefinition": {"name"},
     "audiences.Segment": {"rule"},

@@ -1,0 +1,119 @@
+"""Forgetting somebody: at once they are nobody, whom nothing finds or reaches; then all they left goes, in batches.
+
+Their tombstone stays, and with it the anonymous rows that results count. docs/decisions/016-erasure.md has it all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from django.db import transaction
+
+from audiences import binary, returning, tombstones
+from audiences.models import Erasure, Identity, Profile
+from tenants import audit
+from tenants.audit import Actor
+
+BATCH = 5_000
+IsOver = Callable[[], bool]
+# Removes what an app keeps of a person, by these profile ids, until it is over; returns whether nothing is left.
+Step = Callable[[Erasure, list[int], IsOver], bool]
+
+BURY = f"""
+UPDATE audiences_profile SET erased_at = %s, attributes_at = NULL, last_seen_at = NULL, {tombstones.EMPTIED}
+WHERE tenant_id = %s AND id = %s
+"""
+# Whom they were merged with before is them too.
+IDS = "SELECT id, public_id FROM audiences_profile WHERE tenant_id = %s AND (id = %s OR merged_into_id = %s)"
+EVENTS = """
+WITH batch AS (
+    SELECT id, occurred_at FROM audiences_event WHERE tenant_id = %s AND profile_id = ANY(%b::bigint[]) LIMIT %s
+)
+DELETE FROM audiences_event e USING batch b WHERE e.tenant_id = %s AND e.id = b.id AND e.occurred_at = b.occurred_at
+RETURNING 1
+"""
+THEIRS = ("eventtotal", "consentchange", "placepresence", "segmentmember")
+# A refused call is only text: it is theirs if it holds one of their identities as a JSON string or number.
+CALLS = """
+DELETE FROM audiences_refusedcall c WHERE c.tenant_id = %s AND EXISTS (
+    SELECT 1 FROM unnest(%b::text[]) AS k(value) WHERE strpos(lower(c.call), to_json(lower(k.value))::text) > 0
+        OR k.value ~ '^[0-9]+$' AND c.call ~ (':\\s*' || k.value || '\\M'))
+"""
+ROWS = """
+DELETE FROM audiences_refusedrow r WHERE r.tenant_id = %s AND EXISTS (
+    SELECT 1 FROM jsonb_array_elements_text(r."values") AS cell(value)
+    WHERE lower(btrim(cell.value)) IN (SELECT lower(k.value) FROM unnest(%b::text[]) AS k(value)))
+"""
+
+_steps: list[Step] = []
+
+
+class Gone(LookupError):
+    """There is nobody of that id any more."""
+
+
+def register(step: Step) -> None:
+    """Let an app above us remove what it keeps of people. Call it from ``AppConfig.ready()``."""
+    if step not in _steps:
+        _steps.append(step)
+
+
+@transaction.atomic
+def begin(*, profile: Profile, actor: Actor, now: datetime) -> Erasure:
+    """Make somebody nobody, and return what is left to do; the caller enqueues it. Raises Gone.
+
+    From here on nothing is sent to them, no call or file means them, and no page or question finds them.
+    """
+    tenant = profile.tenant
+    living = tombstones.lock_living(tenant.pk, [profile.pk]).get(profile.pk)
+    if living is None:
+        raise Gone("This person is erased already.")
+    person = Profile.objects.get(pk=living)
+    ids = dict(binary.run(IDS, [tenant.pk, living, living]))
+    identities = list(Identity.objects.filter(profile=person).values_list("kind", "value"))
+    columns = [
+        (kind, value) for kind in ("external_id", *returning.KINDS) if (value := getattr(person, kind))
+    ]
+    Identity.objects.filter(profile=person).delete()
+    addresses = {(kind, value.lower()) for kind, value in [*identities, *columns] if kind in returning.KINDS}
+    binary.run(BURY, [now, tenant.pk, living])
+    returning.remember(tenant_id=tenant.pk, addresses=addresses, consent=person.consent, now=now)
+    audit.forget(tenant=tenant, thing="profile", thing_ids=[str(public_id) for public_id in ids.values()])
+    audit.note(
+        tenant=tenant,
+        actor=actor,
+        action="erased",
+        thing="profile",
+        thing_id=person.public_id,
+        name=audit.ERASED,
+    )
+    known = sorted({value for _, value in [*identities, *columns]})
+    begun, _ = Erasure.objects.update_or_create(
+        tenant=tenant, profile=person, defaults={"known": known, "asked_at": now, "done_at": None}
+    )
+    return begun
+
+
+def go_on(erasure: Erasure, *, is_over: IsOver, now: datetime) -> bool:
+    """Remove what is left of somebody until ``is_over()``; return whether nothing is. Twice is as good as once."""
+    ids = [id_ for id_, _ in binary.run(IDS, [erasure.tenant_id, erasure.profile_id, erasure.profile_id])]
+    are_done = [step(erasure, ids, is_over) for step in (_data, *_steps)]
+    if not all(are_done):
+        return False
+    erasure.known, erasure.done_at = [], now
+    erasure.save(update_fields=["known", "done_at"])
+    return True
+
+
+def _data(erasure: Erasure, ids: list[int], is_over: IsOver) -> bool:
+    tenant_id = erasure.tenant_id
+    while binary.run(EVENTS, [tenant_id, ids, BATCH, tenant_id]):
+        if is_over():
+            return False
+    for table in THEIRS:
+        sql = f"DELETE FROM audiences_{table} WHERE tenant_id = %s AND profile_id = ANY(%b::bigint[])"
+        binary.run(sql, [tenant_id, ids])
+    for sql in (CALLS, ROWS):
+        binary.run(sql, [tenant_id, erasure.known])
+    return True

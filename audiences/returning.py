@@ -1,0 +1,82 @@
+"""Addresses of people who were erased: kept as hashes, so that what they refused holds again if one comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from audiences import binary
+from audiences.models import ErasedAddress, Profile
+
+KINDS = tuple(ErasedAddress.Kind.values)  # attributes that hold an address
+CHANNELS = {"email": "email", "phone": "sms"}  # what is sent there
+DIGEST = "encode(sha256(convert_to(t.public_id || ' ' || a.kind || ' ' || a.address, 'UTF8')), 'hex')"
+
+REMEMBER = f"""
+INSERT INTO audiences_erasedaddress AS k (tenant_id, kind, digest, refused, reason, at)
+SELECT t.id, a.kind, {DIGEST}, r.refused, coalesce(s.reason, ''), r.at
+FROM (SELECT %b::text[] AS refused, %s::timestamptz AS at) r,
+     unnest(%b::text[], %b::text[], %b::text[]) AS a(kind, channel, address) JOIN tenants_tenant t ON t.id = %s
+     LEFT JOIN audiences_suppression s ON s.tenant_id = t.id AND s.channel = a.channel AND s.address = a.address
+WHERE cardinality(r.refused) > 0 OR s.id IS NOT NULL
+ON CONFLICT (tenant_id, kind, digest) DO UPDATE SET at = EXCLUDED.at,
+    refused = ARRAY(SELECT DISTINCT unnest(k.refused || EXCLUDED.refused) ORDER BY 1),
+    reason = coalesce(nullif(EXCLUDED.reason, ''), k.reason)
+"""
+# Somebody else may go by the same address; then it stays suppressed in plain letters.
+LIFT = """
+DELETE FROM audiences_suppression s USING unnest(%b::text[], %b::text[], %b::text[]) AS a(kind, channel, address)
+WHERE s.tenant_id = %s AND s.channel = a.channel AND s.address = a.address
+  AND NOT EXISTS (SELECT 1 FROM audiences_profile p WHERE p.tenant_id = s.tenant_id
+                  AND a.address = CASE a.kind WHEN 'email' THEN lower(p.email) ELSE p.phone END)
+"""
+LOOK = f"""
+SELECT a.kind, a.address, k.refused, k.reason
+FROM unnest(%b::text[], %b::text[]) AS a(kind, address) JOIN tenants_tenant t ON t.id = %s
+JOIN audiences_erasedaddress k ON k.tenant_id = t.id AND k.kind = a.kind AND k.digest = {DIGEST}
+"""
+SUPPRESS = """
+INSERT INTO audiences_suppression (tenant_id, channel, address, reason, detail, at)
+SELECT %s, a.channel, a.address, a.reason, '', %s
+FROM unnest(%b::text[], %b::text[], %b::text[]) AS a(channel, address, reason) ON CONFLICT DO NOTHING
+"""
+
+Address = tuple[str, str]  # kind and address, in small letters
+
+
+class Remembered(NamedTuple):
+    refused: list[str]
+    reason: str
+
+
+def remember(*, tenant_id: int, addresses: Iterable[Address], consent: dict[str, str], now: datetime) -> None:
+    """Keep what somebody refused who went by ``addresses``, and their suppressions, as hashes only."""
+    refused = sorted(
+        subject for subject, standing in consent.items() if standing == Profile.Standing.UNSUBSCRIBED
+    )
+    pairs = sorted(set(addresses))
+    columns = [
+        [kind for kind, _ in pairs],
+        [CHANNELS[kind] for kind, _ in pairs],
+        [text for _, text in pairs],
+    ]
+    binary.run(REMEMBER, [refused, now, *columns, tenant_id])
+    binary.run(LIFT, [*columns, tenant_id])
+
+
+def look(tenant_id: int, addresses: Iterable[Address]) -> dict[Address, Remembered]:
+    """Return what is remembered of those among ``addresses`` that were somebody's who was erased."""
+    asked = list(addresses)
+    if not asked:
+        return {}
+    rows = binary.run(LOOK, [[kind for kind, _ in asked], [text for _, text in asked], tenant_id])
+    return {(kind, address): Remembered(refused, reason) for kind, address, refused, reason in rows}
+
+
+def suppress(tenant_id: int, addresses: dict[Address, str], *, now: datetime) -> None:
+    """Suppress addresses that came back, each for its reason of before."""
+    if addresses:
+        channels = [CHANNELS[kind] for kind, _ in addresses]
+        texts = [text for _, text in addresses]
+        binary.run(SUPPRESS, [tenant_id, now, channels, texts, list(addresses.values())])

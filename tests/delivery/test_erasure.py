@@ -1,0 +1,298 @@
+"""Somebody is erased: nothing in any table names them, results stay as they were, and what they refused holds."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.apps import apps
+from django.db import connection
+from django.urls import reverse
+
+from audiences import consent, erasure, ingest, suppression, tasks, telling
+from audiences.models import (
+    ConsentChange,
+    ErasedAddress,
+    Erasure,
+    Event,
+    EventTotal,
+    Import,
+    Profile,
+    RefusedCall,
+    RefusedRow,
+    Suppression,
+)
+from campaigns.models import Source, SourceAnswer
+from delivery import results
+from delivery.models import CapUse, Delivery, FrequencyCap
+from delivery.sandbox import inbox
+from delivery.sandbox.keeping import INBOX_NAME, Keeper
+from tenants import clock
+from tenants.models import AuditEntry
+from tests.api import shaped
+
+NAME, EMAIL = "Zebedia", "Zebedia@example.test"
+
+
+def calls(*, user="zebedia-1", **consent):
+    traits = {"firstName": NAME, "email": EMAIL, "phone": "+4930901820", "plan": "zebedias"}
+    told = {"type": "identify", "userId": user, "anonymousId": f"anon-{user}", "traits": traits}
+    return [told | ({"consent": consent} if consent else {})]
+
+
+def naming(word):
+    """Return the tables in which any row says ``word``, whatever its case."""
+    found = []
+    with connection.cursor() as cursor:
+        for model in apps.get_models():
+            table = model._meta.db_table
+            cursor.execute(f'SELECT count(*) FROM "{table}" t WHERE t::text ILIKE %s', [f"%{word}%"])
+            if cursor.fetchone()[0]:
+                found.append(table)
+    return found
+
+
+@pytest.fixture
+def store(tenant):
+    return lambda *calls, **which: ingest.store(
+        tenant=tenant, calls=calls, now=which.pop("now", None) or clock.now(tenant), **which
+    )
+
+
+@pytest.fixture
+def person(store, make_profile):
+    """Somebody among others, who has left something in every corner."""
+    make_profile(first_name="Other")
+    store({"type": "track", "anonymousId": "before", "event": "Looked", "properties": {"who": NAME}})
+    store(*calls(), {"type": "alias", "userId": "zebedia-1", "previousId": "before"})
+    return Profile.objects.living().get(external_id="zebedia-1")
+
+
+@pytest.fixture
+def erase(tenant, owner):
+    """Erase somebody and do all that is left to do."""
+
+    def erase(profile):
+        begun = erasure.begin(profile=profile, actor=owner, now=clock.now(tenant))
+        assert tasks.erase(begun.pk)
+        return begun
+
+    return erase
+
+
+def test_no_table_names_them_and_results_are_as_they_were(
+    person, store, erase, make_campaign, receipt, postbox, run, later, tenant, owner, api, settings, tmp_path
+):
+    settings.SANDBOX_INBOX = tmp_path
+    keeper = Keeper(tmp_path)
+    for address in (EMAIL, "other@example.test"):
+        keeper.keep(tenant.public_id.hex, "x@y.test", [address], b"Subject: Hello\r\n\r\nHello")
+    keeper.close()
+    now = clock.now(tenant)
+    cap = FrequencyCap.objects.create(tenant=tenant, limit=9, kind="rolling", hours=1, scope="all")
+    sent = make_campaign(conversion_event="Order Completed", goal="Order")
+    run()
+    later(timedelta(hours=1))
+    store({"type": "track", "userId": "zebedia-1", "event": "Order Completed", "properties": {"revenue": 5}})
+    api.post(
+        f"campaigns/{receipt().public_id}/send",
+        {"to": {"external_id": "zebedia-1"}, "idempotency_key": "zebedia"},
+    )
+    run()
+    later(timedelta(hours=1))
+    waits = make_campaign(name="Waits", when="once", starts_at=now + timedelta(hours=3))
+    later(timedelta(minutes=50))
+    Delivery.objects.create(
+        tenant=tenant,
+        campaign=waits,
+        profile=person,
+        occasion="once",
+        occasion_at=now,
+        due_at=now,
+        channel="email",
+    )
+    assert CapUse.objects.filter(cap=cap, profile=person).exists()
+    EventTotal.objects.create(
+        tenant=tenant,
+        profile=person,
+        name="Old",
+        count=1,
+        first_at=now,
+        last_at=now,
+        last_properties={"who": NAME},
+    )
+    RefusedCall.objects.create(
+        tenant=tenant, received_at=now, index=0, reason="x", call=f'{{"userId": "{EMAIL}"'
+    )
+    RefusedCall.objects.create(tenant=tenant, received_at=now, index=0, reason="x", call='{"userId": "u7"}')
+    file = Import.objects.create(tenant=tenant, file_name="people.csv")
+    RefusedRow.objects.create(
+        tenant=tenant, import_file=file, number=2, reason="x", values=["1", f" {EMAIL} "]
+    )
+    for name, url in (("personal", "https://x.test/{{ profile.email }}"), ("same", "https://x.test/")):
+        source = Source.objects.create(tenant=tenant, name=name, url=url, example=f'"for {name}"')
+        SourceAnswer.objects.create(
+            tenant=tenant,
+            source=source,
+            question="q",
+            body=f'"{NAME if name == "personal" else "all"}"',
+            kept_until=now,
+        )
+    consent.change(
+        tenant=tenant, profile_id=person.pk, subject="email", standing="unsubscribed", origin="x", now=now
+    )
+    suppression.add(
+        tenant=tenant, channel="email", address=EMAIL, reason="bounced", detail=f"550 {EMAIL}", now=now
+    )
+    telling.tell(profile=person, stated={"plan": "zebedias own"}, actor=owner, now=clock.now(tenant))
+    assert len(naming("zebedia")) > 8
+    before = [results.of(sent).audience, results.of(sent).progress, results.of(sent).versions]
+
+    begun = erase(person)
+
+    assert naming("zebedia") == []
+    assert naming("30901820") == []
+    after = [results.of(sent).audience, results.of(sent).progress, results.of(sent).versions]
+    assert str(after) == str(before)
+    assert Delivery.objects.get(campaign=waits, profile=person).reason == "erased"
+    assert not Event.objects.filter(profile=person).exists()
+    assert not ConsentChange.objects.filter(profile=person).exists()
+    assert not CapUse.objects.filter(profile=person).exists()
+    assert RefusedCall.objects.get().call == '{"userId": "u7"}'
+    assert SourceAnswer.objects.get().source.name == "same"
+    assert [mail.recipient for mail in inbox.newest(tmp_path / INBOX_NAME, tenant=tenant.public_id.hex)] == [
+        "other@example.test"
+    ]
+    begun.refresh_from_db()
+    assert begun.done_at
+    kept = (
+        AuditEntry.objects.filter(thing="profile")
+        .order_by("pk")
+        .values_list("action", "thing_name", "changes")
+    )
+    assert list(kept) == [
+        ("changed attributes of", "An erased person", {"plan": [None, None]}),
+        ("erased", "An erased person", {}),
+    ]
+
+
+def test_killed_anywhere_or_run_beside_its_twin_it_ends_the_same(person, store, tenant, owner, monkeypatch):
+    monkeypatch.setattr(erasure, "BATCH", 2)
+    store(*({"type": "track", "userId": "zebedia-1", "event": f"E{n}"} for n in range(7)))
+    others = Event.objects.exclude(profile=person).count()
+    begun = erasure.begin(profile=person, actor=owner, now=clock.now(tenant))
+    with pytest.raises(erasure.Gone):
+        erasure.begin(profile=person, actor=owner, now=clock.now(tenant))
+    left = []
+    twin = Erasure.objects.select_related("tenant").get(pk=begun.pk)
+    while not erasure.go_on(begun, is_over=lambda: True, now=clock.now(tenant)):
+        left.append(Event.objects.filter(profile=person).count())
+    assert left == [6, 4, 2, 0]
+    assert erasure.go_on(twin, is_over=lambda: True, now=clock.now(tenant))
+    assert tasks.erase(begun.pk)
+    assert Event.objects.count() == others
+
+
+def test_what_is_being_handed_over_is_emptied_once_it_is_settled(
+    person, make_campaign, run, postbox, tenant, owner
+):
+    make_campaign()
+    run()
+    Delivery.objects.filter(profile=person).update(state="sending")
+    begun = erasure.begin(profile=person, actor=owner, now=clock.now(tenant))
+    assert not tasks.erase(begun.pk)
+    assert tasks.resume_erasures() == 1
+    Delivery.objects.filter(profile=person).update(state="sent")
+    assert tasks.erase(begun.pk)
+    assert tasks.resume_erasures() == 0
+    assert naming("zebedia") == []
+
+
+@pytest.mark.parametrize(
+    ("origin", "said", "standing"),
+    [
+        pytest.param(ingest.Origin.IMPORT, {}, "unsubscribed", id="a file brings them back unsubscribed"),
+        pytest.param(ingest.Origin.IMPORT, {"email": "subscribed"}, "unsubscribed", id="whatever it says"),
+        pytest.param(ingest.Origin.SERVER, {}, "unsubscribed", id="so does a call"),
+        pytest.param(ingest.Origin.SERVER, {"email": "opted_in"}, "opted_in", id="unless they say yes again"),
+    ],
+)
+def test_an_address_that_comes_back_is_still_refused(
+    person, store, erase, tenant, other_tenant, origin, said, standing
+):
+    now = clock.now(tenant)
+    for subject in ("email", "topic:news"):
+        consent.change(
+            tenant=tenant, profile_id=person.pk, subject=subject, standing="unsubscribed", origin="x", now=now
+        )
+    suppression.add(tenant=tenant, channel="email", address=EMAIL, reason="complained", now=now)
+    erase(person)
+    assert not Suppression.objects.exists()
+    assert set(ErasedAddress.objects.values_list("kind", "reason")) == {
+        ("email", "complained"),
+        ("phone", ""),
+    }
+    store(*calls(user="new", **said), origin=origin)
+    again = Profile.objects.living().get(external_id="new")
+    assert again.consent == {"email": standing, "topic:news": "unsubscribed"}
+    assert Suppression.objects.get().reason == "complained"
+    told = set(ConsentChange.objects.filter(profile=again).values_list("origin", flat=True))
+    assert "refused before they were erased" in told
+    ingest.store(tenant=other_tenant, calls=calls(user="new"), now=now)
+    assert Profile.objects.model._base_manager.get(tenant=other_tenant).consent == {}
+
+
+def test_somebody_elses_address_stays_suppressed(person, erase, make_profile, tenant):
+    make_profile(email=EMAIL.upper())
+    suppression.add(tenant=tenant, channel="email", address=EMAIL, reason="bounced", now=clock.now(tenant))
+    erase(person)
+    assert Suppression.objects.get().address == EMAIL.lower()
+
+
+def test_nobody_is_remembered_who_refused_nothing(person, erase):
+    erase(person)
+    assert not ErasedAddress.objects.exists()
+
+
+def test_only_an_owner_erases_and_the_page_says_what_goes(person, client_of):
+    url = reverse("profile_erase", args=[person.public_id])
+    page = reverse("profile_detail", args=[person.public_id])
+    assert client_of("publisher").post(url).status_code == 403
+    assert "Erase…" not in client_of("publisher").get(page).content.decode()
+    browser = client_of("owner")
+    assert "Erase…" in browser.get(page).content.decode()
+    assert "What stays" in browser.get(url).content.decode()
+    assert browser.post(url)["Location"] == page
+    shown = browser.get(page).content.decode()
+    assert "is being removed" in shown
+    assert NAME not in shown
+    assert tasks.erase(Erasure.objects.get().pk)
+    assert "Nothing is known of this person" in browser.get(page).content.decode()
+    assert browser.get(url).status_code == 404
+    assert browser.get(reverse("profile_export", args=[person.public_id])).status_code == 404
+
+
+def test_a_program_erases_and_asks_how_far_it_is(person, api):
+    path = f"profiles/{person.public_id}"
+    answers = [api.send("DELETE", path) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert answers[0].json() == answers[1].json()
+    assert answers[0].json()["done_at"] is None
+    shaped(api.get(path), 404, "not_found")
+    assert tasks.erase(Erasure.objects.get().pk)
+    assert api.send("DELETE", path).json()["done_at"]
+    assert AuditEntry.objects.get(action="erased").actor_name.startswith("Key Nightly")
+
+
+def test_the_export_has_all_that_is_known(person, client_of, store, make_campaign, run, postbox):
+    make_campaign()
+    run()
+    store({"type": "track", "userId": "zebedia-1", "event": "Order Completed", "properties": {"total": 5}})
+    answer = client_of("analyst").get(reverse("profile_export", args=[person.public_id]))
+    assert "attachment" in answer["Content-Disposition"]
+    told = json.loads(b"".join(answer.streaming_content))
+    assert (told["profile"]["first_name"], told["attributes"]) == (NAME, {"plan": "zebedias"})
+    assert {one["value"] for one in told["identities"]} >= {"zebedia-1", "anon-zebedia-1", EMAIL.lower()}
+    assert {event["name"] for event in told["events"]} == {"Looked", "Email Sent", "Order Completed"}
+    assert [(one["state"], one["address"]) for one in told["messages"]] == [("sent", EMAIL)]
