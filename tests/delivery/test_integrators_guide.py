@@ -65,6 +65,7 @@ def things(tenant: Any, make_campaign: Any, make_profile: Any, receipt: Any, api
         "segment": str(segments.create(tenant=tenant, actor=None, name="S", rule={"all": []}).public_id),
         "campaign": str(make_campaign(is_launched=False).public_id),
         "asked": str(order.public_id),
+        "draft": str(make_campaign(is_launched=False, name="Draft").public_id),
         "delivery": answer.json()["delivery"],
     }
 
@@ -74,8 +75,8 @@ def test_every_call_in_the_guide_works(api: Any, things: dict[str, str]):
     found = calls()
     assert len(found) > 20
     for call in found:
-        names = things | {"campaign": things["asked"]} if "/send" in call.path else things
-        path = call.path.format(**names)
+        which = "asked" if "/send" in call.path else "draft" if "/contents/" in call.path else "campaign"
+        path = call.path.format(**things | {"campaign": things[which]})
         assert call.headers.pop("Authorization") == "Bearer sk_..."
         content_type = call.headers.pop("Content-Type", "")
         assert (content_type == "application/json") == bool(call.body)
