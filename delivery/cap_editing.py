@@ -84,7 +84,7 @@ def add(
     the tenant is decided.
     """
     caps.hold(tenant, alone=True)
-    others = caps.in_force()
+    others = caps.in_force(tenant)
     if len(others) >= MOST:
         raise Refused("", f"{MOST} caps are as many as there can be: change one of them instead.")
     cap = FrequencyCap(tenant=tenant, limit=limit, kind=kind, hours=hours, scope=scope, value=value)
@@ -112,7 +112,7 @@ def change(
     cap = FrequencyCap.objects.select_related("tenant").get(pk=cap.pk, archived_at=None)
     old, before = caps.words(cap), [getattr(cap, name) for name in FIELDS]
     cap.limit, cap.kind, cap.hours, cap.scope, cap.value = limit, kind, hours, scope, value
-    _check(cap, [other for other in caps.in_force() if other.pk != cap.pk])
+    _check(cap, [other for other in caps.in_force(cap.tenant) if other.pk != cap.pk])
     if [getattr(cap, name) for name in FIELDS] == before:
         return cap
     cap.save(update_fields=FIELDS)

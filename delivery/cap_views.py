@@ -111,7 +111,7 @@ def _shown(cap: FrequencyCap) -> dict[str, Any]:
 @allow("view")
 def cap_list(request: TenantRequest) -> HttpResponse:
     context = {
-        "caps": [(cap, caps.words(cap)) for cap in caps.in_force()],
+        "caps": [(cap, caps.words(cap)) for cap in caps.in_force(request.tenant)],
         "tagged": set(tags.in_use()),
         "exempt": _exempt(),
         "quiet_form": quiet_views.form_of(request.tenant),

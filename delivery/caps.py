@@ -109,13 +109,11 @@ class _Counted:
         )
 
 
-def in_force() -> list[FrequencyCap]:
-    """Return the tenant's caps, in the order they were made."""
-    return list(FrequencyCap.objects.filter(archived_at=None).order_by("id"))
+def in_force(tenant: Tenant) -> list[FrequencyCap]:
+    """Return the tenant's caps, in the order they were made.
 
-
-def _in_force(tenant: Tenant) -> list[FrequencyCap]:
-    """Return the same in plain SQL: every chunk asks, and putting a query together costs more than running it."""
+    In plain SQL: every chunk asks, and putting a query together costs more than running it.
+    """
     return [FrequencyCap.from_db(connection.alias, FIELDS, row) for row in binary.run(IN_FORCE, [tenant.pk])]
 
 
@@ -155,7 +153,7 @@ def rooms(
     A row that has its reservation counts no more; beside one of the same occasion it counts for its channel only.
     Read it with the profiles locked, else another may reserve meanwhile.
     """
-    caps = [_Counted.of(cap) for cap in _in_force(tenant)] if asking else []
+    caps = [_Counted.of(cap) for cap in in_force(tenant)] if asking else []
     if not caps:
         return {}
     held = _held([one.row for one in asking], tenant=tenant)

@@ -45,7 +45,7 @@ def test_everybody_reads_what_each_does(cap, client_of):
 
 
 @pytest.mark.parametrize("role", ["analyst", "marketer"])
-def test_who_may_not_launch_may_not_change_them(cap, client_of, role):
+def test_who_may_not_launch_may_not_change_them(cap, client_of, role, tenant):
     client = client_of(role)
     asked = [
         client.get(NEW),
@@ -55,7 +55,7 @@ def test_who_may_not_launch_may_not_change_them(cap, client_of, role):
         client.post(url("cap_remove", cap)),
     ]
     assert {answer.status_code for answer in asked} == {403}
-    assert [caps.words(one) for one in caps.in_force()] == [caps.words(cap)]
+    assert [caps.words(one) for one in caps.in_force(tenant)] == [caps.words(cap)]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_who_may_not_launch_may_not_change_them(cap, client_of, role):
 def test_a_publisher_adds_one(client_of, tenant, given, words):
     answer = client_of("publisher").post(NEW, GOOD | given, follow=True)
     assert answer.status_code == 200
-    assert [caps.words(one) for one in caps.in_force()] == [words]
+    assert [caps.words(one) for one in caps.in_force(tenant)] == [words]
     noted = AuditEntry.objects.get(thing="frequency cap")
     assert (noted.action, noted.actor_name, noted.changes) == (
         "added", f"publisher-{tenant.pk}@example.test", {"cap": [None, words]},
@@ -104,19 +104,21 @@ def test_a_publisher_adds_one(client_of, tenant, given, words):
         ),
     ],
 )
-def test_what_cannot_be_is_refused_in_words(cap, client_of, given, says):
+def test_what_cannot_be_is_refused_in_words(cap, client_of, given, says, tenant):
     answer = client_of().post(NEW, GOOD | given)
     assert answer.status_code == 422
     assert says in answer.content.decode()
-    assert len(caps.in_force()) == 1
+    assert len(caps.in_force(tenant)) == 1
 
 
-def test_one_is_changed_where_it_stands(cap, client_of):
+def test_one_is_changed_where_it_stands(cap, client_of, tenant):
     client = client_of()
     page = client.get(url("cap_change", cap)).content.decode()
     assert 'value="promo"' in page
     assert client.post(url("cap_change", cap), GOOD | {"limit": "5"}).status_code == 302
-    assert [(one.pk, caps.words(one)) for one in caps.in_force()] == [(cap.pk, "At most 5 emails in 7 days")]
+    assert [(one.pk, caps.words(one)) for one in caps.in_force(tenant)] == [
+        (cap.pk, "At most 5 emails in 7 days")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -130,10 +132,10 @@ def test_a_stored_period_is_shown_as_people_say_it(tenant, owner, client_of, hou
     assert (str(form["amount"].value()), form["unit"].value()) == shown
 
 
-def test_one_is_removed_for_good(cap, client_of):
+def test_one_is_removed_for_good(cap, client_of, tenant):
     client = client_of()
     assert client.post(url("cap_remove", cap)).status_code == 302
-    assert caps.in_force() == []
+    assert caps.in_force(tenant) == []
     for answer in (client.get(url("cap_change", cap)), client.post(url("cap_remove", cap))):
         assert answer.status_code == 404
 
@@ -152,7 +154,7 @@ def test_another_tenants_is_a_404_and_stays(other_tenant, owner, client_of, tena
     ]
     assert {answer.status_code for answer in asked} == {404}
     with scope(tenant=other_tenant):
-        assert caps.in_force() == [theirs]
+        assert caps.in_force(other_tenant) == [theirs]
 
 
 def test_the_page_names_live_campaigns_that_are_exempt_and_tags_nobody_has(cap, client_of, make_campaign):

@@ -36,7 +36,7 @@ def test_a_cap_is_made_changed_and_removed(open_browser: OpenBrowser, tenant: Te
     expect(page.locator(".caps li")).to_contain_text("At most 3 messages tagged promo in 2 days")
     page.get_by_role("button", name="Remove").click()
     page.get_by_role("dialog").get_by_role("button", name="Keep as it is").click()
-    assert len(caps.in_force()) == 1
+    assert len(caps.in_force(tenant)) == 1
     page.get_by_role("button", name="Remove").click()
     page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     expect(page.get_by_text("No caps yet")).to_be_visible()
