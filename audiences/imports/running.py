@@ -15,7 +15,7 @@ from audiences.imports import csv_files, mapping, rows
 from audiences.imports.csv_files import Row
 from audiences.imports.mapping import Mapping
 from audiences.ingest.calls import Key
-from audiences.ingest.rehearsing import rehearse
+from audiences.ingest.rehearsing import met, rehearse
 from audiences.models import Import, RefusedRow
 
 BATCH = 1_000
@@ -55,13 +55,23 @@ def _work(import_: Import, file: IO[bytes], now: datetime, is_over: Callable[[],
     if import_.state == Import.State.WAITING:
         total = sum(1 for _ in csv_files.rows(file, table))
         _set(import_, state=Import.State.RUNNING, rows_total=total)
-    remaining = islice(csv_files.rows(file, table), import_.rows_done, None)
-    seen: set[Key] = set()
+    remaining = csv_files.rows(file, table)
+    seen = _seen(import_, columns, islice(remaining, import_.rows_done), now)
     while batch := list(islice(remaining, BATCH)):
         _take(import_, columns, batch, seen, now)
         if is_over():
             break
     return import_.rows_done >= import_.rows_total
+
+
+def _seen(import_: Import, columns: Mapping, done: Iterator[Row], now: datetime) -> set[Key]:
+    """Read past the rows that are done; return whom a rehearsal met in them, so that nobody counts as new twice."""
+    seen: set[Key] = set()
+    while batch := list(islice(done, BATCH)):
+        if import_.is_dry_run:
+            calls, _ = rows.calls(batch, columns, name=str(import_.public_id))
+            seen |= met(tenant=import_.tenant, calls=calls.values(), now=now)
+    return seen
 
 
 def _take(import_: Import, columns: Mapping, batch: list[Row], seen: set[Key], now: datetime) -> None:

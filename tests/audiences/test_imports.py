@@ -23,7 +23,7 @@ from django.test import Client
 from django_q.models import OrmQ
 
 from audiences import tasks
-from audiences.imports import csv_files, lifecycle, mapping
+from audiences.imports import csv_files, lifecycle, mapping, running
 from audiences.imports.mapping import Target
 from audiences.models import ConsentChange, Event, Import, Profile, Receipt, RefusedRow
 from tenants.models import Tenant, User
@@ -250,6 +250,18 @@ def test_a_rehearsal_counts_and_stores_nobody(
     assert Receipt.objects.count() == receipts
     assert done.file
     assert len(list(files.rglob("*.csv"))) == 1
+
+
+def test_a_long_rehearsal_counts_nobody_twice_who_stands_in_two_of_its_tasks(
+    uploaded: Callable[..., Import], owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(running, "BATCH", 10)
+    made = uploaded("id\n" + "".join(f"u{n % 15}\n" for n in range(35)))
+    lifecycle.start(import_=made, columns=mapping.loaded(made.mapping), is_dry_run=True, actor=owner)
+    assert [tasks.run_import(made.pk) for _ in range(5)] == [False, False, False, True, True]
+    made.refresh_from_db()
+    assert (made.state, made.rows_done, made.profiles_created) == ("done", 35, 15)
 
 
 def test_the_file_is_deleted_once_its_people_are_stored(stored: Callable[..., Import], files: Path) -> None:
