@@ -114,8 +114,11 @@ class Channel(Protocol):
         is_marketing: bool,
         language: str = "",
         blocks: Mapping[str, BlockWords] = ...,
+        is_mirrored: bool = False,
     ) -> Compiled:
         """Check the fields, written in a language (BCP 47), and make them ready, with the blocks they render in them.
+
+        ``is_mirrored``: they were laid out for a language that is written the other way.
 
         Never raises for what an author may write.
         """

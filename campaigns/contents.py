@@ -138,6 +138,7 @@ def compile_fields(
         is_marketing=is_marketing,
         language=language,
         blocks=blocks.words(tenant=version.tenant, language=language, rendered_in=asking.fields.values()),
+        is_mirrored=languages.is_right_to_left(language) != languages.is_right_to_left(version.language),
     )
     compiled.problems[:] = asking.said(compiled.problems)
     compiled.notes.extend(asking.notes)

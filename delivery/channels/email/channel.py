@@ -24,10 +24,12 @@ from delivery.channels.email.compile import (
     needs_inlining,
 )
 from delivery.channels.email.forms import MailForm
+from delivery.channels.email.mirror import names_a_side
 from delivery.channels.email.starters import STARTERS
 from tenants.models import Tenant
 
 KIND = "email"
+MIRRORED = "Left and right change places in MJML's attributes: the default words are written the other way."
 NO_BLOCKS: Mapping[str, BlockWords] = {}
 
 _MARKUP = re.compile(r"</?[A-Za-z][^<>]*>")
@@ -61,6 +63,7 @@ class Email:
         is_marketing: bool,
         language: str = "",
         blocks: Mapping[str, BlockWords] = NO_BLOCKS,
+        is_mirrored: bool = False,
     ) -> Compiled:
         words = {name: str(fields.get(name) or "") for name in ("subject", "preheader", "body", "text")}
         texts = {name: block.text for name, block in blocks.items()}
@@ -70,10 +73,20 @@ class Email:
         if problems:
             return Compiled(problems=problems, blocks=used)
         body_format = str(fields.get("body_format") or "mjml")
-        made = compile_isolated(renderer(), body_format=body_format, language=language, blocks=texts, **words)
+        made = compile_isolated(
+            renderer(),
+            body_format=body_format,
+            language=language,
+            blocks=texts,
+            is_mirrored=is_mirrored,
+            **words,
+        )
         if made.problems:
             return Compiled(problems=[_problem(found) for found in made.problems], blocks=used)
-        return replace(_ready(made, is_marketing=is_marketing, language=language), blocks=used)
+        ready = replace(_ready(made, is_marketing=is_marketing, language=language), blocks=used)
+        if is_mirrored and body_format == "mjml" and names_a_side(words["body"]):
+            ready.notes.append(MIRRORED)
+        return ready
 
     def around(self, rendering: str, words: str) -> dict[str, str]:
         return alone.fields(rendering, words)

@@ -62,11 +62,13 @@ def compile_email(
     text: str = "",
     language: str = "",
     blocks: Mapping[str, str] | None = None,
+    is_mirrored: bool = False,
 ) -> CompiledEmail:
     """Return a mail as Liquid templates, or what is wrong with its body. Its Liquid was checked before.
 
     The preheader goes into the HTML, hidden. Where there is no text of the author's, one is made from the HTML. It is
-    marked as being in ``language``, and laid out from the right where that is written so.
+    marked as being in ``language``, and laid out from the right where that is written so. ``is_mirrored``: what MJML's
+    attributes say was meant for the other way, so that left and right change places.
     """
     from campaigns.liquid.environments import environment
     from campaigns.liquid.syntax import read
@@ -76,7 +78,9 @@ def compile_email(
     body, places = read(body, blocks, environment("html"))
     preheader, _ = read(preheader, blocks, environment("line"))
     html, problems = (
-        _from_mjml(body, places, preheader, language) if is_mjml else (_with_preheader(body, preheader), [])
+        _from_mjml(body, places, preheader, language, is_mirrored)
+        if is_mjml
+        else (_with_preheader(body, preheader), [])
     )
     if problems:
         return CompiledEmail(problems=problems)
@@ -113,14 +117,16 @@ def has_unsubscribe_link(html: str) -> bool:
     return bool(_UNSUBSCRIBE.search(_NOT_SHOWN.sub("", html)))
 
 
-def _from_mjml(body: str, places: Places, preheader: str, language: str) -> tuple[str, list[CompileProblem]]:
+def _from_mjml(
+    body: str, places: Places, preheader: str, language: str, is_mirrored: bool
+) -> tuple[str, list[CompileProblem]]:
     from mjml import mjml2html
 
     from delivery.channels.email.mjml_source import Mistake, Reading
     from delivery.channels.email.placeholders import Vault
 
     vault = Vault()
-    reading = Reading(body, vault, drop_preview=bool(preheader.strip()))
+    reading = Reading(body, vault, drop_preview=bool(preheader.strip()), is_mirrored=is_mirrored)
     mistakes = reading.mistakes
     html = ""
     if not mistakes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from campaigns.liquid.blocks import OF_BLOCK
+from delivery.channels.email.mirror import mirrored
 from delivery.channels.email.mjml_tags import ANYWHERE, ATTRIBUTES, FREE, PARENTS, WORDS
 from delivery.channels.email.placeholders import LIQUID, MASK, Vault, masked
 
@@ -40,7 +41,9 @@ class Reading:
     ``lost`` maps each word put away in an attribute to its place, for MJML drops values it cannot take.
     """
 
-    def __init__(self, source: str, vault: Vault, *, drop_preview: bool = False) -> None:
+    def __init__(
+        self, source: str, vault: Vault, *, drop_preview: bool = False, is_mirrored: bool = False
+    ) -> None:
         self.mistakes: list[Mistake] = []
         self.pieces: list[str] = []
         self.kept: dict[str, int] = {}
@@ -50,6 +53,7 @@ class Reading:
         self._masked = masked(source)
         self._vault = vault
         self._drop_preview = drop_preview
+        self._is_mirrored = is_mirrored
         self._open: list[_Open] = []
         self._read()
 
@@ -107,6 +111,8 @@ class Reading:
             return tag.end()
         self._check(tag)
         opening = self._source[tag.start() : tag.end()]
+        if self._is_mirrored:
+            opening = mirrored(opening)
         end = tag.end()
         if name in WORDS and not tag["empty"]:
             closing = re.compile(rf"</{re.escape(name)}\s*>").search(self._masked, tag.end())
