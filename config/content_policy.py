@@ -5,7 +5,6 @@ from __future__ import annotations
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.http import HttpRequest, HttpResponseBase
-from django.urls import reverse
 
 # Its Alpine makes functions of its attributes' text, and its colours stand in a style element. Still: no script but in
 # our files, and no other host.
@@ -17,6 +16,7 @@ class ContentPolicyMiddleware(CSPMiddleware):
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
     ) -> PolicyParts:
         parts = super().get_policy_parts(request, response, report_only)
-        if request.path_info.startswith(reverse("admin:index")) and parts.config is None:
+        found = request.resolver_match
+        if found and "admin" in found.app_names and parts.config is None:
             parts.replace = ADMIN
         return parts
