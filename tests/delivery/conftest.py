@@ -16,15 +16,16 @@ import pytest
 
 from audiences import ingest
 from audiences.models import Profile
-from campaigns import contents, launching, triggers
+from campaigns import contents, launching, triggers, versions
 from campaigns.models import Campaign, Variant, Version
-from delivery import pipeline
+from delivery import cap_editing, pipeline
 from delivery.channels.email import sending
-from delivery.models import Delivery, Plan
+from delivery.models import Delivery, FrequencyCap, Plan
 from delivery.sandbox.rules import ALWAYS, parse
 from delivery.sandbox.server import Sandbox
 from tenants import clock
 from tenants.models import Tenant, User
+from tests.delivery.steps import claimed
 
 BODY = "<p>Hello {{ profile.first_name | default: 'you' }}</p><p><a href='https://shop.test/new'>New records</a></p>"
 CART_WORDS = "<p>Your cart is worth {{ event.total }}</p>"
@@ -247,3 +248,51 @@ def launched(tenant: Tenant, make_campaign: Callable[..., Campaign]) -> Callable
         return make_campaign(**fields)
 
     return make
+
+
+@pytest.fixture
+def at(tenant) -> Callable[[datetime], datetime]:
+    """Let the tenant's clock stand at a moment."""
+
+    def move(moment: datetime) -> datetime:
+        clock.set_to(tenant, moment)
+        return clock.now(tenant)
+
+    return move
+
+
+@pytest.fixture
+def make_cap(tenant, owner) -> Callable[..., FrequencyCap]:
+    def make(limit: int = 1, **fields: Any) -> FrequencyCap:
+        return cap_editing.add(tenant=tenant, actor=owner, now=clock.now(tenant), limit=limit, **fields)
+
+    return make
+
+
+@pytest.fixture
+def send(tenant, make_campaign) -> Callable[..., list[int]]:
+    """Launch a campaign to everyone and decide; return whose ids are to get it."""
+
+    def launch(*, tags: tuple[str, ...] = (), **fields: Any) -> list[int]:
+        campaign = make_campaign(is_launched=False, **fields)
+        Campaign.objects.filter(pk=campaign.pk).update(tags=list(tags))
+        version = campaign.versions.get()
+        version.launched_at = clock.now(tenant)
+        version.save()
+        Campaign.objects.filter(pk=campaign.pk).update(state="live")
+        return [one.row.profile_id for one in claimed(tenant)[1]]
+
+    return launch
+
+
+@pytest.fixture
+def relaunch(tenant, owner):
+    """Change a campaign's schedule and launch it again, now."""
+
+    def change(campaign, **fields):
+        draft = versions.start(campaign=campaign, actor=owner)
+        Version.objects.filter(pk=draft.pk).update(**fields)
+        draft.refresh_from_db()
+        return launching.launch(version=draft, actor=owner, now=clock.now(tenant))
+
+    return change
