@@ -16,7 +16,7 @@ from django.db import connections
 from config import folders, frontend
 from config.processes import Group, Program
 
-THREADS = 4  # for each web worker; each keeps one database connection
+THREADS = 10  # for each web worker; each keeps one database connection. The more, the more calls share a transaction
 WAITING_REQUESTS = 64  # for each web worker; more wait in the kernel's queue
 
 
