@@ -35,7 +35,7 @@ class Sample:
 
 
 def of(tenant_id: int) -> Sample:
-    """Return whom to ask about of a tenant's people. One or two walks of an index; 0.2 s for a million."""
+    """Return whom to ask about of a tenant's people. One or two walks of an index; 0.2 s for 300,000."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM audiences_profile WHERE {_LIVING}", [tenant_id])
         (people,) = cursor.fetchone()

@@ -111,7 +111,7 @@ def _names() -> Iterator[Case]:
 
 
 def _lacking(spec: Spec) -> Iterator[Case]:
-    """Whom a group is meant for and who lacks something its words need, as far as profiles have it."""
+    """Who comes to a group and lacks something its words need, as far as profiles have it."""
     first: dict[str, Group] = {}
     for group in spec.groups:
         for way in group.ways:
@@ -127,7 +127,10 @@ def _lacking(spec: Spec) -> Iterator[Case]:
 def _lacks(need: str, group: Group) -> Condition:
     def condition(asked: _Asked) -> str:
         kinds = asked.judge.speakers.needs([group]).get(need, [])
-        return f"NOT {asked.judge.has_if_asked(need, kinds)} AND {asked.judge.fits(group)}"
+        before = asked.spec.groups[: asked.spec.groups.index(group)]
+        conditions = [f"NOT {asked.judge.has_if_asked(need, kinds)}", asked.judge.fits(group)]
+        conditions += [f"NOT ({asked.judge.takes(each)})" for each in before if each.where is None]
+        return " AND ".join(conditions)
 
     return condition
 

@@ -132,6 +132,20 @@ def test_who_lacks_something_gets_nothing_where_there_is_no_default(
     assert "no variant takes them" in page.content.decode()
 
 
+def test_who_lacks_what_a_later_variant_needs_is_no_earlier_ones(
+    campaign: Campaign,
+    make_segment: Callable[..., Segment],
+    people: dict[str, Profile],
+    owner: User,
+    now: datetime,
+) -> None:
+    version = campaign.versions.get()
+    add(version, owner, "<p>{{ profile.plan }}</p>", segment=make_segment(IN_BERLIN))
+    keys = {case.lacks: case.key for case in worst_cases.cases(typed(version))}
+    assert found(keys["profile.plan"], typed(version), now).person == people["nameless"]
+    assert found("lacks-1", typed(version, "<p>For all</p>"), now).person is None
+
+
 def test_other_tenants_people_are_no_ones_worst_case(
     campaign: Campaign, other_tenant: Tenant, make_profile: Callable[..., Profile], now: datetime
 ) -> None:
