@@ -85,7 +85,7 @@ def _web(house: House) -> list[str]:
         "--backpressure": WAITING_REQUESTS,
         "--workers-kill-timeout": 10,
         "--working-dir": folders.PROJECT,
-        "--log-level": "warning",
+        "--log-level": "error",  # its warnings are advice on the numbers above, which were measured
     }
     command = [sys.executable, "-m", "granian", "--no-ws", "--respawn-failed-workers"]
     return [
