@@ -38,7 +38,7 @@ class Compiled:
     """
 
     parts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    needs: list[str] = field(default_factory=list)
+    needs: list[str] = field(default_factory=list)  # of the person, and of the brand
     variables: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

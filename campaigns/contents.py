@@ -18,9 +18,11 @@ from campaigns.liquid.values import parsed, unmet
 from campaigns.liquid.wire import Refused, Rendered, Source, Template
 from campaigns.models import Campaign, Content, Variant, Version
 from campaigns.sources import mapping, reading
+from tenants import brand as looks
 from tenants.audit import Actor
 from tenants.models import Tenant
 
+CHECKED_OF_SENDER = ("from_email", "postal_address")
 LONG = 400  # characters: shorter texts stand in the log whole
 
 
@@ -155,9 +157,19 @@ def compile_fields(
             compiled.problems.append(
                 Problem("", f"{path} has no value: {root} has {', '.join(given[root])}.")
             )
+    for name in _unset(compiled.needs, given["brand"]):
+        said = f"brand.{name} has no value: set it under Settings, Brand, or give it a default."
+        compiled.problems.append(Problem("", said))
+    compiled.needs[:] = [need for need in compiled.needs if reading.root_of(need) != "brand"]
     compiled.problems.extend(Problem("", said) for said in past.problems(compiled.variables))
     compiled.notes.extend(past.notes(compiled.variables))
     return reading.read(compiled, asking.fields, version=version)
+
+
+def _unset(needs: Sequence[str], brand: Mapping[str, str]) -> list[str]:
+    """Return what of the brand words cannot do without that it has not; not what no mail leaves without anyway."""
+    needed = [need.removeprefix("brand.") for need in needs if need.startswith("brand.")]
+    return [name for name in needed if not brand.get(name, " ") and name not in CHECKED_OF_SENDER]
 
 
 @transaction.atomic
@@ -207,6 +219,8 @@ def brand(tenant: Tenant) -> dict[str, str]:
         "postal_address": tenant.postal_address,
         "currency": tenant.currency,
         "language": tenant.language,
+        **{name: getattr(tenant, name) for name in looks.FIELDS},
+        "on_primary_color": looks.readable_on(tenant.primary_color),
     }
 
 

@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from campaigns import (
     block_views,
+    brand_views,
     editor_views,
     language_views,
     message_views,
@@ -85,6 +86,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("campaigns/new/", views.campaign_new, name="campaign_new"),
     path("campaigns/frame/", message_views.campaign_frame, name="campaign_frame"),
     path("campaigns/<uuid:public_id>/", include(campaign_urls)),
+    path("settings/brand/", brand_views.brand_values, name="settings_brand"),
+    path("settings/brand/preview/", brand_views.brand_preview, name="brand_preview"),
     path("blocks/", block_views.block_list, name="block_list"),
     path("blocks/new/", block_views.block_new, name="block_new"),
     path("blocks/preview/", block_views.block_preview, name="block_preview"),

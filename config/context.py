@@ -53,6 +53,7 @@ RAIL: list[tuple[str, list[Page]]] = [
             Page("Team", "settings_team", "users-group", "t"),
             Page("API keys", "settings_keys", "key", "k"),
             Page("Sender identity", "settings_sender", "mail", "m"),
+            Page("Brand", "settings_brand", "palette", "n"),
             Page("Caps and hours", "settings_caps", "hand-stop", "f"),
             Page("Mail server", "settings_mail_server", "send", "o", only_live=True),
             Page("Sending speed", "settings_speed", "adjustments", "v"),

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from tenants import accounts
+from tenants import accounts, brand
 from tenants.forms import zones
 from tenants.models import ApiKey, AuditEntry, Invitation, Membership, Tenant, User
 from tenants.scoped_admin import ReadOnlyAdmin
@@ -64,6 +64,7 @@ class TenantForm(forms.ModelForm):
             "from_email",
             "reply_to",
             "postal_address",
+            *brand.FIELDS,
             "trigger_age_hours",
             "retention_days",
         )

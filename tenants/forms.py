@@ -15,7 +15,7 @@ from django.forms.utils import flatatt
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from tenants import keys
+from tenants import brand, keys
 from tenants.models import ApiKey, Tenant, User
 from tenants.roles import Role
 
@@ -61,6 +61,19 @@ class LongSelect(forms.Select):
         )
         held = self.build_attrs(self.attrs, {**(attrs or {}), "name": name})
         return format_html("<select{}>{}</select>", flatatt(held), options)
+
+
+class SecureAddress(forms.URLField):
+    """An https:// address, as pictures in mails and links to oneself ought to be."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs, assume_scheme="https")
+
+    def clean(self, value: Any) -> str:
+        address: str = super().clean(value)
+        if address and not address.startswith("https://"):
+            raise forms.ValidationError("The address has to begin with https://.")
+        return address
 
 
 class InviteForm(forms.Form):
@@ -145,6 +158,41 @@ class SenderForm(forms.ModelForm):
 
     def clean_from_name(self) -> str:
         return _one_line(self.cleaned_data["from_name"])
+
+
+class BrandForm(forms.ModelForm):
+    """How messages look. A colour left out is empty, for a browser's own field for colours always has one."""
+
+    class Meta:
+        model = Tenant
+        fields = brand.FIELDS
+        labels = {
+            "primary_color": "Main colour",
+            "background_color": "Background",
+            "text_color": "Text",
+            "logo_url": "Logo",
+            "logo_alt": "Logo in words",
+            "website": "Website",
+            "support_email": "Support address",
+        }
+        help_texts = {
+            "primary_color": "Buttons and headings, as #3f4bb8.",
+            "background_color": "Around the words of a mail.",
+            "text_color": "The words themselves.",
+            "logo_url": "The https:// address of a PNG, JPEG or GIF: few mail programs show others.",
+            "logo_alt": "Read out, and shown where pictures are blocked. Empty: the brand's name.",
+            "support_email": "Where people get help.",
+        }
+        widgets = {
+            name: forms.TextInput({"placeholder": "#", "maxlength": 7, "spellcheck": "false"})
+            for name in brand.FIELDS
+            if name.endswith("_color")
+        }
+        field_classes = dict.fromkeys(("logo_url", "website"), SecureAddress)
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or {}
+        return given | {name: given[name].lower() for name in given if name.endswith("_color")}
 
 
 class KeyForm(forms.Form):

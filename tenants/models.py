@@ -10,6 +10,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import RandomUUID
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -17,6 +18,8 @@ from django.utils import timezone
 from django_scopes import ScopedManager
 
 from tenants.roles import Role
+
+COLOR = RegexValidator(r"\A#[0-9a-fA-F]{6}\Z", "Write a colour as #3f4bb8.")
 
 
 class UserManager(BaseUserManager["User"]):
@@ -76,6 +79,14 @@ class Tenant(models.Model):
     from_email = models.EmailField(blank=True)
     reply_to = models.EmailField(blank=True)
     postal_address = models.TextField(blank=True, help_text="Marketing mail must carry it.")
+    # How its messages look, as templates have it; colours as #rrggbb, empty where nobody said.
+    primary_color = models.CharField(max_length=7, blank=True, validators=[COLOR])
+    background_color = models.CharField(max_length=7, blank=True, validators=[COLOR])
+    text_color = models.CharField(max_length=7, blank=True, validators=[COLOR])
+    logo_url = models.URLField(max_length=500, blank=True)
+    logo_alt = models.CharField(max_length=100, blank=True)
+    website = models.URLField(max_length=500, blank=True)
+    support_email = models.EmailField(blank=True)
     trigger_age_hours = models.PositiveIntegerField(
         default=48, help_text="Older events are stored and start nothing."
     )

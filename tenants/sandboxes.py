@@ -7,11 +7,13 @@ from datetime import timedelta
 from django.db import transaction
 from django_scopes import scope
 
-from tenants import audit, team
+from tenants import audit, brand, team
 from tenants.models import Tenant, User
 from tenants.roles import Role
 
-COPIED = ("timezone", "language", "currency", "from_name", "from_email", "reply_to", "postal_address")
+COPIED = (
+    "timezone", "language", "currency", "from_name", "from_email", "reply_to", "postal_address", *brand.FIELDS
+)  # fmt: skip
 AT_MOST = 10
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
@@ -12,16 +13,23 @@ from tenants.models import Tenant, User
 FIELDS = ("name", "from_name", "from_email", "reply_to", "postal_address", "timezone", "language", "currency")
 
 
-@transaction.atomic
 def change(*, tenant: Tenant, actor: User, **new: str) -> Tenant:
     """Store what is in ``new`` (some of FIELDS) and return the tenant.
 
     Raises TypeError for another field and zoneinfo's error for a zone nobody knows.
     """
-    if stranger := set(new) - set(FIELDS):
-        raise TypeError(f"Not a sender's field: {', '.join(sorted(stranger))}.")
     if "timezone" in new:
         ZoneInfo(new["timezone"])
+    return stored(tenant, actor, new, known=FIELDS, thing="sender")
+
+
+@transaction.atomic
+def stored(
+    tenant: Tenant, actor: User, new: Mapping[str, str], *, known: Collection[str], thing: str
+) -> Tenant:
+    """Store some of a tenant's own fields, noted as being of a thing; raises TypeError for one that is not known."""
+    if stranger := set(new) - set(known):
+        raise TypeError(f"Not a field of the {thing}: {', '.join(sorted(stranger))}.")
     held = Tenant.objects.select_for_update().get(pk=tenant.pk)
     changes = {
         field: (getattr(held, field), value) for field, value in new.items() if getattr(held, field) != value
@@ -35,7 +43,7 @@ def change(*, tenant: Tenant, actor: User, **new: str) -> Tenant:
         tenant=held,
         actor=actor,
         action="changed",
-        thing="sender",
+        thing=thing,
         thing_id=held.public_id,
         name=held.name,
         fields=changes,

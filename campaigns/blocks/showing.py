@@ -35,13 +35,14 @@ def shown(
     words = reading.all_words(tenant=tenant, language=language) | {name: BlockWords(text, 0)}
     fields = channel.around(_rendering(name, found), text)
     compiled = channel.compile(fields, is_marketing=False, language=language, blocks=words)
+    needs = [need for need in compiled.needs if not need.startswith("brand.")]
     told = Preview(
         channel.kind,
         address,
         language,
         problems=compiled.problems,
         notes=compiled.notes,
-        needs=compiled.needs,
+        needs=needs,
     )
     if compiled.problems:
         return told
@@ -55,8 +56,8 @@ def shown(
         language=language,
     )
     if isinstance(answer, Refused):
-        return Preview(channel.kind, address, language, refused=answer, needs=compiled.needs)
-    return Preview(channel.kind, address, language, message=answer, needs=compiled.needs)
+        return Preview(channel.kind, address, language, refused=answer, needs=needs)
+    return Preview(channel.kind, address, language, message=answer, needs=needs)
 
 
 def _rendering(name: str, found: Checked) -> str:

@@ -212,6 +212,8 @@ ROUTES: dict[str, Route] = {
     "import_progress": thing(Import),
     "import_refused": thing(Import),
     "import_discard": thing(Import),
+    "settings_brand": page(primary_color="#112233"),
+    "brand_preview": page(primary_color="#112233"),
     "block_list": page(),
     "block_new": page(name="another", text="<p>Words</p>"),
     "block_preview": page(name="same", text="<p>Words</p>"),

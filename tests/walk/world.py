@@ -43,6 +43,9 @@ PARTICULAR: dict[type[models.Model], dict[str, Any]] = {
         "language": "en",
         "from_email": "{mark}@brand.test",
         "reply_to": "",
+        "logo_url": "https://{mark}.test/logo.png",
+        "website": "https://{mark}.test/",
+        **dict.fromkeys(("primary_color", "background_color", "text_color"), "#112233"),
     },
     Profile: {
         "external_id": SAME_ID,
@@ -134,7 +137,15 @@ PARTICULAR: dict[type[models.Model], dict[str, Any]] = {
 }
 # Columns that hold no marker, and why; test_models.py holds that all others do.
 UNMARKED = {
-    "tenants.Tenant": {"timezone", "language", "currency", "reply_to"},
+    "tenants.Tenant": {
+        "timezone",
+        "language",
+        "currency",
+        "reply_to",
+        "primary_color",
+        "background_color",
+        "text_color",
+    },
     "tenants.ApiKey": {"scopes"},
     "audiences.Profile": {"external_id", "email", "phone", "language", "timezone", "country", "consent"},
     "audiences.Identity": {"value"},

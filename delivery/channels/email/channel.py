@@ -13,6 +13,7 @@ from django import forms
 from audiences.models import Profile
 from campaigns.channels import BlockWords, Compiled, Problem, Starter, Takes, Text
 from campaigns.liquid.renderer import shared as renderer
+from campaigns.liquid.values import ALWAYS_PRESENT
 from campaigns.liquid.wire import Checked, Source
 from delivery import queueing
 from delivery.channels.email import alone, footer, preview, texts, trial
@@ -192,7 +193,8 @@ def _ready(made: CompiledEmail, *, is_marketing: bool, language: str) -> Compile
     }
     if not made.preheader.strip():
         del sources["preheader"]
-    return _compiled(sources, renderer().check(sources), notes, language)
+    checked = renderer().check(sources, always_present=ALWAYS_PRESENT - {"brand"})
+    return _compiled(sources, checked, notes, language)
 
 
 def _compiled(

@@ -1,0 +1,86 @@
+"""The page of how a brand looks in its messages."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from campaigns import channels, contents, preview
+from campaigns.liquid.wire import Refused
+from campaigns.models import Campaign, Content
+from tenants import brand, clock
+from tenants.access import allow
+from tenants.forms import BrandForm
+from tenants.http import TenantRequest
+from tenants.models import Tenant
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@allow("manage")
+def brand_values(request: TenantRequest) -> HttpResponse:
+    form = BrandForm(request.POST or None, instance=_stored(request))
+    if request.method == "POST" and form.is_valid():
+        brand.change(tenant=request.tenant, actor=request.user, **form.cleaned_data)
+        _compile_again(form.changed_data)
+        messages.success(request, "Saved. Messages look like this from now on.")
+        return redirect("settings_brand")
+    return render(request, "campaigns/brand.html", {"form": form}, status=422 if form.errors else 200)
+
+
+def _compile_again(changed: list[str]) -> None:
+    """What drafts lack of the brand may be there now, or gone."""
+    read = Content.objects.filter(
+        variant__version__launched_at=None, reads__overlap=[f"brand.{name}" for name in changed]
+    )
+    for campaign in Campaign.objects.filter(versions__variants__contents__in=read).distinct():
+        contents.compile_again(campaign)
+
+
+@require_POST
+@allow("manage")
+def brand_preview(request: TenantRequest) -> HttpResponse:
+    """A mail to begin with as it would look with what is typed, and which colours would be hard to read."""
+    form = BrandForm(request.POST, instance=_stored(request))
+    context: dict[str, Any] = {"form": form}
+    if form.is_valid():
+        tenant: Tenant = form.instance  # with what was typed, not stored
+        context |= {"page": _mail(tenant, request), "contrasts": _contrasts(tenant)}
+    return render(request, "campaigns/_brand_preview.html", context)
+
+
+def _stored(request: TenantRequest) -> Tenant:
+    return Tenant.objects.get(pk=request.tenant.pk)
+
+
+def _mail(tenant: Tenant, request: TenantRequest) -> str:
+    channel = channels.all()[0]
+    compiled = channel.compile(channel.starters()[0].fields, is_marketing=True, language=tenant.language)
+    (answer,) = contents.filled(
+        channel=channel.kind,
+        parts=compiled.parts,
+        people=[{"profile": preview.SAMPLE, "unsubscribe_url": preview.INERT}],
+        shared={"brand": contents.brand(tenant)},
+        now=clock.now(request.tenant).astimezone(ZoneInfo(tenant.timezone)),
+        language=tenant.language,
+    )
+    return "" if isinstance(answer, Refused) else channel.page(answer)
+
+
+def _contrasts(tenant: Tenant) -> list[dict[str, Any]]:
+    """How well each colour can be read where mails have it, of those that are set."""
+    pairs = [
+        ("Your main colour on white", tenant.primary_color, brand.WHITE),
+        ("Words on a button", brand.readable_on(tenant.primary_color), tenant.primary_color),
+        ("Text on white", tenant.text_color, brand.WHITE),
+        ("Text on your background", tenant.text_color, tenant.background_color),
+    ]
+    ratios = [(words, brand.contrast(one, other)) for words, one, other in pairs if one and other]
+    return [
+        {"words": words, "ratio": f"{ratio:.1f}", "is_readable": ratio >= brand.READABLE}
+        for words, ratio in ratios
+    ]
