@@ -23,7 +23,7 @@ class BlockForm(forms.Form):
         required=False,  # what is missing is said like any other problem
         strip=False,
         widget=forms.Textarea({"rows": 18, "spellcheck": "false", "data-editor": "mjml"}),
-        help_text="Liquid in plain words, HTML, or a piece of MJML such as an <mj-section>.",
+        help_text="Liquid in plain words, HTML, or a piece of MJML such as an mj-section.",
     )
 
     def __init__(self, *args: Any, is_new: bool, language: str = "", **kwargs: Any) -> None:

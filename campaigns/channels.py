@@ -38,7 +38,8 @@ class Compiled:
     """
 
     parts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    needs: list[str] = field(default_factory=list)  # of the person, and of the brand
+    needs: list[str] = field(default_factory=list)
+    needs_of_brand: list[str] = field(default_factory=list)  # what of ``brand`` it prints, come what may
     variables: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

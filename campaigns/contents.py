@@ -157,10 +157,9 @@ def compile_fields(
             compiled.problems.append(
                 Problem("", f"{path} has no value: {root} has {', '.join(given[root])}.")
             )
-    for name in _unset(compiled.needs, given["brand"]):
+    for name in _unset(compiled.needs_of_brand, given["brand"]):
         said = f"brand.{name} has no value: set it under Settings, Brand, or give it a default."
         compiled.problems.append(Problem("", said))
-    compiled.needs[:] = [need for need in compiled.needs if reading.root_of(need) != "brand"]
     compiled.problems.extend(Problem("", said) for said in past.problems(compiled.variables))
     compiled.notes.extend(past.notes(compiled.variables))
     return reading.read(compiled, asking.fields, version=version)
@@ -168,7 +167,7 @@ def compile_fields(
 
 def _unset(needs: Sequence[str], brand: Mapping[str, str]) -> list[str]:
     """Return what of the brand words cannot do without that it has not; not what no mail leaves without anyway."""
-    needed = [need.removeprefix("brand.") for need in needs if need.startswith("brand.")]
+    needed = [need.removeprefix("brand.") for need in needs]
     return [name for name in needed if not brand.get(name, " ") and name not in CHECKED_OF_SENDER]
 
 

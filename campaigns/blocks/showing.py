@@ -35,14 +35,13 @@ def shown(
     words = reading.all_words(tenant=tenant, language=language) | {name: BlockWords(text, 0)}
     fields = channel.around(_rendering(name, found), text)
     compiled = channel.compile(fields, is_marketing=False, language=language, blocks=words)
-    needs = [need for need in compiled.needs if not need.startswith("brand.")]
     told = Preview(
         channel.kind,
         address,
         language,
         problems=compiled.problems,
         notes=compiled.notes,
-        needs=needs,
+        needs=compiled.needs,
     )
     if compiled.problems:
         return told
@@ -56,8 +55,8 @@ def shown(
         language=language,
     )
     if isinstance(answer, Refused):
-        return Preview(channel.kind, address, language, refused=answer, needs=needs)
-    return Preview(channel.kind, address, language, message=answer, needs=needs)
+        return Preview(channel.kind, address, language, refused=answer, needs=compiled.needs)
+    return Preview(channel.kind, address, language, message=answer, needs=compiled.needs)
 
 
 def _rendering(name: str, found: Checked) -> str:

@@ -112,9 +112,7 @@ class _Writing:
     def __init__(self, blocks: Mapping[str, str], env: Any) -> None:
         self._blocks = blocks
         self._env = env
-        self._whole: dict[
-            str, tuple[str, dict[str, None]]
-        ] = {}  # blocks expanded already, and what is in them
+        self._whole: dict[str, Expanded] = {}  # each block is expanded once, even in vain
 
     def template(self, text: str, tokens: Iterable[Token], inside: tuple[str, ...] = ()) -> Expanded:
         made = Expanded()
@@ -170,13 +168,12 @@ class _Writing:
             raise Circle(", ".join((*inside[inside.index(name) :], name)))
         if name not in self._whole:
             words = self._blocks[name]
-            within = self.template(words, self._env.tokenizer()(words), (*inside, name))
-            if within.problems:
-                raise LiquidError(within.problems[0][1], token=expression)
-            self._whole[name] = within.text, within.used
-        words, more = self._whole[name]
-        made.used |= {name: None} | more
-        return name, words
+            self._whole[name] = self.template(words, self._env.tokenizer()(words), (*inside, name))
+        within = self._whole[name]
+        if within.problems:
+            raise LiquidError(within.problems[0][1], token=expression)
+        made.used |= {name: None} | within.used
+        return name, within.text
 
 
 def _tags(tokens: Iterable[Token], made: Expanded) -> Iterable[tuple[int, Token]]:

@@ -204,9 +204,11 @@ def _compiled(
         name: {"text": source.text, "output": source.output} for name, source in sources.items()
     }
     parts["html"] |= {"inline": needs_inlining(sources["html"].text), "language": language}
+    needs = list(dict.fromkeys(need for found in checked.values() for need in found.needs))
     return Compiled(
         parts=parts,
-        needs=list(dict.fromkeys(need for found in checked.values() for need in found.needs)),
+        needs=[need for need in needs if not need.startswith("brand.")],
+        needs_of_brand=[need for need in needs if need.startswith("brand.")],
         variables=list(dict.fromkeys(path for found in checked.values() for path in found.variables)),
         problems=[
             Problem("body" if name == "html" else name, error.message)

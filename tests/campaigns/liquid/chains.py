@@ -73,7 +73,7 @@ STEPS: Grown = {  # what a filter takes -> (how it is written, what it makes)
     "date": [("date: '%d.%m.%Y'", "text"), ("date: '%H:%M %j'", "text")],
 }  # fmt: skip
 STARTS = {
-    "text": ["profile.word", "'Some words'", "event.items[0].name", "profile.b64", "(1..3)"],
+    "text": ["profile.word", "'Some words'", "event.items[0].name", "profile.b64"],
     "number": ["profile.n", "7", "2.5", "event.items.size", "event.items.first.n"],
     "texts": ["profile.tags", "event.items.last.tags"],
     "objects": ["event.items"],
