@@ -1,4 +1,4 @@
-"""A campaign for two cities and everywhere else: two places, a segment and a variant for each, and a default."""
+"""Where people are: a campaign for two cities and everywhere else, and one for whoever comes by a shop."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from audiences import places, segments
 from audiences.models import Place, Segment
-from campaigns import drafts, launching
+from campaigns import drafts, launching, triggers
 from campaigns.models import Version
-from config.demo import ways
+from config.demo import moments, ways
+from config.demo.moments import Moment
 from config.demo.ways import Way, mail
 from tenants import clock
 from tenants.models import Tenant, User
@@ -24,24 +25,23 @@ class City(NamedTuple):
     opening: str
 
 
-CITIES = [
-    City(
-        "New York",
-        "Shop in Soho",
-        40.7242,
-        -74.0018,
-        "Friday night in Soho: bring a record",
-        "This Friday the shop in Soho stays open until midnight. Bring a record, we will play it.",
-    ),
-    City(
-        "Los Angeles",
-        "Shop in Silver Lake",
-        34.0869,
-        -118.2702,
-        "Saturday on the roof in Silver Lake",
-        "This Saturday we carry two turntables to the roof in Silver Lake. Come up from eight.",
-    ),
-]
+SOHO = City(
+    "New York",
+    "Shop in Soho",
+    40.7242,
+    -74.0018,
+    "Friday night in Soho: bring a record",
+    "This Friday the shop in Soho stays open until midnight. Bring a record, we will play it.",
+)
+SILVER_LAKE = City(
+    "Los Angeles",
+    "Shop in Silver Lake",
+    34.0869,
+    -118.2702,
+    "Saturday on the roof in Silver Lake",
+    "This Saturday we carry two turntables to the roof in Silver Lake. Come up from eight.",
+)
+CITIES = [SOHO, SILVER_LAKE]
 ELSEWHERE = (
     "A night of records, wherever you are",
     "Our shops play through the night this weekend, and you can listen along from home.",
@@ -52,7 +52,7 @@ LATENESS_HOURS = 30 * 24  # in the replay a day lasts less than a second
 
 
 def launch(tenant: Tenant, owner: User, *, body: str) -> None:
-    """Make the places and segments and launch the campaign, in the transaction of the caller."""
+    """Make the places and segments and launch the campaigns, in the transaction of the caller."""
     now = clock.now(tenant)
     version = ways.draft(tenant, owner, "A night of records near you", of="Regulars")
     drafts.set_schedule(
@@ -65,6 +65,16 @@ def launch(tenant: Tenant, owner: User, *, body: str) -> None:
     )
     ways.write(version, owner, _said(tenant, owner, body))
     launching.launch(version=version, actor=owner, now=now)
+    moments.launch_one(_coming_by(body), tenant, owner)
+
+
+def _coming_by(body: str) -> Moment:
+    opening = "The listening chairs upstairs are free, and the counter knows the record of the day. Come in."
+    words = mail("Since you are in Soho", body.replace("OPENING", opening))
+    shop = Place.objects.get(name=SOHO.shop)
+    return Moment(
+        "Since you are in Soho", [Way("A", {"": words})], triggers.on_place(shop, "entered"), delay_minutes=0
+    )
 
 
 def _said(tenant: Tenant, owner: User, body: str) -> list[Way]:

@@ -41,10 +41,14 @@ def launch(tenant: Tenant, owner: User, *, body: str) -> None:
         tenant=tenant, actor=owner, now=now, limit=1, kind="rolling", hours=72, scope="channel", value="email"
     )
     for moment in _moments(body):
-        version = ways.draft(tenant, owner, moment.name, of="")
-        _schedule(version, owner, moment)
-        ways.write(version, owner, moment.said)
-        launching.launch(version=version, actor=owner, now=now)
+        launch_one(moment, tenant, owner)
+
+
+def launch_one(moment: Moment, tenant: Tenant, owner: User) -> None:
+    version = ways.draft(tenant, owner, moment.name, of="")
+    _schedule(version, owner, moment)
+    ways.write(version, owner, moment.said)
+    launching.launch(version=version, actor=owner, now=clock.now(tenant))
 
 
 def _moments(body: str) -> list[Moment]:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from django_scopes import scope
 
-from config.demo import people, purchases
+from config.demo import people, purchases, visits
 from config.demo.story import batches
 from delivery.models import Delivery, Plan
 from tenants import clock
@@ -80,6 +80,9 @@ def _days(log: list[purchases.Purchase], *, since: datetime) -> dict[date, list[
         left_at = purchase.left_at
         if left_at and since <= left_at <= last:
             days[left_at.date()].append(purchase.as_left_cart(left_at))
+        for at, call in visits.after(purchase, everybody[purchase.customer - 1]):
+            if since <= at <= last:
+                days[at.date()].append(call)
         if purchase.at < since - timedelta(days=1):
             continue
         if purchase.customer not in known:

@@ -30,6 +30,7 @@ LAUNCHED = {
     "Welcome among the regulars",
     "Left at the counter",
     "A night of records near you",
+    "Since you are in Soho",
     "A look back at your orders",
     "First pick of the spring list",
     "An hour for listening",
@@ -38,6 +39,7 @@ LAUNCHED = {
     "Win them back",
 }
 CARTS = (5, 250, 42)
+SOHO = {"latitude": 40.7242, "longitude": -74.0018}
 PLACES = ((40.7242, -74.0018), (34.0869, -118.2702), (52.5, 13.4))
 
 
@@ -184,6 +186,9 @@ def test_each_is_previewed_tried_and_sent_as_the_same_mail(
     order(tell, "ar", days=0, total=180)
     for tag, value in zip(("es", "ar", "ko"), CARTS, strict=True):
         cart(tell, tag, value=value)
+    for _ in range(2):
+        clock.move_forward(shop, timedelta(minutes=10))
+        tell("screen", "eu", name="In the shop", context={"location": SOHO})
     clock.move_forward(shop, timedelta(days=29))
     run()
     compare()
