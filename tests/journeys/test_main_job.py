@@ -87,7 +87,7 @@ def make_campaign(page: Page, shop: str) -> None:
     write(page, SUBJECTS[1], shop)
     expect(page.locator(".inbox-line strong")).to_have_text(SUBJECTS[1])
     page.get_by_role("link", name="Goal").click()
-    page.get_by_label("Conversion event").fill("Order Completed")
+    page.get_by_label("Conversion event", exact=True).fill("Order Completed")
     page.get_by_role("button", name="Save and continue").click()
 
 
