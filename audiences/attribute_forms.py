@@ -35,7 +35,7 @@ HINTS = {
 def kind_of(value: Any) -> str:
     """Return the kind under which a value is entered without losing anything."""
     match definitions.kind(value):
-        case "time" if parse_date(value):
+        case "time" if _is_day(value):
             return "date"
         case "time":
             moment = _moment(value)
@@ -62,12 +62,22 @@ def shown(value: Any, kind: str) -> Any:
             return value
 
 
+def _is_day(value: str) -> bool:
+    try:
+        return parse_date(value) is not None
+    except ValueError:
+        return False
+
+
 def _moment(value: str) -> datetime | None:
+    """Return the moment a text says, if it is one, and one that the brand's clock can show too."""
     try:
         moment = parse_datetime(value)
-    except ValueError:
+        if moment and timezone.is_naive(moment):
+            moment = moment.replace(tzinfo=UTC)
+        return moment and moment.astimezone(timezone.get_current_timezone()) and moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment if moment is None or timezone.is_aware(moment) else moment.replace(tzinfo=UTC)
 
 
 class TextField(forms.CharField):
@@ -107,7 +117,11 @@ class TimeField(forms.DateTimeField):
 
     def clean(self, value: Any) -> str:
         moment: datetime = super().clean(value)
-        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        try:
+            moment = moment.astimezone(UTC)
+        except OverflowError:
+            raise forms.ValidationError("Enter a date between the years 1 and 9999.") from None
+        return moment.isoformat().replace("+00:00", "Z")
 
 
 class LinesField(forms.CharField):

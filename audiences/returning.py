@@ -77,6 +77,7 @@ def look(tenant_id: int, addresses: Iterable[Address]) -> dict[Address, Remember
 def suppress(tenant_id: int, addresses: dict[Address, str], *, now: datetime) -> None:
     """Suppress addresses that came back, each for its reason of before."""
     if addresses:
-        channels = [CHANNELS[kind] for kind, _ in addresses]
-        texts = [text for _, text in addresses]
-        binary.run(SUPPRESS, [tenant_id, now, channels, texts, list(addresses.values())])
+        pairs = sorted(addresses)  # two batches with the same ones wait for one another in one direction
+        channels = [CHANNELS[kind] for kind, _ in pairs]
+        texts = [text for _, text in pairs]
+        binary.run(SUPPRESS, [tenant_id, now, channels, texts, [addresses[pair] for pair in pairs]])

@@ -3,6 +3,7 @@ that follows from any."""
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 from typing import Any
 
@@ -35,7 +36,10 @@ def tell(*, profile: Profile, stated: dict[str, Any], actor: User, now: datetime
         stored = ingest.store(tenant=profile.tenant, calls=[_call(profile, stated, now)], now=now)
         for refusal in stored.refused:
             raise Refused(refusal.path, refusal.reason)
-        after = known(Profile.objects.get(pk=profile.pk))
+        told = Profile.objects.get(pk=profile.pk)
+        if told.erased_at:
+            raise Refused("", "This person was erased meanwhile.")
+        after = known(told)
         changed = {name for name in {*before, *after} if before.get(name) != after.get(name)} & stated.keys()
         audit.note(
             tenant=profile.tenant,
@@ -53,6 +57,7 @@ def _call(profile: Profile, stated: dict[str, Any], now: datetime) -> dict[str, 
     newest = max(filter(None, (now, profile.attributes_at, profile.located_at)))
     return {
         "type": "identify",
+        "messageId": str(uuid.uuid4()),  # the same thing said again is said again
         "traits": _traits(stated),
         "timestamp": newest.isoformat(),
         **_who(profile),

@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from campaigns import channels, contents, preview
+from campaigns import channels, contents, preview, versions
 from campaigns.liquid.wire import Refused
 from campaigns.models import Campaign, Content
 from tenants import brand, clock
@@ -19,17 +19,44 @@ from tenants.forms import BrandForm
 from tenants.http import TenantRequest
 from tenants.models import Tenant
 
+CONTEXT = ("variant__version__campaign", "variant__version__tenant")
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @allow("manage")
 def brand_values(request: TenantRequest) -> HttpResponse:
     form = BrandForm(request.POST or None, instance=_stored(request))
-    if request.method == "POST" and form.is_valid():
+    if request.method == "POST" and form.is_valid() and not _keeps_needed(form):
         brand.change(tenant=request.tenant, actor=request.user, **form.cleaned_data)
         _compile_again(form.changed_data)
         messages.success(request, "Saved. Messages look like this from now on.")
         return redirect("settings_brand")
     return render(request, "campaigns/brand.html", {"form": form}, status=422 if form.errors else 200)
+
+
+def _keeps_needed(form: BrandForm) -> bool:
+    """Say on the form which values cannot be emptied: what is live prints them, and would reach nobody."""
+    emptied = [name for name in form.changed_data if not form.cleaned_data[name]]
+    for name in emptied:
+        if users := _in_need(f"brand.{name}"):
+            said = f"Messages that go on cannot do without it: {', '.join(users[:5])}."
+            form.add_error(name, f"{said} Give them a default first, or stop them.")
+    return bool(form.errors)
+
+
+def _in_need(path: str) -> list[str]:
+    """Return the campaigns that are live, or paused, with words that print a value and have nothing instead."""
+    going_on = (Campaign.State.LIVE, Campaign.State.PAUSED)
+    found = set()
+    for campaign in Campaign.objects.filter(state__in=going_on, archived_at=None):
+        version = versions.launched_last(campaign.pk)
+        read = Content.objects.filter(variant__version=version, reads__contains=[path])
+        if any(
+            path in contents.compiled_anew(content).needs_of_brand
+            for content in read.select_related(*CONTEXT)
+        ):
+            found.add(campaign.name)
+    return sorted(found)
 
 
 def _compile_again(changed: list[str]) -> None:

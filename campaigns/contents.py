@@ -128,6 +128,9 @@ def _fill(content: Content, fields: dict[str, Any], compiled: Compiled) -> None:
     content.problems = [problem.as_json() for problem in compiled.problems]
 
 
+MADE = ("parts", "needs", "reads", "sources", "blocks", "problems")  # of a content, by compiling it
+
+
 def compile_fields(
     *, channel: str, fields: Mapping[str, Any], version: Version, language: str = ""
 ) -> Compiled:
@@ -171,6 +174,14 @@ def _unset(needs: Sequence[str], brand: Mapping[str, str]) -> list[str]:
     return [name for name in needed if not brand.get(name, " ") and name not in CHECKED_OF_SENDER]
 
 
+def compiled_anew(content: Content) -> Compiled:
+    """Return what a content's words come to by what brand, blocks and sources say now; stores nothing."""
+    version = content.variant.version
+    return compile_fields(
+        channel=content.channel, fields=content.fields, version=version, language=content.language
+    )
+
+
 @transaction.atomic
 def compile_again(campaign: Campaign) -> None:
     """Compile the draft's contents anew, for what their compiling depends on has changed: the message class, the
@@ -180,12 +191,10 @@ def compile_again(campaign: Campaign) -> None:
     version = drafts.filter(campaign=campaign, launched_at=None).first()  # locked: no launch comes between
     if version is None:
         return
-    for content in Content.objects.filter(variant__version=version):
-        compiled = compile_fields(
-            channel=content.channel, fields=content.fields, version=version, language=content.language
-        )
-        _fill(content, content.fields, compiled)
-        content.save()
+    for content in Content.objects.filter(variant__version=version).select_related("variant"):
+        content.variant.version = version  # the locked one
+        _fill(content, content.fields, compiled_anew(content))
+        content.save(update_fields=MADE)  # nobody wrote it: whoever has it open may still save
 
 
 def renew_blocks(campaign: Campaign) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from audiences import binary
+from audiences import binary, returning
 from audiences.erasure import BATCH, IsOver
 from audiences.models import Erasure
 from delivery.models import Delivery
@@ -38,8 +38,11 @@ CAP_USES = "DELETE FROM delivery_capuse WHERE tenant_id = %s AND profile_id = AN
 def forget(erasure: Erasure, ids: list[int], is_over: IsOver) -> bool:
     """Cancel what waits for them, and empty what was decided and sent; ``audiences.erasure`` calls it."""
     tenant = erasure.tenant
+    sent_to = {address for (address,) in binary.run(ADDRESSES, [tenant.pk, ids])}
+    # Those they went by before, too: a suppression holds an address in plain letters.
+    former = {("email", address.lower()) for address in sent_to}
+    returning.remember(tenant_id=tenant.pk, addresses=former, consent={}, now=erasure.asked_at)
     if tenant.is_sandbox:
-        sent_to = {address for (address,) in binary.run(ADDRESSES, [tenant.pk, ids])}
         inbox.forget(
             settings.SANDBOX_INBOX / INBOX_NAME,
             tenant=tenant.public_id.hex,

@@ -71,7 +71,7 @@ def add(*, tenant: Tenant, actor: Actor | None, name: str, text: str) -> Block:
             more = ", archived: bring that one back." if archived else "."
             raise Refused("name", f"There is a block called {name} already{more}") from taken
         _write(block, {"": text}, actor, "added", changed=[""])
-    _compile_again(Content.objects.filter(problems__icontains=f"block called '{name}'"))
+    _compile_again(_lacking(name))
     return block
 
 
@@ -168,6 +168,11 @@ def _write(
     return version
 
 
+def _lacking(name: str) -> Any:
+    """The contents in which a block was missed."""
+    return Content.objects.filter(problems__icontains=f"block called '{name}'")
+
+
 def _compile_again(drafted: Any) -> None:
     """One draft after the other, each by itself; one that this does not come to any more is seen to at its launch."""
     found = drafted.filter(variant__version__launched_at=None)
@@ -193,6 +198,7 @@ def restore(*, block: Block, actor: Actor | None) -> None:
     block = Block.objects.select_for_update().select_related("tenant").get(pk=block.pk)
     if block.archived_at:
         _put(block, actor, "restored", None)
+        transaction.on_commit(lambda: _compile_again(_lacking(block.name)))
 
 
 def _put(block: Block, actor: Actor | None, action: str, moment: datetime | None) -> None:
@@ -218,24 +224,37 @@ def may_renew(use: reading.Use, *, now: datetime) -> bool:
 
 
 def renew(*, block: Block, actor: User, now: datetime) -> Renewed:
-    """Launch a new version of each live campaign that holds older words, with the new ones and nothing else changed.
+    """Launch a new version of each live campaign that holds older words, with the new ones; segments are asked anew.
 
-    One that cannot be launched keeps what it sends; its draft holds the new words.
+    Each in one transaction, so that nobody can write into a draft that goes live at once. One that cannot be launched
+    keeps what it sends; its draft holds the new words.
     """
     done = Renewed()
     for use in behind(block):
         campaign = use.campaign
-        if not may_renew(use, now=now) or campaign.versions.filter(launched_at=None).exists():
+        if not may_renew(use, now=now):
             continue
         try:
-            draft = versions.start(campaign=campaign, actor=actor)
-            contents.renew_blocks(campaign)
-            launching.launch(version=draft, actor=actor, now=now)
-        except (launching.NotReady, versions.Frozen) as refused:
+            with transaction.atomic():
+                Campaign.objects.select_for_update().get(pk=campaign.pk)
+                if campaign.versions.filter(launched_at=None).exists():
+                    continue
+                launching.launch(version=_drafted(campaign, actor), actor=actor, now=now)
+        except launching.NotReady as refused:
+            _drafted(campaign, actor)
+            done.refused.append((campaign, str(refused)))
+        except versions.Frozen as refused:
             done.refused.append((campaign, str(refused)))
         else:
             done.campaigns.append(campaign)
     return done
+
+
+def _drafted(campaign: Campaign, actor: User) -> Version:
+    """Start a draft of what was launched, with the blocks' newest words."""
+    draft = versions.start(campaign=campaign, actor=actor)
+    contents.renew_blocks(campaign)
+    return draft
 
 
 def _note(block: Block, actor: Actor | None, action: str, changes: dict[str, tuple[Any, Any]]) -> None:

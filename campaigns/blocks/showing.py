@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from audiences import facts as audience_facts
 from audiences.models import Profile
-from campaigns import channels, contents, past
+from campaigns import channels, contents, languages, past
 from campaigns.blocks import editing, reading
 from campaigns.channels import BlockWords
 from campaigns.liquid.wire import Checked, Refused
@@ -34,7 +34,13 @@ def shown(
         return Preview(channel.kind, address, problems=wrong)
     words = reading.all_words(tenant=tenant, language=language) | {name: BlockWords(text, 0)}
     fields = channel.around(_rendering(name, found), text)
-    compiled = channel.compile(fields, is_marketing=False, language=language, blocks=words)
+    compiled = channel.compile(
+        fields,
+        is_marketing=False,
+        language=language,
+        blocks=words,
+        is_mirrored=languages.is_right_to_left(language) != languages.is_right_to_left(tenant.language),
+    )
     told = Preview(
         channel.kind,
         address,

@@ -229,5 +229,7 @@ def _compile_again(source: Source) -> None:
     drafted = Content.objects.filter(
         Q(sources__has_key=source.name) | ~Q(problems=[]), variant__version__launched_at=None
     )
-    for campaign in Campaign.objects.filter(versions__variants__contents__in=drafted).distinct():
+    for campaign in (
+        Campaign.objects.filter(versions__variants__contents__in=drafted).distinct().order_by("pk")
+    ):
         contents.compile_again(campaign)

@@ -38,6 +38,16 @@ def ada(store: Store, found: Found) -> Profile:
     return found("external_id", "u1")
 
 
+@pytest.mark.parametrize("odd", ["0000-00-00", "2024-02-30", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Pacific/Auckland"])
+def test_what_looks_like_a_date_and_is_none_can_be_looked_at_and_removed(
+    ada: Profile, client_of: ClientOf, store: Store, tenant: Tenant, odd: str, zone: str
+) -> None:
+    store(identify("u1", odd=odd))
+    Tenant.objects.filter(pk=tenant.pk).update(timezone=zone)
+    assert client_of("owner").get(address(ada, "odd")).status_code == 200
+
+
 @pytest.mark.parametrize(
     "kind,entered,stored",
     [

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from campaigns import contents, versions
+from campaigns import contents, launching, versions
 from campaigns.models import Content
 from tenants import brand
 from tenants.models import AuditEntry, Tenant
@@ -71,6 +71,19 @@ def test_what_the_brand_lacks_is_missed_before_the_launch_and_set_later(client_o
     client_of("owner").post(reverse("settings_brand"), FORM)
     content = Content.objects.get(variant__version=versions.draft_of(campaign))
     assert (content.problems, content.needs) == ([], [])
+
+
+def test_what_is_live_and_cannot_do_without_is_not_emptied(client_of, make_campaign, owner, now):
+    client = client_of("owner")
+    client.post(reverse("settings_brand"), FORM)
+    campaign = make_campaign(body="<p>{{ brand.website }} {{ brand.support_email | default: '-' }}</p>")
+    launching.launch(version=versions.draft_of(campaign), actor=owner, now=now)
+    refused = client.post(reverse("settings_brand"), FORM | {"website": "", "support_email": ""})
+    assert refused.status_code == 422
+    assert "Messages that go on cannot do without it: Spring." in text(refused)
+    assert refused.context["form"].errors.keys() == {"website"}, "the other has a default"
+    assert Tenant.objects.get(website="https://nightingale.test/").support_email
+    assert client.post(reverse("settings_brand"), FORM | {"support_email": ""}).status_code == 302
 
 
 @pytest.mark.parametrize(

@@ -250,6 +250,18 @@ def test_somebody_elses_address_stays_suppressed(person, erase, make_profile, te
     assert Suppression.objects.get().address == EMAIL.lower()
 
 
+def test_an_address_they_had_before_is_kept_in_no_plain_letters(
+    person, erase, store, make_campaign, run, postbox, tenant
+):
+    make_campaign()
+    run()
+    suppression.add(tenant=tenant, channel="email", address=EMAIL, reason="bounced", now=clock.now(tenant))
+    store({"type": "identify", "userId": "zebedia-1", "traits": {"email": "new@example.test"}})
+    erase(person)
+    assert not Suppression.objects.exists()
+    assert ErasedAddress.objects.get().reason == "bounced"
+
+
 def test_nobody_is_remembered_who_refused_nothing(person, erase):
     erase(person)
     assert not ErasedAddress.objects.exists()

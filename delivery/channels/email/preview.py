@@ -19,7 +19,7 @@ _LINK = re.compile(
 _TAG = re.compile(r"<[^>]+>")
 _PICTURE_SAID = re.compile(r"""<img\b[^>]*\salt\s*=\s*["']?[^"'>\s]""", re.IGNORECASE)
 # Where a value was nothing: a comma or full stop behind a space, quotes or brackets around nothing.
-_HOLE = re.compile(r"""\S+[ \u00a0]+[,.](?=\s|$)|"\s*"|“\s*”|«\s*»|\(\s*\)""", re.MULTILINE)
+_HOLE = re.compile(r"""(?<!\S)\S+[ \u00a0]+[,.](?=\s|$)|"\s*"|“\s*”|«\s*»|\(\s*\)""", re.MULTILINE)
 _HEAD = re.compile(r"<head[^>]*>", re.IGNORECASE)
 
 # Without a dark design of its own, a mail is inverted by several clients; pictures are left as they are.

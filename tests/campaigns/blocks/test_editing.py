@@ -184,6 +184,24 @@ def test_it_is_taken_once_and_comes_back(make_block, owner, now):
     assert [version.block for version in reading.newest()] == [block]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_drafts_that_missed_it_are_well_once_it_is_back(make_block, make_campaign, owner, now):
+    block = make_block()
+    editing.archive(block=block, actor=owner, now=now)
+    campaign = make_campaign(body=RENDERING)
+    assert "no block called 'footer'" in says(versions.draft_of(campaign))
+    editing.restore(block=block, actor=owner)
+    assert "Old" in says(versions.draft_of(campaign))
+
+
+def test_whoever_has_a_message_open_may_save_after_a_block_changed(make_block, make_campaign, owner):
+    block = make_block()
+    make_campaign(body=RENDERING)
+    opened = Content.objects.get().updated_at
+    editing.change(block=block, actor=owner, texts={"": "<p>New</p>"})
+    assert Content.objects.get().updated_at == opened
+
+
 def test_two_who_change_it_do_not_undo_each_other(make_block, owner):
     block = make_block()
     editing.change(block=block, actor=owner, texts={"": "<p>Mine</p>"}, seen=1)

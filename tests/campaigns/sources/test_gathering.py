@@ -336,7 +336,7 @@ def beside(tenant) -> Any:
 @pytest.mark.parametrize("cache_minutes", [pytest.param(5, id="cached"), pytest.param(0, id="not cached")])
 def test_of_eight_who_want_the_same_at_once_one_asks(serve, make_source, gather, beside, cache_minutes):
     server = serve(slow(2.5))
-    make_source(server.url + "/", cache_minutes=cache_minutes)
+    make_source(server.url + "/", cache_minutes=cache_minutes, timeout_seconds=9)
     racers = [beside(gather) for _ in range(8)]
     given = [first(racer.result(timeout=20)) for racer in racers]
     assert len(server.asked) == 1
