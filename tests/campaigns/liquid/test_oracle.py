@@ -161,7 +161,8 @@ class Plenty(Grammar):
         return self.random.choice([value for value in SCALARS if value not in (None, "", "  ")])
 
     def entry(self, n):
-        return {"name": self.scalar(), "n": n, "on": n % 2 == 0, "deep": {"a": self.scalar()}}
+        name = self.scalar() if n else "one"  # which filters look for: what they do not find is missing
+        return {"name": name, "n": n, "on": n % 2 == 0, "deep": {"a": self.scalar()}}
 
     def person(self):
         person = super().person()
