@@ -7,13 +7,14 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.text import capfirst
 from django.views.decorators.http import require_http_methods
 
 from audiences import attributes, telling
 from audiences.attribute_forms import KINDS, AttributeForm, kind_of, shown
-from audiences.models import AttributeDefinition, Profile
+from audiences.models import AttributeDefinition
+from audiences.people_views import living
 from tenants import clock
 from tenants.access import allow
 from tenants.http import TenantRequest
@@ -26,9 +27,7 @@ SUGGESTED = 500
 @allow("edit")
 def profile_attribute(request: TenantRequest, public_id: UUID) -> HttpResponse:
     """Ask for the value of the attribute ``of``, or for a new one's; set it, or remove it."""
-    profile: Profile = get_object_or_404(
-        Profile.objects.living().select_related("tenant"), public_id=public_id
-    )
+    profile = living(public_id)
     known, of = telling.known(profile), request.GET.get("of", "")
     if of and (of in attributes.IGNORED_TRAITS or (of not in known and of not in attributes.STANDARD)):
         raise Http404

@@ -10,13 +10,14 @@ from uuid import UUID
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 from django_q.tasks import async_task
 from django_scopes import scope
 
 from audiences import erasure, export
 from audiences.models import Profile
+from audiences.people_views import living
 from tenants import clock
 from tenants.access import allow
 from tenants.http import TenantRequest
@@ -26,9 +27,7 @@ from tenants.http import TenantRequest
 @allow("manage")
 def profile_erase(request: TenantRequest, public_id: UUID) -> HttpResponse:
     """Say what goes and what stays; erase somebody for good."""
-    profile: Profile = get_object_or_404(
-        Profile.objects.living().select_related("tenant"), public_id=public_id
-    )
+    profile = living(public_id)
     if request.method != "POST":
         return render(request, "audiences/erase.html", {"profile": profile})
     with transaction.atomic():
@@ -46,9 +45,7 @@ def profile_erase(request: TenantRequest, public_id: UUID) -> HttpResponse:
 @allow("view")
 def profile_export(request: TenantRequest, public_id: UUID) -> HttpResponse:
     """Everything about somebody, as a JSON file."""
-    profile: Profile = get_object_or_404(
-        Profile.objects.living().select_related("tenant"), public_id=public_id
-    )
+    profile = living(public_id)
     response = StreamingHttpResponse(
         _in_scope(profile, clock.now(request.tenant)), content_type="application/json"
     )

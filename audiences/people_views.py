@@ -78,7 +78,7 @@ def profile_detail(request: TenantRequest, public_id: UUID) -> HttpResponse:
 @allow("view")
 def profile_timeline(request: TenantRequest, public_id: UUID) -> HttpResponse:
     """Somebody's timeline from its newest, or what was before a place in it; for htmx."""
-    profile = _living(public_id)
+    profile = living(public_id)
     before = _place(request)
     template = "audiences/_timeline.html" if before else "audiences/_timeline_card.html"
     return render(request, template, {"profile": profile} | _timeline(request, profile, before=before))
@@ -105,7 +105,7 @@ def _place(request: TenantRequest) -> strands.Place | None:
 @allow("view")
 def profile_segments(request: TenantRequest, public_id: UUID) -> HttpResponse:
     """Which segments somebody is in now; for htmx, since it asks every rule."""
-    profile = _living(public_id)
+    profile = living(public_id)
     inside, asked = segments.containing(profile, now=clock.now(request.tenant))
     return render(request, "audiences/_profile_segments.html", {"segments": inside, "asked": asked})
 
@@ -114,7 +114,7 @@ def profile_segments(request: TenantRequest, public_id: UUID) -> HttpResponse:
 @allow("edit")
 def profile_consent(request: TenantRequest, public_id: UUID) -> HttpResponse:
     """Unsubscribe somebody, or subscribe them again, on their behalf."""
-    profile = _living(public_id)
+    profile = living(public_id)
     subject, standing = request.POST.get("subject", ""), request.POST.get("standing", "")
     if not _is_subject(subject, profile) or standing not in Profile.Standing.values:
         messages.error(request, "Choose a channel or topic and what the person wants.")
@@ -150,7 +150,7 @@ def profile_consent(request: TenantRequest, public_id: UUID) -> HttpResponse:
 @allow("launch")
 def profile_unsuppress(request: TenantRequest, public_id: UUID) -> HttpResponse:
     """Let somebody's address be sent to again."""
-    profile = _living(public_id)
+    profile = living(public_id)
     channel = request.POST.get("channel", "")
     address = {"email": profile.email, "sms": profile.phone}.get(channel) or ""
     with transaction.atomic():
@@ -168,8 +168,9 @@ def profile_unsuppress(request: TenantRequest, public_id: UUID) -> HttpResponse:
     return redirect("profile_detail", public_id)
 
 
-def _living(public_id: UUID) -> Profile:
-    return get_object_or_404(Profile.objects.living(), public_id=public_id)
+def living(public_id: UUID) -> Profile:
+    """Return somebody of the request's tenant, beside it, or raise Http404."""
+    return get_object_or_404(Profile.objects.living().select_related("tenant"), public_id=public_id)
 
 
 def _number(text: str | None) -> int | None:

@@ -73,6 +73,13 @@ class Group:
         """Those of all its variants together: who lacks one must not shift the others' shares."""
         return tuple(dict.fromkeys(need for way in self.ways for need in way.needs(spoken)))
 
+    @property
+    def all_needs(self) -> tuple[str, ...]:
+        """Those of all its words, in whatever language."""
+        return tuple(
+            dict.fromkeys(need for way in self.ways for words in way.contents for need in words.needs)
+        )
+
     def at(self, bucket: int) -> Way:
         """The variant whose share holds the bucket (0 to 9999)."""
         return next(way for way, end in zip(self.ways, self.ends, strict=True) if bucket < end)

@@ -54,17 +54,13 @@ def _rows(page: Any) -> list[dict[str, Any]]:
     newest = {
         version.block_id: version for version in last.order_by("block_id", "-number").distinct("block_id")
     }
-    uses, versions = reading.uses(), reading.newest()
-    by_block: dict[str, list[str]] = {}
-    for version in versions:
-        for name in version.renders:
-            by_block.setdefault(name, []).append(version.block.name)
+    uses, renderers = reading.uses(), reading.renderers()
     return [
         {
             "block": block,
             "newest": newest[block.pk],
             "uses": uses.get(block.name, []),
-            "rendered_by": sorted(by_block.get(block.name, [])),
+            "rendered_by": renderers.get(block.name, []),
         }
         for block in blocks
     ]

@@ -2,70 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from campaigns import channels, contents, preview, versions
+from campaigns import channels, contents, preview
 from campaigns.liquid.wire import Refused
-from campaigns.models import Campaign, Content
+from campaigns.models import Content, Version
 from tenants import brand, clock
 from tenants.access import allow
 from tenants.forms import BrandForm
 from tenants.http import TenantRequest
 from tenants.models import Tenant
 
-CONTEXT = ("variant__version__campaign", "variant__version__tenant")
-
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @allow("manage")
 def brand_values(request: TenantRequest) -> HttpResponse:
     form = BrandForm(request.POST or None, instance=_stored(request))
-    if request.method == "POST" and form.is_valid() and not _keeps_needed(form):
+    if request.method == "POST" and form.is_valid():
+        _refuse_needed(form)
+    if request.method == "POST" and form.is_valid():
         brand.change(tenant=request.tenant, actor=request.user, **form.cleaned_data)
-        _compile_again(form.changed_data)
+        # What drafts lack of the brand may be there now, or gone.
+        contents.compile_drafts(_reading(form.changed_data))
         messages.success(request, "Saved. Messages look like this from now on.")
         return redirect("settings_brand")
     return render(request, "campaigns/brand.html", {"form": form}, status=422 if form.errors else 200)
 
 
-def _keeps_needed(form: BrandForm) -> bool:
-    """Say on the form which values cannot be emptied: what is live prints them, and would reach nobody."""
-    emptied = [name for name in form.changed_data if not form.cleaned_data[name]]
-    for name in emptied:
-        if users := _in_need(f"brand.{name}"):
+def _refuse_needed(form: BrandForm) -> None:
+    """Say on the form which values cannot be emptied: what goes on prints them, and would reach nobody."""
+    for name in form.changed_data:
+        if not form.cleaned_data[name] and (users := _in_need(name)):
             said = f"Messages that go on cannot do without it: {', '.join(users[:5])}."
             form.add_error(name, f"{said} Give them a default first, or stop them.")
-    return bool(form.errors)
 
 
-def _in_need(path: str) -> list[str]:
+def _in_need(name: str) -> list[str]:
     """Return the campaigns that are live, or paused, with words that print a value and have nothing instead."""
-    going_on = (Campaign.State.LIVE, Campaign.State.PAUSED)
-    found = set()
-    for campaign in Campaign.objects.filter(state__in=going_on, archived_at=None):
-        version = versions.launched_last(campaign.pk)
-        read = Content.objects.filter(variant__version=version, reads__contains=[path])
-        if any(
-            path in contents.compiled_anew(content).needs_of_brand
-            for content in read.select_related(*CONTEXT)
-        ):
-            found.add(campaign.name)
-    return sorted(found)
-
-
-def _compile_again(changed: list[str]) -> None:
-    """What drafts lack of the brand may be there now, or gone."""
-    read = Content.objects.filter(
-        variant__version__launched_at=None, reads__overlap=[f"brand.{name}" for name in changed]
+    sending = Version.objects.launched().in_play().filter(campaign__archived_at=None)
+    found = _reading([name]).filter(variant__version__in=sending)
+    return sorted(
+        {
+            content.variant.version.campaign.name
+            for content in found.select_related("variant__version__campaign", "variant__version__tenant")
+            if f"brand.{name}" in contents.compiled_anew(content).needs_of_brand
+        }
     )
-    for campaign in Campaign.objects.filter(versions__variants__contents__in=read).distinct():
-        contents.compile_again(campaign)
+
+
+def _reading(names: Iterable[str]) -> QuerySet[Content]:
+    return Content.objects.filter(reads__overlap=[f"brand.{name}" for name in names])
 
 
 @require_POST

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from audiences import facts as audience_facts
 from audiences.facts import Facts
@@ -143,7 +144,7 @@ def compile_fields(
         is_marketing=is_marketing,
         language=language,
         blocks=blocks.words(tenant=version.tenant, language=language, rendered_in=asking.fields.values()),
-        is_mirrored=languages.is_right_to_left(language) != languages.is_right_to_left(version.language),
+        is_mirrored=languages.are_opposite(language, version.language),
     )
     compiled.problems[:] = asking.said(compiled.problems)
     compiled.notes.extend(asking.notes)
@@ -195,6 +196,15 @@ def compile_again(campaign: Campaign) -> None:
         content.variant.version = version  # the locked one
         _fill(content, content.fields, compiled_anew(content))
         content.save(update_fields=MADE)  # nobody wrote it: whoever has it open may still save
+
+
+def compile_drafts(found: QuerySet[Content]) -> None:
+    """Compile anew the drafts that some of the contents are of, one after the other, each by itself."""
+    drafted = found.filter(variant__version__launched_at=None)
+    for campaign in (
+        Campaign.objects.filter(versions__variants__contents__in=drafted).distinct().order_by("pk")
+    ):
+        compile_again(campaign)
 
 
 def renew_blocks(campaign: Campaign) -> None:

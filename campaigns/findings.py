@@ -132,7 +132,7 @@ class _Look:
         return (
             (first.rule is None or first.rule == then.rule)
             and precedence.covers(first.where, then.where)
-            and not _needs(first)
+            and not first.all_needs
         )
 
     def _counted_out(self, index: int) -> Finding | None:
@@ -172,7 +172,7 @@ class _Look:
         return Finding("empty", words, detail, self._key(index))
 
     def _lacking(self, index: int, line: Line) -> Finding:
-        needs = ", ".join(_needs(self.groups[index]))
+        needs = ", ".join(self.groups[index].all_needs)
         detail = f"All {self._count(line.fits)} that fit it lack what its words need: {needs}. Give them a default."
         return Finding("lacking", f"Nobody gets {self.names[index]}", detail, self._key(index))
 
@@ -197,7 +197,7 @@ class _Look:
         if self.spec.default is None:
             return
         for group, name in zip(self.groups, self.names, strict=True):
-            if group.rule is None and group.where is None and not _needs(group):
+            if group.rule is None and group.where is None and not group.all_needs:
                 words = f"Nobody gets {self.default}, the default"
                 detail = f"{name} takes everybody. Say whom {name} is for, or remove {self.default}."
                 yield Finding("unreachable", words, detail, self.spec.default.key)
@@ -226,10 +226,6 @@ class _Look:
         if self.counted.event:
             return f"{number:,} “{self.counted.event}”"
         return f"{number:,} {'person' if number == 1 else 'people'}"
-
-
-def _needs(group: Group) -> list[str]:
-    return list(dict.fromkeys(need for way in group.ways for words in way.contents for need in words.needs))
 
 
 def _verb(number: int, verb: str) -> str:

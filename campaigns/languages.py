@@ -86,6 +86,11 @@ def is_right_to_left(tag: str) -> bool:
     return parts is not None and (parts[1] or _script(parts[0], parts[2])) in RIGHT_TO_LEFT
 
 
+def are_opposite(one: str, other: str) -> bool:
+    """Whether two languages are written in opposite directions."""
+    return is_right_to_left(one) != is_right_to_left(other)
+
+
 def direction(tag: str) -> str:
     """Return what HTML calls the way a language is written; ``auto`` where the language is not known."""
     if not chain(tag):

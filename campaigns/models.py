@@ -9,7 +9,7 @@ from typing import Self
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 from django_scopes import ScopedManager
 
 from campaigns import languages
@@ -82,6 +82,13 @@ class Campaign(models.Model):
 class VersionQuerySet(models.QuerySet["Version"]):
     def launched(self) -> Self:
         return self.filter(launched_at__isnull=False)
+
+    def in_play(self) -> Self:
+        """Those that messages may come from: drafts, and of each campaign live or paused the one launched last."""
+        launched = Version.objects.launched().filter(campaign=OuterRef("campaign"))
+        last = launched.order_by("-number").values("pk")[:1]
+        goes_on = Q(campaign__state__in=(Campaign.State.LIVE, Campaign.State.PAUSED))
+        return self.filter(Q(launched_at=None) | (goes_on & Q(pk=Subquery(last))))
 
 
 class Version(models.Model):

@@ -16,7 +16,7 @@ from campaigns import arms, channels, launching, triggers
 from campaigns.arms import Group, Rule, Spec
 from campaigns.models import Version
 from campaigns.reach import Judge
-from campaigns.speakers import Speakers, spoken
+from campaigns.speakers import Speakers
 from campaigns.triggers import Happening
 
 MOST_EVENTS = 10_000  # looked at, the newest
@@ -128,12 +128,11 @@ def count(
     now: datetime,
 ) -> Counted:
     """Count those whom a rule finds, or their events where there is one to answer; else as ``reach.count``."""
-    heard = spoken(rule, tenant_id=tenant_id, now=now) if spec.is_translated else {}
     judge = Judge(
         tenant_id=tenant_id,
         shared=shared,
         now=now,
-        speakers=Speakers.of(spec, heard),
+        speakers=Speakers.among(spec, rule, tenant_id=tenant_id, now=now),
         event="e.properties" if answered else "",
     )
     stands = ", ".join(f"CASE WHEN {_stands(judge, group)} END" for group in spec.groups) or "''"

@@ -22,7 +22,7 @@ from audiences.rules.scope import Scope
 from campaigns import channels, languages
 from campaigns.arms import Group, Rule, Spec
 from campaigns.liquid.values import EACH, Key, parsed, unmet
-from campaigns.speakers import Speakers, spoken
+from campaigns.speakers import Speakers
 
 _ENTRIES = r"""(SELECT jsonb_array_elements(CASE jsonb_typeof(found) WHEN 'array' THEN found
     WHEN 'object' THEN (SELECT jsonb_agg(jsonb_build_array(key, value)) FROM jsonb_each(found))
@@ -81,8 +81,7 @@ def count(
 
     ``shared`` is the templates' shared context: what of it a message needs is there for all or for none.
     """
-    heard = spoken(rule, tenant_id=tenant_id, now=now) if spec.is_translated else {}
-    speakers = Speakers.of(spec, heard)
+    speakers = Speakers.among(spec, rule, tenant_id=tenant_id, now=now)
     judge = Judge(tenant_id=tenant_id, shared=shared, now=now, speakers=speakers)
     written = speakers.written(spec, channel)
     needs = speakers.needs(spec.groups)

@@ -20,7 +20,7 @@ from campaigns.arms import CONTROL, Group, Spec, Way
 from campaigns.liquid.values import parsed, unmet
 from campaigns.models import Variant, Version
 from campaigns.reach import DEPENDS, NOBODYS, Judge
-from campaigns.speakers import Speakers, spoken
+from campaigns.speakers import Speakers
 
 PATIENCE = timedelta(seconds=5)
 EVENTS_LOOKED_AT = 500  # the newest of those that set the campaign off
@@ -75,10 +75,7 @@ def count(
     if asked is None:
         raise NotCounted("Choose an audience first: then it is counted who lacks what.")
     sample = samples.of(version.tenant_id)
-    heard: dict[str, int] = {}
-    if spec.is_translated:
-        heard = spoken(asked["rule"], tenant_id=version.tenant_id, now=now, ids=sample.ids)
-    speakers = Speakers.of(spec, heard)
+    speakers = Speakers.among(spec, asked["rule"], tenant_id=version.tenant_id, now=now, ids=sample.ids)
     question = _Question(
         version,
         spec,

@@ -36,6 +36,14 @@ class Speakers:
     kinds: tuple[tuple[str, ...], ...]
 
     @classmethod
+    def among(
+        cls, spec: Spec, rule: Rule, *, tenant_id: int, now: datetime, ids: list[int] | None = None
+    ) -> Speakers:
+        """Of those a rule finds. The database is asked only where words are translated; ``ids`` as in ``spoken``."""
+        tags = spoken(rule, tenant_id=tenant_id, now=now, ids=ids) if spec.is_translated else {}
+        return cls.of(spec, tags)
+
+    @classmethod
     def of(cls, spec: Spec, tags: Iterable[str]) -> Speakers:
         found: dict[tuple[Words | None, ...], list[str]] = {_all_words(spec, ""): []}
         for tag in tags:

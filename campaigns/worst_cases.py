@@ -13,7 +13,7 @@ from typing import Any
 from audiences import samples, segments
 from audiences.models import Profile
 from campaigns import arms, channels, languages, launching, preview
-from campaigns.arms import Group, Spec, Way
+from campaigns.arms import Group, Rule, Spec, Way
 from campaigns.channels import Compiled
 from campaigns.labels import labels
 from campaigns.liquid.values import parsed
@@ -114,10 +114,8 @@ def _lacking(spec: Spec) -> Iterator[Case]:
     """Who comes to a group and lacks something its words need, as far as profiles have it."""
     first: dict[str, Group] = {}
     for group in spec.groups:
-        for way in group.ways:
-            for words in way.contents:
-                for need in words.needs:
-                    first.setdefault(need, group)
+        for need in group.all_needs:
+            first.setdefault(need, group)
     of_profiles = {need: group for need, group in first.items() if parsed(need)[0] == "profile"}
     called = labels(of_profiles)
     for number, (need, group) in enumerate(list(of_profiles.items())[:MOST_LACKED], 1):
@@ -162,8 +160,10 @@ def _reads(tag: str, channel: str) -> Condition:
 
 
 def _from_the_right(asked: _Asked) -> str:
-    tags = [tag for tag in asked.heard if languages.is_right_to_left(tag)]
-    spoken_so = f"p.language = ANY({asked.judge.value(tags)}::text[])"
+    judge = asked.judge
+    heard = spoken(asked.rule, tenant_id=judge.tenant_id, now=judge.now, ids=judge.ids)
+    tags = [tag for tag in heard if languages.is_right_to_left(tag)]
+    spoken_so = f"p.language = ANY({judge.value(tags)}::text[])"
     return f"({spoken_so} OR concat_ws(' ', p.first_name, p.last_name) ~ '{_LETTERS}')"
 
 
@@ -192,7 +192,7 @@ class _Asked:
 
     judge: Judge
     spec: Spec
-    heard: Mapping[str, int]  # languages of the audience
+    rule: Rule  # of the audience, a resolved one
 
 
 def show(case: Case, typed: Typed, *, now: datetime) -> Shown:
@@ -249,12 +249,11 @@ def _find(case: Case, typed: Typed, now: datetime) -> tuple[Profile | None, bool
         return None, False
     spec = arms.load(version, unsaved=typed.unsaved)
     part = samples.of(version.tenant_id)
-    heard = spoken(question["rule"], tenant_id=version.tenant_id, now=now, ids=part.ids)
     judge = Judge(
         tenant_id=version.tenant_id,
         shared=question["shared"],
         now=now,
-        speakers=Speakers.of(spec, heard if spec.is_translated else {}),
+        speakers=Speakers.among(spec, question["rule"], tenant_id=version.tenant_id, now=now, ids=part.ids),
         ids=part.ids,
     )
     reachable = channels.get(typed.channel).reachable_sql("p", is_marketing=question["is_marketing"])
@@ -263,7 +262,7 @@ def _find(case: Case, typed: Typed, now: datetime) -> tuple[Profile | None, bool
         judge.is_meant(question["rule"]),
         reachable,
         f"NOT {judge.control(spec)}",
-        case.condition(_Asked(judge, spec, heard)),
+        case.condition(_Asked(judge, spec, question["rule"])),
     ]
     # MATERIALIZED: sorted once they are found, not looked for in the order of their ids.
     statement = f"""

@@ -71,7 +71,7 @@ def add(*, tenant: Tenant, actor: Actor | None, name: str, text: str) -> Block:
             more = ", archived: bring that one back." if archived else "."
             raise Refused("name", f"There is a block called {name} already{more}") from taken
         _write(block, {"": text}, actor, "added", changed=[""])
-    _compile_again(_lacking(name))
+    contents.compile_drafts(_lacking(name))
     return block
 
 
@@ -94,7 +94,7 @@ def change(
             return last
         changed = [language for language in new if new[language] != last.texts.get(language)]
         version = _write(block, new, actor, "changed", changed=changed, before=last)
-    _compile_again(Content.objects.filter(blocks__has_key=block.name))
+    contents.compile_drafts(Content.objects.filter(blocks__has_key=block.name))
     return version
 
 
@@ -173,13 +173,6 @@ def _lacking(name: str) -> Any:
     return Content.objects.filter(problems__icontains=f"block called '{name}'")
 
 
-def _compile_again(drafted: Any) -> None:
-    """One draft after the other, each by itself; one that this does not come to any more is seen to at its launch."""
-    found = drafted.filter(variant__version__launched_at=None)
-    for campaign in Campaign.objects.filter(versions__variants__contents__in=found).distinct():
-        contents.compile_again(campaign)
-
-
 @transaction.atomic
 def archive(*, block: Block, actor: Actor | None, now: datetime) -> None:
     """Put a block away that nothing renders. Raises InUse."""
@@ -198,7 +191,7 @@ def restore(*, block: Block, actor: Actor | None) -> None:
     block = Block.objects.select_for_update().select_related("tenant").get(pk=block.pk)
     if block.archived_at:
         _put(block, actor, "restored", None)
-        transaction.on_commit(lambda: _compile_again(_lacking(block.name)))
+        transaction.on_commit(lambda: contents.compile_drafts(_lacking(block.name)))
 
 
 def _put(block: Block, actor: Actor | None, action: str, moment: datetime | None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import QuerySet
 
 from campaigns import languages
 from campaigns.channels import BlockWords
@@ -14,7 +14,6 @@ from campaigns.models import BlockVersion, Campaign, Content, Version
 from campaigns.sources import mapping
 from tenants.models import Tenant
 
-GOING_ON = (Campaign.State.LIVE, Campaign.State.PAUSED)
 _NAMES_BLOCKS = ("render", "content_blocks")  # ours, and Braze's spelling
 
 
@@ -66,11 +65,9 @@ class Use:
 
 def uses() -> dict[str, list[Use]]:
     """Return who renders each block, by its name: drafts, and the newest version of what goes on."""
-    last = Version.objects.launched().filter(campaign=OuterRef("campaign")).order_by("-number").values("pk")
-    going_on = Q(pk=Subquery(last[:1]), campaign__state__in=GOING_ON)
-    counting = Version.objects.filter(Q(launched_at=None) | going_on, campaign__archived_at=None)
+    in_play = Version.objects.in_play().filter(campaign__archived_at=None)
     contents = (
-        Content.objects.filter(variant__version__in=counting)
+        Content.objects.filter(variant__version__in=in_play)
         .exclude(blocks={})
         .select_related("variant__version__campaign")
         .defer("fields", "parts")
@@ -90,6 +87,15 @@ def uses() -> dict[str, list[Use]]:
     }
 
 
+def renderers() -> dict[str, list[str]]:
+    """Return the blocks that render each block, by its name."""
+    found: dict[str, list[str]] = {}
+    for version in newest():
+        for name in version.renders:
+            found.setdefault(name, []).append(version.block.name)
+    return {name: sorted(others) for name, others in found.items()}
+
+
 def rendered_by(name: str) -> list[str]:
     """Return the blocks that render a block."""
-    return sorted(version.block.name for version in newest() if name in version.renders)
+    return renderers().get(name, [])

@@ -39,7 +39,7 @@ def shown(
         is_marketing=False,
         language=language,
         blocks=words,
-        is_mirrored=languages.is_right_to_left(language) != languages.is_right_to_left(tenant.language),
+        is_mirrored=languages.are_opposite(language, tenant.language),
     )
     told = Preview(
         channel.kind,

@@ -226,10 +226,4 @@ def _note(source: Source, actor: Actor | None, action: str, changes: dict[str, t
 
 def _compile_again(source: Source) -> None:
     """What drafts need may have changed with what the source asks with, and what was wrong with others may be right."""
-    drafted = Content.objects.filter(
-        Q(sources__has_key=source.name) | ~Q(problems=[]), variant__version__launched_at=None
-    )
-    for campaign in (
-        Campaign.objects.filter(versions__variants__contents__in=drafted).distinct().order_by("pk")
-    ):
-        contents.compile_again(campaign)
+    contents.compile_drafts(Content.objects.filter(Q(sources__has_key=source.name) | ~Q(problems=[])))

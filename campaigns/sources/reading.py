@@ -7,8 +7,6 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
-from django.db.models import Max, Q
-
 from campaigns.channels import Compiled, Problem
 from campaigns.liquid.renderer import shared as renderer
 from campaigns.liquid.values import parsed
@@ -106,14 +104,6 @@ def _problem(fields: Mapping[str, Any], path: str, message: str) -> Problem:
 
 def used_by(source: Source) -> list[Campaign]:
     """Return the campaigns whose next messages may ask a source: drafts, and the newest version of what goes on."""
-    going_on = Q(campaign__state__in=[Campaign.State.LIVE, Campaign.State.PAUSED])
-    using = Version.objects.filter(variants__contents__sources__has_key=source.name)
-    found = using.filter(Q(launched_at=None) | going_on).select_related("campaign").distinct()
-    launched = Version.objects.launched().filter(campaign__in={one.campaign_id for one in found})
-    newest = dict(
-        launched.values("campaign_id").annotate(last=Max("number")).values_list("campaign_id", "last")
-    )
-    campaigns = {
-        one.campaign for one in found if one.launched_at is None or one.number == newest[one.campaign_id]
-    }
+    using = Version.objects.in_play().filter(variants__contents__sources__has_key=source.name)
+    campaigns = {version.campaign for version in using.select_related("campaign")}
     return sorted(campaigns, key=lambda campaign: campaign.name.lower())
