@@ -38,6 +38,8 @@ CAP_USES = "DELETE FROM delivery_capuse WHERE tenant_id = %s AND profile_id = AN
 def forget(erasure: Erasure, ids: list[int], is_over: IsOver) -> bool:
     """Cancel what waits for them, and empty what was decided and sent; ``audiences.erasure`` calls it."""
     tenant = erasure.tenant
+    # Asked before anything is emptied: what is settled while we are at it is emptied the next time.
+    is_settled = not Delivery.objects.filter(profile_id__in=ids, state=Delivery.State.SENDING).exists()
     sent_to = {address for (address,) in binary.run(ADDRESSES, [tenant.pk, ids])}
     # Those they went by before, too: a suppression holds an address in plain letters.
     former = {("email", address.lower()) for address in sent_to}
@@ -52,4 +54,4 @@ def forget(erasure: Erasure, ids: list[int], is_over: IsOver) -> bool:
         if is_over():
             return False
     binary.run(CAP_USES, [tenant.pk, ids])
-    return not Delivery.objects.filter(profile_id__in=ids, state=Delivery.State.SENDING).exists()
+    return is_settled

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.conf import settings
 
-from audiences import ingest, suppression
+from audiences import ingest
 from delivery import claim, rates, recording, traces
 from delivery.channels.email.outcomes import Accepted, NotSent, Outcome, Refused, Unknown
 from delivery.channels.email.sending import Mailer
@@ -74,7 +74,6 @@ class Handover:
 
         may, until = recording.insist(write, for_seconds=settings.HAND_OVER_SECONDS / 2)
         self._free(answered)
-        self._suppress_dead(answered)
         # Those who may not go are decided again, with the reason they now have.
         self._release([ready for ready in group if ready.mail.id not in may])
         return [ready for ready in group if ready.mail.id in may], until
@@ -101,18 +100,6 @@ class Handover:
     def _release(self, ready: Sequence[Ready]) -> None:
         claim.release([one.known.row for one in ready], tenant=self._tenant, token=self._token)
         rates.give_back(self._carrier, len(ready), tenant=self._tenant)
-
-    def _suppress_dead(self, answered: Answered) -> None:
-        for known, outcome in answered:
-            if isinstance(outcome, Refused) and outcome.is_address_dead:
-                suppression.add(
-                    tenant=self._tenant,
-                    channel=known.circumstances.channel,
-                    address=known.circumstances.address or "",
-                    reason="bounced",
-                    detail=outcome.reply,
-                    now=self._now(),
-                )
 
     def _now(self) -> datetime:
         """The tenant's time, whose month is there for the traces; a sandbox's clock may be moved at any moment."""
@@ -152,7 +139,14 @@ def _result(known: Known, outcome: Outcome) -> Result | None:
                 provider_id=outcome.provider_id,
             )
         case Refused(permanent=True):
-            return Result(known.row, message(known), Delivery.State.FAILED, "refused", outcome.reply)
+            return Result(
+                known.row,
+                message(known),
+                Delivery.State.FAILED,
+                "refused",
+                outcome.reply,
+                dead_address=(known.circumstances.address or "") if outcome.is_address_dead else "",
+            )
         case Unknown():
             return Result(known.row, message(known), Delivery.State.UNKNOWN, "no_answer", outcome.why)
     return None

@@ -11,7 +11,7 @@ from typing import TypeVar
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from audiences import binary, ingest, tombstones
+from audiences import binary, ingest, returning, suppression, tombstones
 from delivery import claim, traces
 from delivery.claim import IS_OPEN, IS_PLANNED, MEANT, Due
 from delivery.models import Delivery
@@ -84,6 +84,7 @@ class Result:
     reason: str = ""
     reply: str = ""
     provider_id: str = ""
+    dead_address: str = ""  # where nobody is any more, by the provider's word
 
 
 def mark_intent(rows: Sequence[tuple[Due, str]], *, tenant: Tenant, token: int) -> set[int]:
@@ -103,7 +104,7 @@ def mark_intent(rows: Sequence[tuple[Due, str]], *, tenant: Tenant, token: int) 
 
 @transaction.atomic(savepoint=False)
 def record(results: Sequence[Result], *, tenant: Tenant, token: int, now: datetime) -> int:
-    """Settle rows, with their traces in the same transaction; return how many were still ours to settle.
+    """Settle rows, with their traces and dead addresses in the same transaction; return how many were still ours.
 
     The month of ``now`` has to be there (ingest.ensure_months). Profiles are locked before deliveries, as a merge
     locks them: taken the other way round the two would wait for each other.
@@ -113,6 +114,7 @@ def record(results: Sequence[Result], *, tenant: Tenant, token: int, now: dateti
     living = tombstones.lock_living(tenant.pk, {result.row.profile_id for result in results})
     ours = _settle(results, tenant=tenant, token=token, now=now)
     _leave_traces([result for result in results if result.row.id in ours], living, tenant=tenant, now=now)
+    _suppress_dead([result for result in results if result.dead_address], living, tenant=tenant, now=now)
     return len(ours)
 
 
@@ -194,3 +196,22 @@ def _leave_traces(results: list[Result], living: dict[int, int], *, tenant: Tena
     ]
     if events:
         ingest.record_known_new(tenant=tenant, events=events, now=now)
+
+
+def _suppress_dead(dead: list[Result], living: dict[int, int], *, tenant: Tenant, now: datetime) -> None:
+    """Suppress dead addresses; of somebody erased meanwhile only as a hash: whoever erases them has looked already.
+
+    In order, so that two who record the same addresses wait in one direction.
+    """
+    for result in sorted(dead, key=lambda result: result.dead_address):
+        suppression.add(
+            tenant=tenant,
+            channel=result.message.channel,
+            address=result.dead_address,
+            reason="bounced",
+            detail=result.reply,
+            now=now,
+        )
+        if result.row.profile_id not in living:
+            theirs = {("email", result.dead_address.lower())}
+            returning.remember(tenant_id=tenant.pk, addresses=theirs, consent={}, now=now)

@@ -24,13 +24,15 @@ from audiences.models import (
     Suppression,
 )
 from campaigns.models import Source, SourceAnswer
-from delivery import results
+from delivery import claim, pipeline, results
+from delivery.channels.email.sending import Mailer
 from delivery.models import CapUse, Delivery, FrequencyCap
 from delivery.sandbox import inbox
 from delivery.sandbox.keeping import INBOX_NAME, Keeper
 from tenants import clock
 from tenants.models import AuditEntry
 from tests.api import shaped
+from tests.delivery.steps import planned
 
 NAME, EMAIL = "Zebedia", "Zebedia@example.test"
 
@@ -206,6 +208,50 @@ def test_what_is_being_handed_over_is_emptied_once_it_is_settled(
     Delivery.objects.filter(profile=person).update(state="sent")
     assert tasks.erase(begun.pk)
     assert tasks.resume_erasures() == 0
+    assert naming("zebedia") == []
+
+
+def test_what_is_settled_while_it_is_looked_for_is_emptied_the_next_time(
+    person, make_campaign, run, postbox, tenant, owner
+):
+    make_campaign()
+    run()
+    Delivery.objects.filter(profile=person).update(state="sending")
+    begun = erasure.begin(profile=person, actor=owner, now=clock.now(tenant))
+
+    def settle_after_all_else_is_emptied(execute, sql, *rest):
+        if "delivery_capuse" in sql:
+            Delivery.objects.filter(profile=person).update(state="sent")
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(settle_after_all_else_is_emptied):
+        assert not tasks.erase(begun.pk)
+    assert tasks.erase(begun.pk)
+    assert naming("zebedia") == []
+
+
+def test_an_address_that_bounces_in_the_moment_of_its_erasure_is_kept_in_no_plain_letters(
+    store, make_campaign, postbox, tenant, owner
+):
+    store({"type": "identify", "userId": "u1", "traits": {"email": "Bounce+zebedia@example.test"}})
+    make_campaign()
+    planned(tenant)
+    now = clock.now(tenant)
+    begun = []
+
+    def erase_once_the_mail_has_left():
+        if not begun and Delivery.objects.filter(state="sending").exists():
+            begun.append(erasure.begin(profile=Profile.objects.get(), actor=owner, now=now))
+            assert not tasks.erase(begun[0].pk)
+        return True
+
+    chunk = claim.claim(tenant=tenant, channel="email", now=now)
+    settling = {"tenant": tenant, "channel": "email", "now": now}
+    pipeline.settle(chunk, Mailer(tenant), **settling, goes_on=erase_once_the_mail_has_left)
+    assert Delivery.objects.get().state == "failed"
+    assert not Suppression.objects.exists()
+    assert ErasedAddress.objects.get().reason == "bounced"
+    assert tasks.erase(begun[0].pk)
     assert naming("zebedia") == []
 
 
