@@ -219,6 +219,16 @@ class GoalForm(forms.Form):
     def properties(self) -> list[str]:
         return sorted({path for event in self.events for path in event.properties})
 
+    @property
+    def numbers(self) -> list[tuple[str, str]]:
+        """Paths and their event, named here: a template that asks the mapping takes a property ``items`` for it."""
+        return [
+            (path, event.name)
+            for event in self.events
+            for path, kinds in event.properties.items()
+            if "number" in kinds
+        ]
+
     @cached_property
     def events(self) -> list[EventDefinition]:
         return list(EventDefinition.objects.filter(is_internal=False).order_by("name")[:500])

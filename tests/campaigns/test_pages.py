@@ -257,7 +257,7 @@ class TestSteps:
         EventDefinition(
             tenant=tenant,
             name="Order Completed",
-            properties={"total": ["number"], "sku": ["text"]},
+            properties={"total": ["number"], "sku": ["text"], "items": ["list"]},
             first_seen_at=now,
         ).save()
         page = marketer.get(url("campaign_goal", campaign)).content.decode()
