@@ -8,6 +8,7 @@ who moves to another zone takes along what they got.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -56,23 +57,15 @@ CROSS JOIN LATERAL (
 WHERE held.itself IS NOT NULL
 """
 
-LIMIT = """(
-    SELECT c."limit" FROM delivery_frequencycap c WHERE c.tenant_id = u.tenant_id AND c.id = u.cap_id)"""
-
-# What stays of a person's times when others join them: the newest, as many as the cap allows.
-NEWEST = f"""(
-    SELECT array_agg(kept.at ORDER BY kept.at) FROM (
-        SELECT at FROM unnest(u.times || excluded.times) AS at ORDER BY at DESC LIMIT {LIMIT}
-    ) kept)"""
-
-# The time that joins is later than the others, but where a sandbox's clock was set back.
-RESERVE = f"""
+# The newest stay, as many as the cap allows. The one that joins is later than the others, but where a sandbox's clock
+# was set back.
+RESERVE = """
 INSERT INTO delivery_capuse AS u (tenant_id, profile_id, cap_id, times)
-SELECT %s, r.profile_id, r.cap_id, ARRAY[%s::timestamptz]
-FROM unnest(%b::bigint[], %b::bigint[]) AS r(profile_id, cap_id)
-ON CONFLICT (tenant_id, profile_id, cap_id) DO UPDATE SET times =
-    CASE WHEN excluded.times[1] < u.times[cardinality(u.times)] THEN {NEWEST}
-         ELSE (u.times || excluded.times)[greatest(1, cardinality(u.times) + 2 - {LIMIT}):] END
+SELECT %s, profile_id, %s, ARRAY[%s::timestamptz] FROM unnest(%b::bigint[]) AS r(profile_id)
+ON CONFLICT (tenant_id, profile_id, cap_id) DO UPDATE SET times = (
+    CASE WHEN excluded.times[1] < u.times[cardinality(u.times)]
+         THEN ARRAY(SELECT at FROM unnest(u.times || excluded.times) AS at ORDER BY at)
+         ELSE u.times || excluded.times END)[greatest(1, cardinality(u.times) + 2 - %s):]
 """
 
 
@@ -221,10 +214,9 @@ def _room(cap: _Counted, times: list[datetime] | None, *, zone: ZoneInfo, now: d
 
 def reserve(taken: Iterable[tuple[int, Room]], *, tenant: Tenant, now: datetime) -> None:
     """Take the room of each (profile id, room): once for each row, in the transaction that marks it reserved."""
-    pairs = list(taken)
-    if pairs:
-        columns = [
-            binary.bigints(profile_id for profile_id, _ in pairs),
-            binary.bigints(room.cap_id for _, room in pairs),
-        ]
-        binary.run(RESERVE, [tenant.pk, now, *columns])
+    takers: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+    for profile_id, room in taken:
+        takers[room.cap_id, room.limit].append(profile_id)
+    with binary.together():
+        for (cap_id, limit), profile_ids in takers.items():
+            binary.send(RESERVE, [tenant.pk, cap_id, now, binary.bigints(profile_ids), limit])

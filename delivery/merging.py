@@ -59,7 +59,7 @@ SET shares = excluded.shares || e.shares, first_at = least(e.first_at, excluded.
 """
 
 # What both got was got by one person: their times unite, and each cap keeps the newest as ever.
-UNITE_CAP_USES = f"""
+UNITE_CAP_USES = """
 WITH gone AS (
     DELETE FROM delivery_capuse u
     USING unnest(%b::bigint[], %b::bigint[]) AS m(loser_id, winner_id)
@@ -71,7 +71,10 @@ WITH gone AS (
 )
 INSERT INTO delivery_capuse AS u (tenant_id, profile_id, cap_id, times)
 SELECT %s, winner_id, cap_id, times FROM theirs
-ON CONFLICT (tenant_id, profile_id, cap_id) DO UPDATE SET times = {caps.NEWEST}
+ON CONFLICT (tenant_id, profile_id, cap_id) DO UPDATE SET times = (
+    SELECT array_agg(kept.at ORDER BY kept.at) FROM (
+        SELECT at FROM unnest(u.times || excluded.times) AS at ORDER BY at DESC LIMIT (
+            SELECT c."limit" FROM delivery_frequencycap c WHERE c.tenant_id = u.tenant_id AND c.id = u.cap_id)) kept)
 """
 
 # How far along a delivery is.
