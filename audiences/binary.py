@@ -88,7 +88,10 @@ class Answer:
         self._cursor, self._raw = cursor, raw
 
     def rows(self) -> list[tuple[Any, ...]]:
-        """Return the rows, none for a statement without any."""
+        """Return the rows, none for a statement without any. In a block of ``together``, wait for them."""
+        if self._raw.pgresult is None:
+            with together():
+                pass
         with self._cursor as cursor:
             return cursor.fetchall() if self._raw.description else []
 

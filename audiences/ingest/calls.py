@@ -119,12 +119,15 @@ class Reader:
         self._context = context  # the batch's, for calls that bring none of their own
 
     def read(
-        self, calls: Iterable[Raw | bytes | dict[str, Any]]
+        self, calls: Iterable[Raw | bytes | dict[str, Any]], *, first: int = 0
     ) -> tuple[list[Call], list[tuple[Refusal, bytes]]]:
-        """Return the calls that can be stored, in order, and those that cannot with their bytes."""
+        """Return the calls that can be stored, in order, and those that cannot with their bytes.
+
+        ``first``: the place in the batch of the first of them.
+        """
         understood: list[Call] = []
         refused: list[tuple[Refusal, bytes]] = []
-        for index, given in enumerate(calls):
+        for index, given in enumerate(calls, first):
             raw = _encode(given) if isinstance(given, dict) else bytes(given)
             try:
                 understood.append(self._understand(index, raw))

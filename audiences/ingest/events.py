@@ -39,27 +39,30 @@ def ensure_months(moments: Iterable[datetime], *, trust: bool = False) -> None:
 
 
 class Insertion:
-    """Events whose months exist, packed; then sent to be stored, once their profiles are known and locked."""
+    """Events sent to be stored, in order, whose months exist and whose profiles are locked."""
 
-    def __init__(self, rows: list[Row], *, is_internal: bool) -> None:
-        self._rows, self._is_internal = rows, is_internal
-        self._profile_ids: list[int] = []
-        self._columns = [
-            binary.texts([row.name for row in rows]),
-            binary.moments([row.at for row in rows]),
-            binary.booleans([row.is_clamped for row in rows]),
-            binary.jsons([_encode(row.properties) for row in rows]),
-        ]
-
-    def send(self, tenant_id: int, profile_ids: list[int], *, now: datetime) -> None:
-        """Send them with whose they are, in order."""
-        self._profile_ids = profile_ids
+    def __init__(
+        self,
+        tenant_id: int,
+        profile_ids: list[int],
+        rows: Iterable[Row],
+        *,
+        is_internal: bool,
+        now: datetime,
+    ) -> None:
+        self._profile_ids, self._rows, self._is_internal = profile_ids, list(rows), is_internal
         if self._rows:
-            columns = [binary.bigints(profile_ids), *self._columns]
-            self._ids = binary.send(INSERT, [tenant_id, now, self._is_internal, *columns])
+            columns = [
+                binary.bigints(profile_ids),
+                binary.texts(row.name for row in self._rows),
+                binary.moments(row.at for row in self._rows),
+                binary.booleans(row.is_clamped for row in self._rows),
+                binary.jsons(_encode(row.properties) for row in self._rows),
+            ]
+            self._ids = binary.send(INSERT, [tenant_id, now, is_internal, *columns])
 
     def recorded(self) -> list[RecordedEvent]:
-        """Return the events with their ids."""
+        """Return the events with their ids, once they are there."""
         ids = sorted(self._ids.rows()) if self._rows else []
         return [
             RecordedEvent(id_, whose, row.name, row.at, row.properties, self._is_internal, row.may_start)

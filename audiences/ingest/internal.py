@@ -84,8 +84,8 @@ def _insert(tenant: Tenant, given: list[InternalEvent], now: datetime) -> list[R
         for event in given
     ]
     kinds = definitions.kinds_by_path((row.name, row.properties) for row in rows)
-    insertion = events.Insertion(rows, is_internal=True)
-    insertion.send(tenant.pk, [event.profile_id for event in given], now=now)
+    profile_ids = [event.profile_id for event in given]
+    insertion = events.Insertion(tenant.pk, profile_ids, rows, is_internal=True, now=now)
     recorded = insertion.recorded()
     definitions.note_events(tenant.pk, kinds, is_internal=True, now=now)
     return recorded

@@ -52,8 +52,7 @@ class People:
     def __init__(self, *, tenant_id: int, origin: Origin) -> None:
         self._tenant_id = tenant_id
         self._origin = origin
-        self._asked: list[Key] = []
-        self._found: binary.Answer | None = None
+        self._asked: list[tuple[list[Key], binary.Answer]] = []
         self._locked: binary.Answer | None = None
         self._by_key: dict[Key, Person] = {}
         self._assumed: dict[int, str | None] = {}  # external ids that decisions rest on
@@ -64,13 +63,13 @@ class People:
         self.locked: dict[int, tuple[str | None, str | None]] = {}  # id -> (timezone, language)
 
     def ask(self, calls: list[Call]) -> None:
-        """Send for those whom the identities in ``calls`` find."""
+        """Send for those whom the identities in ``calls`` find; again for further calls."""
         keys = {key for call in calls for key in call.who}
         for call in calls:
             if call.previous:
                 keys |= {(EXTERNAL_ID, call.previous), (ANONYMOUS_ID, call.previous)}
-        self._asked = list(keys)
-        self._found = _ask(self._tenant_id, self._asked)
+        asked = list(keys)
+        self._asked.append((asked, _ask(self._tenant_id, asked)))
 
     def resolve(self, calls: list[Call]) -> list[tuple[Call, Refused]]:
         """Give every call its person and return the calls that cannot have one, with the reason."""
@@ -116,8 +115,9 @@ class People:
         return {person.final() for person in [*self._by_key.values(), *self.new] if person.final().is_named}
 
     def _find(self, calls: list[Call]) -> None:
-        assert self._found
-        ids = _answered(self._asked, self._found)
+        ids: dict[Key, int] = {}
+        for asked, answer in self._asked:
+            ids |= _answered(asked, answer)
         people = {id_: Person(id_) for id_ in set(ids.values())}
         self._by_key = {key: people[id_] for key, id_ in ids.items()}
         self._learn_external_ids(calls)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +23,7 @@ from tenants.models import Tenant
 ATTEMPTS = 12  # each fails only if somebody else got on with it meanwhile
 HURRIED = 3  # of them; from then on those that failed go one at a time, so that they stop undoing each other
 IN_TURN = "SELECT pg_advisory_xact_lock(hashtextextended('tact ingest', %s))"
+PART = 250  # calls that are asked about at a time
 REFUSED_KEPT = 100  # of one batch
 REFUSED_SHOWN = 2_000  # characters of a refused call
 
@@ -69,7 +70,8 @@ def store(
         retention=timedelta(days=tenant.retention_days),
     )
     reader = Reader(clock=clock, origin=origin, sent_at=sent_at, context=context)
-    understood, refused = reader.read(calls)
+    people = People(tenant_id=tenant.pk, origin=origin)
+    understood, refused = _read(list(calls), reader, people)
     moments = [now, *(call.at for call in understood if call.event or call.located)]
     all_new = True  # as they nearly always are, and their months there: the database says if not
     for attempt in range(ATTEMPTS):
@@ -78,7 +80,10 @@ def store(
             with transaction.atomic():
                 if attempt >= HURRIED:
                     binary.run(IN_TURN, [tenant.pk])
-                batch = _Batch(tenant, origin, now)
+                if attempt:  # who is who has changed, or may have
+                    people = People(tenant_id=tenant.pk, origin=origin)
+                    people.ask(understood)
+                batch = _Batch(tenant, origin, now, people)
                 batch.store(understood, all_new=all_new)
                 refused_in_all = refused + batch.refused
                 if refused_in_all and origin is not Origin.IMPORT:
@@ -97,31 +102,48 @@ def store(
     raise TooMuchAtOnce("Others keep merging the same people; send the batch again.")
 
 
-class _Batch:
-    """One attempt at storing calls; raises Moved if others changed who is who meanwhile."""
+def _read(
+    calls: Sequence[Raw | bytes | dict[str, Any]], reader: Reader, people: People
+) -> tuple[list[Call], list[tuple[Refusal, bytes]]]:
+    """Read calls as ``reader`` does and ask ``people`` whom they mean: of some while the next are read."""
+    understood, refused = [], []
+    with binary.together():
+        for first in range(0, len(calls), PART):
+            part, denied = reader.read(calls[first : first + PART], first=first)
+            understood += part
+            refused += denied
+            if part:
+                people.ask(part)
+    return understood, refused
 
-    def __init__(self, tenant: Tenant, origin: Origin, now: datetime) -> None:
-        self._tenant, self._origin, self._now = tenant, origin, now
+
+class _Batch:
+    """One attempt at storing calls of ``people``, who were asked; raises Moved if others changed who is who since."""
+
+    def __init__(self, tenant: Tenant, origin: Origin, now: datetime, people: People) -> None:
+        self._tenant, self._origin, self._now, self._people = tenant, origin, now, people
         self.refused: list[tuple[Refusal, bytes]] = []
         self.accepted: frozenset[int] = frozenset()
         self.created = 0
 
     def store(self, understood: list[Call], *, all_new: bool) -> None:
         """Store the calls that are new. If they are said to be ``all_new``, one that is not raises IntegrityError."""
-        people = People(tenant_id=self._tenant.pk, origin=self._origin)
-        calls, insertion = self._new_ones(understood, people, all_new=all_new)
+        people = self._people
+        calls = self._new_ones(understood, all_new=all_new)
         if not calls:
             return
-        calls = self._with_people(calls, people)
-        if self.refused:
-            insertion = _insertion(calls)
-        seen = self._seen(calls)
         with binary.together():
+            if all_new:
+                receipts.send_new(self._tenant.pk, (call.digest for call in calls))
+            calls = self._with_people(calls)
+            seen = self._seen(calls)
             people.lock(seen)
-            insertion.send(
-                self._tenant.pk, [call.person.final().id for call in calls if call.event], now=self._now
+            told = [call for call in calls if call.event]
+            profile_ids = [call.person.final().id for call in told]
+            insertion = events.Insertion(
+                self._tenant.pk, profile_ids, map(_row, told), is_internal=False, now=self._now
             )
-            kinds = definitions.kinds_by_path((call.event, call.properties) for call in calls if call.event)
+            kinds = definitions.kinds_by_path((call.event, call.properties) for call in told)
         people.check_locked()
         profiles = Profiles(
             tenant_id=self._tenant.pk, people=people, seen=seen, origin=self._origin, now=self._now
@@ -139,27 +161,16 @@ class _Batch:
             )
         self.accepted, self.created = frozenset(call.index for call in calls), len(people.new)
 
-    def _new_ones(
-        self, understood: list[Call], people: People, *, all_new: bool
-    ) -> tuple[list[Call], events.Insertion]:
-        """Write receipts, ask who is meant, and return the calls that are new, their events packed meanwhile."""
-        # The same call twice in one batch counts once, in its first place.
+    def _new_ones(self, understood: list[Call], *, all_new: bool) -> list[Call]:
+        """Return the calls that are new. The same call twice in one batch counts once, in its first place."""
         first = {call.digest: call for call in reversed(understood)}
-        calls = [call for call in understood if first[call.digest] is call]
-        if not all_new:
-            fresh = receipts.claim(self._tenant.pk, first)
-            calls = [call for call in calls if call.digest in fresh]
-        with binary.together():
-            if calls and all_new:
-                receipts.send_new(self._tenant.pk, first)
-            if calls:
-                people.ask(calls)
-            return calls, _insertion(calls)
+        fresh = first.keys() if all_new else receipts.claim(self._tenant.pk, first)
+        return [call for call in understood if first[call.digest] is call and call.digest in fresh]
 
-    def _with_people(self, calls: list[Call], people: People) -> list[Call]:
+    def _with_people(self, calls: list[Call]) -> list[Call]:
         """Give every call its person; return those that can have one, the others are refused."""
-        denied = people.resolve(calls)
-        people.claim()
+        denied = self._people.resolve(calls)
+        self._people.claim()
         if not denied:
             return calls
         self.refused = [(Refusal(call.index, error.path, error.reason), call.raw) for call, error in denied]
@@ -191,13 +202,8 @@ class _Batch:
             )
 
 
-def _insertion(calls: list[Call]) -> events.Insertion:
-    rows = [
-        events.Row(call.event, call.at, call.is_clamped, call.may_start, call.properties)
-        for call in calls
-        if call.event
-    ]
-    return events.Insertion(rows, is_internal=False)
+def _row(call: Call) -> events.Row:
+    return events.Row(call.event, call.at, call.is_clamped, call.may_start, call.properties)
 
 
 def _keep(tenant_id: int, refused: list[tuple[Refusal, bytes]], now: datetime, *, are_alone: bool) -> None:

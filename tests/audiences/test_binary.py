@@ -49,6 +49,16 @@ def test_statements_sent_together_are_answered_each() -> None:
 
 
 @pytest.mark.django_db
+def test_rows_asked_for_in_between_are_waited_for() -> None:
+    with binary.together():
+        first = binary.send("SELECT 1", [])
+        assert binary.run("SELECT 2", []) == [(2,)]
+        assert first.rows() == [(1,)]
+        last = binary.send("SELECT 3", [])
+    assert last.rows() == [(3,)]
+
+
+@pytest.mark.django_db
 def test_the_first_that_fails_says_why_and_those_after_it_do_nothing(
     tenant: Tenant, caplog: pytest.LogCaptureFixture
 ) -> None:
