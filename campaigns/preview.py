@@ -203,7 +203,7 @@ def _event(
     if happening is None:
         return None
     heard = Event.objects.filter(name=happening.name, is_internal=happening.is_internal)
-    newest = heard.order_by("-occurred_at")
+    newest = heard.order_by("-occurred_at", "-id")
     theirs = newest.filter(profile=profile)[:LOOKED_AT] if profile else []
     found = [*theirs, *newest[:LOOKED_AT]]
     fitting = [event for event in found if happening.fits(event.properties, now=event.occurred_at)]
