@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +14,7 @@ from campaigns.liquid.renderer import Renderer, RendererFailed
 
 if TYPE_CHECKING:
     from campaigns.liquid.syntax import Places
+    from campaigns.liquid.wire import Problem
 
 Format = Literal["mjml", "html"]
 
@@ -80,7 +81,7 @@ def compile_email(
     html, problems = (
         _from_mjml(body, places, preheader, language, is_mirrored)
         if is_mjml
-        else (_with_preheader(body, preheader), [])
+        else (_with_preheader(body, preheader), _left_as_tags(body, places))
     )
     if problems:
         return CompiledEmail(problems=problems)
@@ -146,8 +147,23 @@ def _from_mjml(
             for url in _fetched(html)
             if url not in body
         ]
-    said = [places.problem(found.index, found.message) for found in mistakes]
-    return html, [CompileProblem("body", each.line, each.column, each.message) for each in said]
+    return html, _told(places.problem(found.index, found.message) for found in mistakes)
+
+
+def _left_as_tags(body: str, places: Places) -> list[CompileProblem]:
+    """MJML's tags in a body of HTML, which nobody would lay out; of a block the first, for all stand where it does."""
+    from delivery.channels.email.mjml_source import mjml_in
+    from delivery.channels.email.placeholders import masked
+
+    said = "<{}> is MJML, and this body is written in HTML: say it in HTML, or choose MJML for the body."
+    found = [places.problem(index, said.format(tag)) for index, tag in mjml_in(masked(body))]
+    return _told({(each.line, each.column): each for each in reversed(found)}.values())
+
+
+def _told(problems: Iterable[Problem]) -> list[CompileProblem]:
+    """Of the body, in order; what is wrong where a block begins and where it ends is said once."""
+    said = dict.fromkeys((each.line, each.column, each.message) for each in problems)
+    return [CompileProblem("body", *each) for each in sorted(said, key=lambda each: each[:2])]
 
 
 def _with_our_head(reading: Any, vault: Any, preheader: str, language: str) -> str:

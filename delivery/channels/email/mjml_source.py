@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 from campaigns.liquid.blocks import OF_BLOCK
 from delivery.channels.email.mirror import mirrored
-from delivery.channels.email.mjml_tags import ANYWHERE, ATTRIBUTES, FREE, PARENTS, WORDS
+from delivery.channels.email.mjml_tags import ANYWHERE, ATTRIBUTES, FREE, HOLDS_RAW, PARENTS, WORDS
 from delivery.channels.email.placeholders import LIQUID, MASK, Vault, masked
 
 _TAG = re.compile(
@@ -16,6 +17,7 @@ _TAG = re.compile(
     r"(?P<attributes>(?:\s+[^\s=<>/\"']+(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'))?)*)\s*(?P<empty>/)?>"
 )
 _ATTRIBUTE = re.compile(r"\s([^\s=<>/\"']+)(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'))?")
+_MJML_TAG = re.compile(r"<(mjml|mj-[a-z-]+)\b", re.IGNORECASE)
 _WORDS = re.compile(rf"[^\s{MASK}]")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
@@ -61,6 +63,11 @@ class Reading:
     def mjml(self) -> str:
         return "".join(self.pieces)
 
+    @property
+    def _parent(self) -> str:
+        """The tag that is open; empty outside of all."""
+        return self._open[-1].name if self._open else ""
+
     def _wrong(self, index: int, message: str) -> None:
         self.mistakes.append(Mistake(index, message))
 
@@ -96,11 +103,17 @@ class Reading:
                 self._between_tags(liquid)
 
     def _between_tags(self, liquid: re.Match[str]) -> None:
-        """Take Liquid that stands between MJML tags: it may only where a block begins or ends."""
-        if OF_BLOCK.match(liquid.group()):
-            self.pieces.append(f"<mj-raw>{self._vault.keep(liquid.group())}</mj-raw>")
-        else:
+        """Take Liquid that stands between MJML tags: it may only where a block begins or ends, and mj-raw may stand."""
+        parent = self._parent
+        if not OF_BLOCK.match(liquid.group()):
             said = f"{_short(liquid.group())} stands between MJML tags: put it inside <mj-raw>…</mj-raw>."
+            self._wrong(liquid.start(), said)
+        elif parent in HOLDS_RAW:
+            self.pieces.append(f"<mj-raw>{self._vault.keep(liquid.group())}</mj-raw>")
+        elif parent in ("", "mjml"):
+            self._wrong(liquid.start(), "A block cannot stand outside <mj-body>: render it inside.")
+        else:
+            said = f"A block cannot stand inside <{parent}>: put the whole <{parent}> into the block."
             self._wrong(liquid.start(), said)
 
     def _tag(self, tag: re.Match[str]) -> int:
@@ -121,6 +134,7 @@ class Reading:
                 return tag.end()
             if name == "mj-preview" and self._drop_preview:
                 return closing.end()
+            self._check_words(name, tag.end(), closing.start())
             inside = self._source[tag.end() : closing.start()]
             self.pieces += [self._attributes(opening, tag.start()), self._vault.keep(inside), f"</{name}>"]
             return closing.end()
@@ -158,7 +172,7 @@ class Reading:
 
     def _check(self, tag: re.Match[str]) -> None:
         name, start = tag["name"], tag.start()
-        parent = self._open[-1].name if self._open else ""
+        parent = self._parent
         within = {block.name for block in self._open}
         if name == "mj-include":
             self._wrong(start, "<mj-include> is not available: write the content here.")
@@ -168,8 +182,16 @@ class Reading:
             if "mj-attributes" not in within and name in PARENTS and parent not in PARENTS[name]:
                 places = " or ".join(f"<{each}>" for each in PARENTS[name])
                 self._wrong(start, f"<{name}> belongs inside {places}.")
+            if name == "mj-raw" and parent not in HOLDS_RAW:
+                self._wrong(start, _raw_elsewhere(parent))
             if name not in FREE:
                 self._check_attributes(tag, ATTRIBUTES[name] | ANYWHERE)
+
+    def _check_words(self, name: str, start: int, end: int) -> None:
+        """Inside of a tag whose inside is HTML, MJML lays nothing out."""
+        for index, tag in mjml_in(self._masked[start:end]):
+            said = f"<{tag}> stands inside <{name}>, where only HTML is read: put it outside."
+            self._wrong(start + index, said)
 
     def _check_attributes(self, tag: re.Match[str], known: set[str]) -> None:
         for attribute in _ATTRIBUTE.finditer(tag["attributes"] or ""):
@@ -179,6 +201,18 @@ class Reading:
                 hint = f" Did you mean {near[0]}?" if near else ""
                 index = tag.start("attributes") + attribute.start(1)
                 self._wrong(index, f"<{tag['name']}> has no attribute '{name}'.{hint}")
+
+
+def mjml_in(html: str) -> Iterator[tuple[int, str]]:
+    """Yield where a tag of MJML stands in what is read as HTML, and which."""
+    for tag in _MJML_TAG.finditer(_COMMENT.sub(lambda comment: " " * len(comment.group()), html)):
+        yield tag.start(), tag[1]
+
+
+def _raw_elsewhere(parent: str) -> str:
+    if parent in ("", "mjml"):
+        return "<mj-raw> cannot stand outside <mj-body>: put it inside."
+    return f"<mj-raw> cannot stand inside <{parent}>: put it around the whole <{parent}>."
 
 
 def _unknown_tag(name: str) -> str:

@@ -120,4 +120,7 @@ PARENTS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(CONTENT, ("mj-column", "mj-hero")),
     **dict.fromkeys(_HEAD, ("mj-head",)),
 }
-"""Where a tag may stand; mj-raw may stand anywhere."""
+"""Where a tag may stand."""
+
+HOLDS_RAW = {"mj-head", "mj-body", "mj-wrapper", "mj-section", "mj-group", "mj-column", "mj-hero"}
+"""Where mj-raw may stand, and with it Liquid and blocks between tags: elsewhere MJML gives up on the whole mail."""

@@ -123,6 +123,22 @@ def test_what_is_stored_is_whole():
                      id="MJML where it may not stand"),
         pytest.param(mjml("{% render 'hello', name: 'x' %}"), 1, 16, "In the block “hello”: Text stands",
                      id="words between MJML"),
+        pytest.param(words("<p>x</p>\n {% render 'legal' %}"), 2, 2,
+                     "In the block “legal”: <mj-section> is MJML, and this body is written in HTML: say it in HTML, or "
+                     "choose MJML for the body.", id="MJML in HTML"),
+        pytest.param(words("<p>x</p>\n <mj-text>x</mj-text>"), 2, 2, "<mj-text> is MJML, and", id="MJML typed in HTML"),
+        pytest.param(mjml(SECTION.format("<mj-text>\n{% render 'legal' %}</mj-text>")), 2, 1,
+                     "In the block “legal”: <mj-section> stands inside <mj-text>, where only HTML is read: put it out",
+                     id="MJML in words"),
+        *(
+            pytest.param(mjml(SECTION.format(f"\n<{tag}>{{% render 'legal' %}}</{tag}>")), 2, len(tag) + 3,
+                         f"A block cannot stand inside <{tag}>: put the whole <{tag}> into the block.", id=tag)
+            for tag in ("mj-social", "mj-navbar", "mj-accordion", "mj-carousel", "mj-divider")
+        ),
+        pytest.param(mjml("</mj-body><mj-head><mj-attributes>\n{% render 'legal' %}</mj-attributes></mj-head>"),
+                     2, 1, "A block cannot stand inside <mj-attributes>", id="mj-attributes"),
+        pytest.param(words("{% render 'legal' %}", body_format="mjml"), 1, 1,
+                     "A block cannot stand outside <mj-body>: render it inside.", id="nothing but a block"),
         pytest.param(words(subject="{% render 'footer' %}"), 0, 0, "holds HTML or MJML", id="HTML in a subject"),
         pytest.param(words("{% _render 'name' %}x{% _endrender %}"), 1, 4, "Unknown tag '_render'", id="our own tag"),
     ],

@@ -15,6 +15,7 @@ from delivery.channels.email.compile import (
     inline,
     needs_inlining,
 )
+from delivery.channels.email.mjml_tags import HOLDS_RAW, PARENTS
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 ROWS = "{% for i in event.items %}<tr><td>{{ i.name }}</td><td>{{ i.price }}</td></tr>{% endfor %}"
@@ -165,11 +166,44 @@ def test_outlook_gets_its_conditional_comments():
         ),
         (mjml("</mj-wrapper>"), 1, 39, "This </mj-wrapper> closes nothing."),
         (mjml("<mj-image src='x>"), 1, 39, "This tag is not complete: is a quote or a > missing?"),
+        (
+            mjml("<mj-social>\n<mj-raw>x</mj-raw></mj-social>"),
+            2,
+            1,
+            "<mj-raw> cannot stand inside <mj-social>: put it around the whole <mj-social>.",
+        ),
+        (
+            "<mjml><mj-raw>x</mj-raw><mj-body></mj-body></mjml>",
+            1,
+            7,
+            "<mj-raw> cannot stand outside <mj-body>: put it inside.",
+        ),
+        (
+            mjml("<mj-text>a\n<mj-button>b</mj-button></mj-text>"),
+            2,
+            1,
+            "<mj-button> stands inside <mj-text>, where only HTML is read: put it outside.",
+        ),
         ("", 1, 1, "MJML begins with <mjml> and ends with </mjml>."),
     ],
 )
 def test_a_mistake_in_mjml_is_told_with_its_place(body, line, column, message):
     assert (line, column, message) in mistakes(body)
+
+
+def test_raw_may_stand_wherever_mjml_takes_it():
+    def holding(tag):
+        of = PARENTS[tag][0]
+        return (holding(of) if of != "mjml" else "<mjml>{}</mjml>").format(f"<{tag}>{{}}</{tag}>")
+
+    for tag in HOLDS_RAW:
+        body = holding(tag).format("<mj-raw>kept</mj-raw>")
+        assert (
+            "kept"
+            in compiled(
+                body if "<mj-body>" in body else body.replace("</mj-head>", "</mj-head><mj-body />")
+            ).html
+        )
 
 
 def test_the_authors_comments_are_left_out_with_the_liquid_in_them():
