@@ -31,7 +31,3 @@ class BlockForm(forms.Form):
         if not is_new:
             del self.fields["name"]
         self.fields["text"].widget.attrs |= {"dir": languages.direction(language), "lang": language}
-
-    def clean_text(self) -> str:
-        """Browsers send CRLF; what counts lines and what gets stored has LF."""
-        return str(self.cleaned_data["text"]).replace("\r\n", "\n")

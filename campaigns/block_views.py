@@ -182,7 +182,7 @@ def block_preview(request: TenantRequest) -> HttpResponse:
     person = found[0] if found else None
     language = request.POST.get("language", "") or request.tenant.language
     shown = showing.shown(
-        request.POST.get("text", "").replace("\r\n", "\n"),
+        request.POST.get("text", ""),
         name=request.POST.get("name", "").strip(),
         tenant=request.tenant,
         language=language,

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils.text import normalize_newlines
 
 from campaigns import contents, launching, versions
 from campaigns.blocks import reading
@@ -70,7 +71,7 @@ def add(*, tenant: Tenant, actor: Actor | None, name: str, text: str) -> Block:
             archived = Block.objects.filter(name=name).exclude(archived_at=None).exists()
             more = ", archived: bring that one back." if archived else "."
             raise Refused("name", f"There is a block called {name} already{more}") from taken
-        _write(block, {"": text}, actor, "added", changed=[""])
+        _write(block, {"": normalize_newlines(text)}, actor, "added", changed=[""])
     contents.compile_drafts(_lacking(name))
     return block
 
@@ -89,7 +90,7 @@ def change(
         if seen is not None and seen != last.number:
             raise contents.ChangedMeanwhile("Somebody else saved this block after you opened it.")
         merged = {**last.texts, **texts}
-        new = {language: text for language, text in merged.items() if text is not None}
+        new = {language: normalize_newlines(text) for language, text in merged.items() if text is not None}
         if new == last.texts:
             return last
         changed = [language for language in new if new[language] != last.texts.get(language)]

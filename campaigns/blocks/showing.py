@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.utils.text import normalize_newlines
+
 from audiences import facts as audience_facts
 from audiences.models import Profile
 from campaigns import channels, contents, languages, past
@@ -27,7 +29,7 @@ def shown(
 
     What it takes is given its own name, and sources the last they said.
     """
-    name, channel = name or NAMELESS, channels.all()[0]
+    name, channel, text = name or NAMELESS, channels.all()[0], normalize_newlines(text)
     found = editing.checked(text, name=name, tenant=tenant, language=language)
     address = channel.address(profile) if profile else str(SAMPLE["email"])
     if wrong := editing.problems(text, found):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from django.db import transaction
+from django.utils.text import normalize_newlines
 
 from campaigns import channels, contents, languages, versions
 from campaigns.channels import Text
@@ -154,7 +155,7 @@ def _wrong_rows(rows: list[Row], units: dict[str, Unit]) -> Iterator[str]:
         about = f"{row.unit} ({_context(unit)})"
         if row.unit in seen:
             yield f"{about}: it is there twice."
-        elif _plain(row.source) != _plain(unit.text.text):
+        elif normalize_newlines(row.source) != normalize_newlines(unit.text.text):
             yield f"{about}: its source text has changed since; it reads “{_short(unit.text.text)}” now."
         elif row.target.strip() and (difference := codes.difference(unit.text.text, _target(row))):
             yield f"{about}: the translation {difference}."
@@ -163,13 +164,9 @@ def _wrong_rows(rows: list[Row], units: dict[str, Unit]) -> Iterator[str]:
         seen.add(row.unit)
 
 
-def _plain(text: str) -> str:
-    return text.replace("\r\n", "\n")
-
-
 def _target(row: Row) -> str:
     """The translation, without the line ends that a spreadsheet made of the source's."""
-    return row.target if "\r\n" in row.source else _plain(row.target)
+    return row.target if "\r\n" in row.source else normalize_newlines(row.target)
 
 
 def _short(text: str) -> str:

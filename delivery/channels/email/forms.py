@@ -7,6 +7,7 @@ from typing import Any
 from crispy_forms.helper import FormHelper
 from crispy_forms.layout import HTML, Div, Field, Layout
 from django import forms
+from django.utils.text import normalize_newlines
 
 from campaigns import languages
 
@@ -72,4 +73,4 @@ class MailForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Browsers send CRLF; what counts lines and what gets stored has LF."""
         cleaned = super().clean() or {}
-        return {name: value.replace("\r\n", "\n") for name, value in cleaned.items()}
+        return {name: normalize_newlines(value) for name, value in cleaned.items()}
