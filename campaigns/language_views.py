@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from audiences.rules.tree import InvalidRule
-from audiences.segments import SegmentCycle
+from audiences.segments import SegmentCycle, TooSlow
 from campaigns import languages, translating, versions
 from campaigns.drafts import Refused
 from campaigns.editing import on_draft
@@ -46,6 +46,11 @@ def languages_spoken(draft: Version, request: TenantRequest) -> dict[str, object
         return {"standing": translating.standing(draft, now=clock.now(request.tenant))}
     except (InvalidRule, SegmentCycle) as broken:
         return {"standing": None, "broken": f"The audience cannot be counted: {broken}"}
+    except TooSlow:
+        return {
+            "standing": None,
+            "broken": "Too many people to say while you wait which languages they read.",
+        }
 
 
 @require_POST

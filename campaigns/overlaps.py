@@ -132,7 +132,7 @@ def count(
         tenant_id=tenant_id,
         shared=shared,
         now=now,
-        speakers=Speakers.among(spec, rule, tenant_id=tenant_id, now=now),
+        speakers=Speakers.among(spec, rule, tenant_id=tenant_id, now=now, patience=segments.PATIENCE),
         event="e.properties" if answered else "",
     )
     stands = ", ".join(f"CASE WHEN {_stands(judge, group)} END" for group in spec.groups) or "''"

@@ -75,7 +75,9 @@ def count(
     if asked is None:
         raise NotCounted("Choose an audience first: then it is counted who lacks what.")
     sample = samples.of(version.tenant_id)
-    speakers = Speakers.among(spec, asked["rule"], tenant_id=version.tenant_id, now=now, ids=sample.ids)
+    speakers = Speakers.among(
+        spec, asked["rule"], tenant_id=version.tenant_id, now=now, ids=sample.ids, patience=PATIENCE
+    )
     question = _Question(
         version,
         spec,

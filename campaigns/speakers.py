@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection
 
+from audiences import segments
 from audiences.rules import sql
 from campaigns.arms import Group, Rule, Spec, Way, Words
 
 
-def spoken(rule: Rule, *, tenant_id: int, now: datetime, ids: list[int] | None = None) -> dict[str, int]:
+def spoken(
+    rule: Rule,
+    *,
+    tenant_id: int,
+    now: datetime,
+    ids: list[int] | None = None,
+    patience: timedelta | None = None,
+) -> dict[str, int]:
     """Return how many of those a rule finds speak which language, the most first; empty where theirs is not known.
 
-    ``ids`` keeps it to some people.
+    ``ids`` keeps it to some people. Raises segments.TooSlow after ``patience``; without one it takes its time.
     """
     members = sql.members(rule, tenant_id=tenant_id, now=now, ids=ids)
     statement = f"""
 SELECT coalesce(p.language, ''), count(*) FROM audiences_profile p
 WHERE p.tenant_id = %s AND p.id IN ({members.sql}) GROUP BY 1 ORDER BY 2 DESC, 1"""
-    with connection.cursor() as cursor:
+    with segments.patiently(patience) if patience else connection.cursor() as cursor:
         cursor.execute(statement, [tenant_id, *members.params])
         return dict(cursor.fetchall())
 
@@ -37,11 +45,20 @@ class Speakers:
 
     @classmethod
     def among(
-        cls, spec: Spec, rule: Rule, *, tenant_id: int, now: datetime, ids: list[int] | None = None
+        cls,
+        spec: Spec,
+        rule: Rule,
+        *,
+        tenant_id: int,
+        now: datetime,
+        ids: list[int] | None = None,
+        patience: timedelta | None = None,
     ) -> Speakers:
-        """Of those a rule finds. The database is asked only where words are translated; ``ids`` as in ``spoken``."""
-        tags = spoken(rule, tenant_id=tenant_id, now=now, ids=ids) if spec.is_translated else {}
-        return cls.of(spec, tags)
+        """Of those a rule finds. The database is asked only where words are translated; the rest as in ``spoken``."""
+        asks = spec.is_translated
+        return cls.of(
+            spec, spoken(rule, tenant_id=tenant_id, now=now, ids=ids, patience=patience) if asks else {}
+        )
 
     @classmethod
     def of(cls, spec: Spec, tags: Iterable[str]) -> Speakers:

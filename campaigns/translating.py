@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from audiences import segments
 from campaigns import contents, languages, launching, speakers, versions
 from campaigns.drafts import Refused
 from campaigns.models import Content, Variant, Version
@@ -63,10 +64,15 @@ class Standing:
 
 
 def standing(version: Version, *, now: datetime) -> Standing:
-    """Return which languages a draft's audience speaks and what each gets. One statement over the audience."""
+    """Return which languages a draft's audience speaks and what each gets. One statement over the audience.
+
+    Raises segments.TooSlow, and as segments.resolve does.
+    """
     variants = list(version.variants.prefetch_related("contents").order_by("position", "id"))
     rule = launching.audience_rule(version)
-    heard = speakers.spoken(rule, tenant_id=version.tenant_id, now=now) if rule is not None else {}
+    heard = {}
+    if rule is not None:
+        heard = speakers.spoken(rule, tenant_id=version.tenant_id, now=now, patience=segments.PATIENCE)
     silent = {tag: 0 for tag in (version.language, *contents.languages_of(variants)) if tag not in heard}
     found = [_readers(tag, people, variants, version) for tag, people in (heard | silent).items()]
     return Standing(

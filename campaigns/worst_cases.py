@@ -6,7 +6,7 @@ Each is found by one statement, among everybody or, where there are many, among 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -89,6 +89,7 @@ class Shown:
     language: str = ""
     preview: Preview | None = None
     is_of_part: bool = False  # looked for among a part of the people only
+    took_too_long: bool = False  # so nobody was found, though there may be somebody
 
 
 def cases(typed: Typed) -> list[Case]:
@@ -161,7 +162,7 @@ def _reads(tag: str, channel: str) -> Condition:
 
 def _from_the_right(asked: _Asked) -> str:
     judge = asked.judge
-    heard = spoken(asked.rule, tenant_id=judge.tenant_id, now=judge.now, ids=judge.ids)
+    heard = spoken(asked.rule, tenant_id=judge.tenant_id, now=judge.now, ids=judge.ids, patience=PATIENCE)
     tags = [tag for tag in heard if languages.is_right_to_left(tag)]
     spoken_so = f"p.language = ANY({judge.value(tags)}::text[])"
     return f"({spoken_so} OR concat_ws(' ', p.first_name, p.last_name) ~ '{_LETTERS}')"
@@ -197,11 +198,15 @@ class _Asked:
 
 def show(case: Case, typed: Typed, *, now: datetime) -> Shown:
     """Find whom a case is about, or invent somebody, and fill the words they get. Raises as segments.resolve."""
-    person, is_of_part = _find(case, typed, now)
+    person, is_of_part, took_too_long = None, False, False
+    try:
+        person, is_of_part = _find(case, typed, now)
+    except segments.TooSlow:
+        took_too_long = True
     invented = {
         name: value for name, value in {**SAMPLE, **case.invented}.items() if f"profile.{name}" != case.lacks
     }
-    told = Shown(case, person, {} if person else invented, is_of_part=is_of_part)
+    told = Shown(case, person, {} if person else invented, is_of_part=is_of_part, took_too_long=took_too_long)
     variant, language = _words_for(case, person, invented, typed, now)
     if variant is None:
         return told
@@ -212,7 +217,7 @@ def show(case: Case, typed: Typed, *, now: datetime) -> Shown:
     filled = preview.shown(
         variant, typed.channel, compiled, person, typed.unsaved, now, language, sample=invented
     )
-    return Shown(case, person, told.invented, variant, language, filled, is_of_part)
+    return replace(told, variant=variant, language=language, preview=filled)
 
 
 def _words_for(
@@ -242,19 +247,21 @@ def _words_for(
 
 
 def _find(case: Case, typed: Typed, now: datetime) -> tuple[Profile | None, bool]:
-    """The first of the audience whom a case is about and who would get a message; whether only a part was asked."""
+    """The first of the audience whom a case is about and who would get a message; whether only a part was asked.
+
+    Raises segments.TooSlow.
+    """
     version = typed.version
     question = launching.question(version, now=now)
     if question is None:
         return None, False
     spec = arms.load(version, unsaved=typed.unsaved)
     part = samples.of(version.tenant_id)
+    speakers = Speakers.among(
+        spec, question["rule"], tenant_id=version.tenant_id, now=now, ids=part.ids, patience=PATIENCE
+    )
     judge = Judge(
-        tenant_id=version.tenant_id,
-        shared=question["shared"],
-        now=now,
-        speakers=Speakers.among(spec, question["rule"], tenant_id=version.tenant_id, now=now, ids=part.ids),
-        ids=part.ids,
+        tenant_id=version.tenant_id, shared=question["shared"], now=now, speakers=speakers, ids=part.ids
     )
     reachable = channels.get(typed.channel).reachable_sql("p", is_marketing=question["is_marketing"])
     conditions = [
@@ -270,10 +277,7 @@ WITH p AS MATERIALIZED (
     SELECT p.id, p.first_name, p.last_name FROM audiences_profile p WHERE {" AND ".join(conditions)}
 )
 SELECT p.id FROM p ORDER BY {case.order} LIMIT 1"""
-    try:
-        with segments.patiently(PATIENCE) as cursor:
-            cursor.execute(statement, judge.params)
-            found = cursor.fetchone()
-    except segments.TooSlow:
-        return None, True
+    with segments.patiently(PATIENCE) as cursor:
+        cursor.execute(statement, judge.params)
+        found = cursor.fetchone()
     return (Profile.objects.get(pk=found[0]) if found else None), not part.is_whole

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.test import Client
 from django_scopes import scope
 
+from audiences import segments
 from audiences.buckets import COUNT, bucket
 from audiences.models import Profile, Segment
-from campaigns import arms, contents, worst_cases
+from audiences.rules import sql
+from campaigns import arms, contents, overlaps, shortfalls, speakers, worst_cases
 from campaigns.models import Campaign, Version
 from campaigns.worst_cases import Shown, Typed
 from delivery.channels.email import preview as mail
@@ -195,6 +198,33 @@ def test_words_with_problems_say_so_on_their_cards_and_the_others_are_shown(
         url("campaign_worst_case", version.campaign, "a", "variant-b"), asked
     ).content.decode()
     assert "mail-frame" in card
+
+
+def test_asking_who_speaks_what_gives_up_after_a_while(
+    version: Version, client_of: Callable[..., Client], now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever somebody waits for it: the words that are translated, their needs, their order, their languages."""
+    bounded = "1 / (current_setting('statement_timeout') <> '0')::int = 1"
+    endless = sql.Query(f"SELECT 1::bigint FROM pg_sleep(3600) WHERE {bounded}", [])
+    monkeypatch.setattr(speakers, "sql", SimpleNamespace(members=lambda *_, **__: endless))
+    for module in (segments, shortfalls, worst_cases):
+        monkeypatch.setattr(module, "PATIENCE", timedelta(milliseconds=1))
+    of = typed(version)
+    assert found("longest", of, now).took_too_long
+    assert found("right-to-left", of, now).took_too_long
+    with pytest.raises(segments.TooSlow):
+        shortfalls.count(
+            variant=of.variant, channel="email", language="", needs=["profile.first_name"], now=now
+        )
+    with pytest.raises(segments.TooSlow):
+        overlaps.counted(version, now=now)
+    marketer = client_of("marketer")
+    panel = marketer.get(url("campaign_languages", version.campaign, "a"))
+    assert "Too many people to say while you wait" in panel.content.decode()
+    card = marketer.post(
+        url("campaign_worst_case", version.campaign, "a", "longest"), words(NAMED) | {"channel": "email"}
+    )
+    assert "finding somebody in the audience took too long" in card.content.decode()
 
 
 LOOKS = {
