@@ -39,7 +39,7 @@ def newest(*, tenant_id: int, words: str = "", before: int | None = None, limit:
     """
     people = Profile.objects.living().filter(tenant_id=tenant_id)
     if words:
-        people = people.filter(pk__in=_candidates(tenant_id, words))
+        people = people.filter(pk__in=beginning_with(words, tenant_id=tenant_id))
     if before is not None:
         people = people.filter(pk__lt=before)
     found = list(people.order_by("-id")[: limit + 1])
@@ -77,7 +77,8 @@ def count(*, tenant_id: int) -> int:
     return Profile.objects.living().filter(tenant_id=tenant_id)[: COUNTED + 1].count()
 
 
-def _candidates(tenant_id: int, words: str) -> list[int]:
+def beginning_with(words: str, *, tenant_id: int) -> list[int]:
+    """Return whose name, email, phone or an id begins with ``words``; of each at most ``CANDIDATES``."""
     words = " ".join(words.split()).replace("\x00", "")
     lower = _prefix(words.lower())
     kinds = Identity.Kind

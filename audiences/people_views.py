@@ -28,7 +28,7 @@ HISTORY = 20
 @allow("view")
 def profile_list(request: TenantRequest) -> HttpResponse:
     """People, newest first, or those ``q`` finds; htmx gets the rows alone."""
-    words, before = request.GET.get("q", "").strip()[:200], _number(request.GET.get("before"))
+    words, before = request.GET.get("q", "").strip()[:200], number(request.GET.get("before"))
     found = people.newest(tenant_id=request.tenant.pk, words=words, before=before, limit=PER_PAGE)
     is_rows_alone = request.htmx and not request.htmx.history_restore_request
     context: dict[str, Any] = {
@@ -95,7 +95,7 @@ def _timeline(
 
 
 def _place(request: TenantRequest) -> strands.Place | None:
-    at, id_ = parse_datetime(request.GET.get("at", "").replace(" ", "+")), _number(request.GET.get("id"))
+    at, id_ = parse_datetime(request.GET.get("at", "").replace(" ", "+")), number(request.GET.get("id"))
     if not isinstance(at, datetime) or not at.tzinfo or id_ is None:
         return None
     return strands.place(at, request.GET.get("in", ""), id_)
@@ -173,7 +173,8 @@ def living(public_id: UUID) -> Profile:
     return get_object_or_404(Profile.objects.living().select_related("tenant"), public_id=public_id)
 
 
-def _number(text: str | None) -> int | None:
+def number(text: str | None) -> int | None:
+    """Return the id that a list goes on from; None where that is none."""
     return int(text) if text and text.isdecimal() and len(text) < 19 else None
 
 

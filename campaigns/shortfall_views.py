@@ -1,17 +1,21 @@
-"""Beside the preview: what the words being typed need, who lacks it, and what those people get instead."""
+"""What words need, beside the preview as they are typed: how many lack it, what they get instead, and who they are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.core.signing import BadSignature, Signer
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from audiences import segments
+from audiences.people_views import number
 from audiences.rules.tree import InvalidRule
 from campaigns import contents, languages, shortfalls
 from campaigns.arms import CONTROL
@@ -19,11 +23,13 @@ from campaigns.editing import on_draft
 from campaigns.labels import labels
 from campaigns.liquid.values import EACH, parsed
 from campaigns.models import Variant, Version
-from campaigns.shortfalls import NOTHING, UNDECIDED, Shortfall, Shortfalls
+from campaigns.shortfalls import NOTHING, UNDECIDED, Lacking, Shortfall, Shortfalls, Written
 from tenants import clock
 from tenants.access import allow
 from tenants.http import TenantRequest
 
+PER_PAGE = 50
+MOST_ASKED = 200  # characters of what is searched for
 SAID_INSTEAD = {"profile.first_name": "there"}  # offered as a default; of others nobody can guess it
 
 _signer = Signer(salt="needs of words being typed")
@@ -39,6 +45,79 @@ def told(*, channel: str, language: str, needs: Sequence[str]) -> str:
 @on_draft
 def campaign_shortfalls(request: TenantRequest, draft: Version, key: str) -> HttpResponse:
     """Who lacks what words need: those that ``?words=`` tells of, as ``told`` wrote it, else those saved."""
+    written, words = _written(request, draft, key)
+    context = {
+        "campaign": draft.campaign,
+        "key": key,
+        "counted": words,
+        "has_needs": bool(written.needs),
+        "reads": written.language and languages.name(written.language),
+    }
+    return render(request, "campaigns/_shortfalls.html", context | _found(written))
+
+
+@require_safe
+@allow("edit")
+@on_draft
+def campaign_lacking(request: TenantRequest, draft: Version, key: str = "") -> HttpResponse:
+    """The people behind such a count: who lacks ``?need=``, or anything without it; htmx gets the rows alone.
+
+    Of a variant's words, or without a key of all that the draft says. ``q`` and ``before`` as in the list of people.
+    """
+    of, words = _written(request, draft, key) if key else (draft, "")
+    need, named = request.GET.get("need", ""), request.GET.get("q", "").strip()[:MOST_ASKED]
+    now, before = clock.now(request.tenant), number(request.GET.get("before"))
+    context: dict[str, Any] = {
+        "campaign": draft.campaign,
+        "variant": of.variant if isinstance(of, Written) else None,
+        "words": words,
+        "need": need,
+        "q": named,
+        "before": before,
+    }
+    is_rows_alone = request.htmx and not request.htmx.history_restore_request
+    try:
+        found = shortfalls.people(of, need=need, now=now, named=named, before=before, limit=PER_PAGE + 1)
+        context |= {"rows": _people(found[:PER_PAGE], draft), "has_more": len(found) > PER_PAGE}
+        if not is_rows_alone:
+            context |= _all_told(of, need, now)
+    except KeyError:
+        raise Http404("The words do not need it.") from None
+    except segments.TooSlow:
+        context["why_not"] = "Looking through so many people took too long: search for somebody."
+    except (shortfalls.NotCounted, InvalidRule, segments.SegmentCycle) as why:
+        context["why_not"] = str(why)
+    context["label"] = labels([need])[need] if need else ""
+    asked = {"words": words, "need": need, "q": named}
+    context["more"] = urlencode({name: value for name, value in asked.items() if value})
+    response = render(
+        request, "campaigns/_lacking_rows.html" if is_rows_alone else "campaigns/lacking.html", context
+    )
+    patch_vary_headers(response, ["HX-Request"])  # one URL, two bodies
+    return response
+
+
+def _all_told(of: Written | Version, need: str, now: datetime) -> dict[str, Any]:
+    """How many they are, of how many, exactly; nothing where that takes too long."""
+    try:
+        counted = shortfalls.count_all(of, now=now)
+    except segments.TooSlow:
+        return {}
+    lacking = next((one for one in counted.each if one.need == need), counted.together)
+    return {"lacking": lacking.people, "meant_for": counted.meant_for}
+
+
+def _people(found: Sequence[Lacking], draft: Version) -> list[tuple[Lacking, str, str]]:
+    """Each with the needs they lack and what they get instead, in words."""
+    called, names = labels({need for one in found for need in one.needs}), _names(draft)
+    return [
+        (one, ", ".join(called[need] for need in one.needs), names.get(one.instead, one.instead))
+        for one in found
+    ]
+
+
+def _written(request: TenantRequest, draft: Version, key: str) -> tuple[Written, str]:
+    """The words that ``?words=`` tells of, as ``told`` wrote it, else those saved."""
     variant = get_object_or_404(draft.variants.all(), key=key)
     variant.version = draft
     words = request.GET.get("words") or _of_saved(variant)
@@ -46,8 +125,7 @@ def campaign_shortfalls(request: TenantRequest, draft: Version, key: str) -> Htt
         channel, language, needs = _signer.unsign_object(words)
     except BadSignature:
         raise Http404("No such words.") from None
-    context = {"counted": words, "has_needs": bool(needs), "reads": language and languages.name(language)}
-    return render(request, "campaigns/_shortfalls.html", context | _found(variant, channel, language, needs))
+    return Written(variant, channel, language, needs), words
 
 
 def _of_saved(variant: Variant) -> str:
@@ -55,12 +133,12 @@ def _of_saved(variant: Variant) -> str:
     return told(channel=content.channel, language="", needs=content.needs)
 
 
-def _found(variant: Variant, channel: str, language: str, needs: list[str]) -> dict[str, Any]:
-    if variant.is_default and needs:
+def _found(written: Written) -> dict[str, Any]:
+    version, needs = written.variant.version, written.needs
+    if written.variant.is_default and needs:
         return {"refused": str(contents.DefaultNeeds(needs))}
-    now = clock.now(variant.version.tenant)
     try:
-        found = shortfalls.count(variant=variant, channel=channel, language=language, needs=needs, now=now)
+        found = shortfalls.count(written, now=clock.now(version.tenant))
     except shortfalls.NotCounted as why:
         return {"why_not": str(why), "needs": list(labels(needs).items())}
     except segments.TooSlow:
@@ -71,7 +149,7 @@ def _found(variant: Variant, channel: str, language: str, needs: list[str]) -> d
     return {
         "found": found,
         "percent": _percent(found.together.people, found.meant_for),
-        "lines": list(_lines(found, variant.version)),
+        "lines": list(_lines(found, version)),
         "event_lines": _of_events(found),
     }
 

@@ -20,6 +20,7 @@ variant_urls: list[URLPattern | URLResolver] = [
     path("", message_views.campaign_variant, name="campaign_variant"),
     path("preview/", message_views.campaign_preview_draft, name="campaign_preview_draft"),
     path("needs/", shortfall_views.campaign_shortfalls, name="campaign_shortfalls"),
+    path("needs/people/", shortfall_views.campaign_lacking, name="campaign_lacking"),
     path("worst/", worst_case_views.campaign_worst_cases, name="campaign_worst_cases"),
     path("worst/<slug:case>/", worst_case_views.campaign_worst_case, name="campaign_worst_case"),
     path("people/", message_views.campaign_preview_people, name="campaign_preview_people"),
@@ -47,6 +48,7 @@ editor_urls: list[URLPattern | URLResolver] = [
     path("schedule/words/", editor_views.campaign_schedule_words, name="campaign_schedule_words"),
     path("goal/", editor_views.campaign_goal, name="campaign_goal"),
     path("review/", editor_views.campaign_review, name="campaign_review"),
+    path("review/people/", shortfall_views.campaign_lacking, name="campaign_review_lacking"),
 ]
 
 campaign_urls: list[URLPattern | URLResolver] = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -12,17 +14,18 @@ import pytest
 from django.test import Client
 from django_scopes import scope
 
-from audiences import facts, samples
+from audiences import facts, samples, segments
 from audiences.models import AttributeDefinition, Event, EventDefinition, Profile, Segment
 from audiences.rules import memory
-from campaigns import arms, contents, drafts, order, shortfalls
+from campaigns import arms, channels, contents, drafts, order, shortfall_views, shortfalls
 from campaigns.labels import labels
 from campaigns.models import Campaign, Variant, Version
-from campaigns.shortfalls import Shortfalls
+from campaigns.shortfalls import Shortfalls, Written
 from tenants.models import Tenant, User
 from tests.campaigns.conftest import add, url, words, write
 
 CITY, PLAN, NAME = "profile.city", "profile.plan", "profile.first_name"
+NAMED = "<p>{{ profile.first_name }}</p>"
 BERLIN = {"on": "attribute", "name": "city", "operator": "is", "value": "Berlin"}
 
 
@@ -128,9 +131,15 @@ def test_counts_are_what_choosing_decides(
         write(variant, owner, case.get("translated", "<p>Olá</p>"), language="pt")
     version.refresh_from_db()
     variant.version = version
-    found = shortfalls.count(
-        variant=variant, channel="email", language=language, needs=case["needs"], now=now
-    )
+    written = Written(variant, "email", language, case["needs"])
+    found = shortfalls.count(written, now=now)
+    for one in (*found.each, found.together):
+        people = shortfalls.people(written, need=one.need, now=now, limit=100)
+        assert Counter(each.instead for each in people) == one.instead
+        assert all(one.need in each.needs or not one.need for each in people)
+        assert [each.profile.pk for each in people] == sorted(
+            (each.profile.pk for each in people), reverse=True
+        )
     told = one_by_one(variant, case["needs"], language, now)
     assert_alike(found, told)
     assert 0 < found.meant_for <= len(crowd) / 2
@@ -142,9 +151,7 @@ def test_what_only_the_variant_beside_it_needs_says_so(
 ) -> None:
     version = campaign.versions.get()
     add(version, owner, "<p>{{ profile.plan }} {{ profile.first_name }}</p>")
-    found = shortfalls.count(
-        variant=version.variants.get(key="a"), channel="email", language="", needs=[NAME], now=now
-    )
+    found = shortfalls.count(Written(version.variants.get(key="a"), "email", "", [NAME]), now=now)
     assert [(one.need, one.needed_by) for one in found.each] == [(NAME, ()), (PLAN, ("b",))]
 
 
@@ -157,9 +164,7 @@ def test_of_many_people_a_part_is_asked_and_the_answer_is_about_everybody(
     assert part.ids is not None
     assert 0 < len(part.ids) < len(crowd)
     assert part == samples.of(tenant.pk)
-    found = shortfalls.count(
-        variant=campaign.versions.get().variants.get(), channel="email", language="", needs=[NAME], now=now
-    )
+    found = shortfalls.count(Written(campaign.versions.get().variants.get(), "email", "", [NAME]), now=now)
     among = [person for person in crowd if person.pk in part.ids and not person.consent]
     assert found.is_about
     assert found.meant_for == part.scaled(len(among))
@@ -197,9 +202,7 @@ def test_what_an_event_brings_is_told_by_those_that_came(
         make_event(ada, "Ordered", now - timedelta(hours=hours), **properties)
     variant = version.variants.get()
     variant.version = version
-    found = shortfalls.count(
-        variant=variant, channel="email", language="", needs=["event.item", NAME], now=now
-    )
+    found = shortfalls.count(Written(variant, "email", "", ["event.item", NAME]), now=now)
     assert [(one.need, one.lacking, one.looked_at) for one in found.of_events] == [("event.item", 2, 3)]
     assert [(one.need, one.people) for one in found.each] == [(NAME, 1)]
 
@@ -245,7 +248,7 @@ def test_the_page_says_who_lacks_what_and_what_they_get(
     asked = shown.split('hx-get="')[1].split('"')[0]
     page = " ".join(marketer.get(asked).content.decode().split())
     assert "Favourite plan" in page
-    assert '<span class="tabular">12</span> of <span class="tabular">24</span> lack it (50 %)' in page
+    assert '<span class="tabular">12</span> of <span class="tabular">24</span> lack it</a> (50 %)' in page
     assert 'Variant B, the default (<span class="tabular">12</span>)' in page
     counted = page.split('name="counted" value="')[1].split('"')[0]
     again = marketer.post(url("campaign_preview_draft", campaign, "a"), typed | {"counted": counted})
@@ -254,6 +257,66 @@ def test_the_page_says_who_lacks_what_and_what_they_get(
 
 def test_needs_that_nobody_wrote_are_not_counted(campaign: Campaign, marketer: Client) -> None:
     assert marketer.get(url("campaign_shortfalls", campaign, "a") + "?words=profile.x").status_code == 404
+
+
+def lacking(page: str) -> list[str]:
+    return re.findall(r"<bdi>(.*?)</bdi>", page)
+
+
+def test_the_count_leads_to_its_people(
+    campaign: Campaign, crowd: list[Profile], owner: User, marketer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a part was counted: the list and its own count are of everybody."""
+    monkeypatch.setattr(samples, "EVERYBODY_UP_TO", 10)
+    monkeypatch.setattr(shortfall_views, "PER_PAGE", 5)
+    write(campaign.versions.get().variants.get(), owner, NAMED)
+    add(campaign.versions.get(), owner, is_default=True)
+    for number, person in enumerate(crowd):
+        person.last_name = f"Nr{number}"
+        person.save()
+    nameless = [str(person) for person in crowd if not person.consent and not person.first_name][::-1]
+    counts = marketer.get(url("campaign_shortfalls", campaign, "a")).content.decode()
+    link = html.unescape(counts.split('class="shortfall-people"')[1].split('href="')[1].split('"')[0])
+    page = " ".join(marketer.get(link).content.decode().split())
+    assert "Who lacks First name" in page
+    assert '<span class="tabular">12</span> of the <span class="tabular">24</span>' in page
+    assert page.count("Variant B, the default") == 5
+    shown = lacking(page)
+    while "More people" in page:
+        more = html.unescape(page.split('hx-trigger="revealed"')[0].split('hx-get="')[-1].split('"')[0])
+        page = marketer.get(more, headers={"HX-Request": "true"}).content.decode()
+        shown += lacking(page)
+    assert shown == nameless
+    found = marketer.get(link + "&q=" + nameless[3], headers={"HX-Request": "true"}).content.decode()
+    assert lacking(found) == [name for name in nameless if name.startswith(nameless[3])]
+    assert "None of them goes by that" in marketer.get(link + "&q=Ada").content.decode()
+
+
+def test_the_review_leads_to_those_it_counts(
+    campaign: Campaign, crowd: list[Profile], owner: User, marketer: Client
+) -> None:
+    write(campaign.versions.get().variants.get(), owner, NAMED)
+    page = marketer.get(url("campaign_review", campaign)).content.decode()
+    link = html.unescape(page.split('title="Who they are"')[0].split('href="')[-1].split('"')[0])
+    people = " ".join(marketer.get(link).content.decode().split())
+    assert '<span class="tabular">12</span> of the <span class="tabular">24</span>' in people
+    assert len(lacking(people)) == 12
+
+
+def test_who_lacks_something_is_not_listed_where_that_cannot_be(
+    campaign: Campaign, crowd: list[Profile], owner: User, marketer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(campaign.versions.get().variants.get(), owner, NAMED)
+    there = url("campaign_lacking", campaign, "a")
+    assert marketer.get(f"{there}?need=profile.plan").status_code == 404
+    assert marketer.get(f"{there}?words=profile.x").status_code == 404
+    assert marketer.get(url("campaign_lacking", campaign, "zz")).status_code == 404
+    monkeypatch.setattr(segments, "PATIENCE", timedelta(milliseconds=1))
+    slow = lambda self, alias, is_marketing: "pg_sleep(60)::text = ''"  # noqa: E731
+    monkeypatch.setattr(type(channels.get("email")), "reachable_sql", slow)
+    assert "took too long: search for somebody" in marketer.get(there).content.decode()
+    Version.objects.update(rule=None, segment=None)
+    assert "Choose an audience first" in marketer.get(there).content.decode()
 
 
 def test_other_tenants_people_are_not_counted(
@@ -265,10 +328,10 @@ def test_other_tenants_people_are_not_counted(
 ) -> None:
     with scope(tenant=other_tenant):
         make_profile(of=other_tenant, first_name=None)
-    found = shortfalls.count(
-        variant=campaign.versions.get().variants.get(), channel="email", language="", needs=[NAME], now=now
-    )
+    found = shortfalls.count(Written(campaign.versions.get().variants.get(), "email", "", [NAME]), now=now)
     assert (found.meant_for, found.together.people) == (24, 12)
+    written = Written(campaign.versions.get().variants.get(), "email", "", [NAME])
+    assert len(shortfalls.people(written, need=NAME, now=now, limit=100)) == 12
 
 
 LABELS = {

@@ -17,6 +17,7 @@ from audiences.models import Profile, Segment
 from audiences.rules import sql
 from campaigns import arms, contents, overlaps, shortfalls, speakers, worst_cases
 from campaigns.models import Campaign, Version
+from campaigns.shortfalls import Written
 from campaigns.worst_cases import Shown, Typed
 from delivery.channels.email import preview as mail
 from tenants.models import Tenant, User
@@ -201,11 +202,15 @@ def test_words_with_problems_say_so_on_their_cards_and_the_others_are_shown(
 
 
 def test_asking_who_speaks_what_gives_up_after_a_while(
-    version: Version, client_of: Callable[..., Client], now: datetime, monkeypatch: pytest.MonkeyPatch
+    version: Version,
+    people: dict[str, Profile],
+    client_of: Callable[..., Client],
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Wherever somebody waits for it: the words that are translated, their needs, their order, their languages."""
     bounded = "1 / (current_setting('statement_timeout') <> '0')::int = 1"
-    endless = sql.Query(f"SELECT 1::bigint FROM pg_sleep(3600) WHERE {bounded}", [])
+    endless = sql.Query(f"SELECT length(pg_sleep(3600)::text)::bigint WHERE {bounded}", [])
     monkeypatch.setattr(speakers, "sql", SimpleNamespace(members=lambda *_, **__: endless))
     for module in (segments, shortfalls, worst_cases):
         monkeypatch.setattr(module, "PATIENCE", timedelta(milliseconds=1))
@@ -213,9 +218,7 @@ def test_asking_who_speaks_what_gives_up_after_a_while(
     assert found("longest", of, now).took_too_long
     assert found("right-to-left", of, now).took_too_long
     with pytest.raises(segments.TooSlow):
-        shortfalls.count(
-            variant=of.variant, channel="email", language="", needs=["profile.first_name"], now=now
-        )
+        shortfalls.count(Written(of.variant, "email", "", ["profile.first_name"]), now=now)
     with pytest.raises(segments.TooSlow):
         overlaps.counted(version, now=now)
     marketer = client_of("marketer")

@@ -271,6 +271,8 @@ ROUTES: dict[str, Route] = {
     "campaign_variant": thing(Campaign, key="a"),
     "campaign_preview_draft": thing(Campaign, data=WORDS, key="a"),
     "campaign_shortfalls": thing(Campaign, key="a"),
+    "campaign_lacking": thing(Campaign, key="a"),
+    "campaign_review_lacking": thing(Campaign),
     "campaign_worst_cases": thing(Campaign, data=WORDS, key="a"),
     "campaign_worst_case": thing(Campaign, data=WORDS, key="a", case="longest"),
     "campaign_preview_people": thing(Campaign, key="a"),
