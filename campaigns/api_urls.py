@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from campaigns import api, contents_api, source_api
+from campaigns import api, blocks_api, contents_api, source_api
 
 urlpatterns = [
     path("campaigns", api.CampaignList.as_view(), name="api_campaigns"),
@@ -17,6 +17,8 @@ urlpatterns = [
         contents_api.Contents.as_view(),
         name="api_content",
     ),
+    path("blocks", blocks_api.Blocks.as_view(), name="api_blocks"),
+    path("blocks/<uuid:public_id>", blocks_api.BlockDetail.as_view(), name="api_block"),
     path("sources", source_api.SourceList.as_view(), name="api_sources"),
     path("sources/<uuid:public_id>", source_api.SourceDetail.as_view(), name="api_source"),
 ]

@@ -50,11 +50,7 @@ def block_list(request: TenantRequest) -> HttpResponse:
 def _rows(page: Any) -> list[dict[str, Any]]:
     """Each block of a page with its newest version and who renders it."""
     blocks = list(page)
-    last = BlockVersion.objects.filter(block__in=blocks).select_related("created_by")
-    newest = {
-        version.block_id: version for version in last.order_by("block_id", "-number").distinct("block_id")
-    }
-    uses, renderers = reading.uses(), reading.renderers()
+    newest, uses, renderers = reading.last_of(blocks), reading.uses(), reading.renderers()
     return [
         {
             "block": block,

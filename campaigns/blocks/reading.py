@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from campaigns import languages
 from campaigns.channels import BlockWords
-from campaigns.models import BlockVersion, Campaign, Content, Version
+from campaigns.models import Block, BlockVersion, Campaign, Content, Version
 from campaigns.sources import mapping
 from tenants.models import Tenant
 
@@ -21,6 +21,14 @@ def newest() -> QuerySet[BlockVersion]:
     """Return the last version of each block that is not archived, with its block."""
     versions = BlockVersion.objects.filter(block__archived_at=None).select_related("block")
     return versions.order_by("block_id", "-number").distinct("block_id")
+
+
+def last_of(blocks: Iterable[Block]) -> dict[int, BlockVersion]:
+    """Return the last version of each of some blocks, archived or not, by the block's id, with who wrote it."""
+    versions = BlockVersion.objects.filter(block__in=blocks).select_related("created_by")
+    return {
+        version.block_id: version for version in versions.order_by("block_id", "-number").distinct("block_id")
+    }
 
 
 def words(*, tenant: Tenant, language: str, rendered_in: Iterable[Any]) -> dict[str, BlockWords]:

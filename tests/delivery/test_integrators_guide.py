@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from audiences import segments
+from campaigns.blocks import editing
 from delivery.models import Delivery
 from tenants import keys
 from tests.api import shaped
@@ -66,6 +67,7 @@ def things(tenant: Any, make_campaign: Any, make_profile: Any, receipt: Any, api
         "campaign": str(make_campaign(is_launched=False).public_id),
         "asked": str(order.public_id),
         "draft": str(make_campaign(is_launched=False, name="Draft").public_id),
+        "block": str(editing.add(tenant=tenant, actor=None, name="footer", text="<p>Bye</p>").public_id),
         "delivery": answer.json()["delivery"],
     }
 

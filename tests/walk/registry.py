@@ -167,6 +167,8 @@ ROUTES: dict[str, Route] = {
     "api_campaign_send_batch": api(Campaign, {"messages": [MESSAGE]}),
     "api_campaign_results": api(Campaign),
     "api_campaign_why": api(Campaign, {"profile": Profile}),
+    "api_blocks": api(data={"name": "another", "text": "<p>Words</p>"}),
+    "api_block": api(Block, {"text": "<p>Other words</p>"}),
     "api_sources": api(),
     "api_source": api(Source),
     "api_profile_deliveries": api(Profile),
