@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -29,9 +30,11 @@ def brand_values(request: TenantRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         _refuse_needed(form)
     if request.method == "POST" and form.is_valid():
-        brand.change(tenant=request.tenant, actor=request.user, **form.cleaned_data)
-        # What drafts lack of the brand may be there now, or gone.
-        contents.compile_drafts(_reading(form.changed_data))
+        with transaction.atomic():
+            brand.change(tenant=request.tenant, actor=request.user, **form.cleaned_data)
+            # What drafts lack of the brand may be there now, or gone.
+            contents.make_stale(_reading(form.changed_data))
+        contents.compile_stale(request.tenant)
         messages.success(request, "Saved. Messages look like this from now on.")
         return redirect("settings_brand")
     return render(request, "campaigns/brand.html", {"form": form}, status=422 if form.errors else 200)

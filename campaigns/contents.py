@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django_q.tasks import async_task
 
 from audiences import facts as audience_facts
 from audiences.facts import Facts
@@ -24,6 +25,7 @@ from tenants.audit import Actor
 from tenants.models import Tenant
 
 CHECKED_OF_SENDER = ("from_email", "postal_address")
+AT_ONCE = 10  # drafts
 LONG = 400  # characters: shorter texts stand in the log whole
 
 
@@ -192,26 +194,43 @@ def compile_again(campaign: Campaign) -> None:
     version = drafts.filter(campaign=campaign, launched_at=None).first()  # locked: no launch comes between
     if version is None:
         return
-    for content in Content.objects.filter(variant__version=version).select_related("variant"):
+    found = Content.objects.filter(variant__version=version).select_related("variant").order_by("pk")
+    for content in found.select_for_update(of=("self",)):  # locked: what makes it stale meanwhile comes after
         content.variant.version = version  # the locked one
         _fill(content, content.fields, compiled_anew(content))
-        content.save(update_fields=MADE)  # nobody wrote it: whoever has it open may still save
+        content.is_stale = False
+        content.save(update_fields=[*MADE, "is_stale"])  # nobody wrote it: whoever has it open may still save
 
 
-def compile_drafts(found: QuerySet[Content]) -> None:
-    """Compile anew the drafts that some of the contents are of, one after the other, each by itself."""
-    drafted = found.filter(variant__version__launched_at=None)
-    for campaign in (
-        Campaign.objects.filter(versions__variants__contents__in=drafted).distinct().order_by("pk")
-    ):
+def make_stale(found: QuerySet[Content]) -> None:
+    """Mark drafts to be compiled anew, in the transaction of what changes under them: none is forgotten then.
+
+    ``compile_stale`` is called after it. Locks in the order of ``compile_again``.
+    """
+    drafted = found.filter(variant__version__launched_at=None).order_by("pk")
+    ids = [content.pk for content in drafted.select_for_update(of=("self",)).only("pk")]
+    Content.objects.filter(pk__in=ids).update(is_stale=True)
+
+
+def compile_stale(tenant: Tenant) -> None:
+    """Compile anew what was made stale: of the first drafts while somebody waits, of the others by a task."""
+    if not compile_some():
+        async_task("campaigns.tasks.compile_stale", tenant.pk)
+
+
+def compile_some() -> bool:
+    """Compile a few stale drafts anew, each by itself; return whether no more are left."""
+    stale = Campaign.objects.filter(versions__launched_at=None, versions__variants__contents__is_stale=True)
+    found = list(stale.distinct().order_by("pk")[: AT_ONCE + 1])
+    for campaign in found[:AT_ONCE]:
         compile_again(campaign)
+    return len(found) <= AT_ONCE
 
 
-def renew_blocks(campaign: Campaign) -> None:
-    """Let a draft say what its blocks say now: what it was copied from may hold older words."""
-    if blocks.are_older(
-        Content.objects.filter(variant__version__campaign=campaign, variant__version__launched_at=None)
-    ):
+def renew(campaign: Campaign) -> None:
+    """Compile a draft anew if it is stale, or if its blocks say something else by now than what it was copied from."""
+    drafted = Content.objects.filter(variant__version__campaign=campaign, variant__version__launched_at=None)
+    if drafted.filter(is_stale=True).exists() or blocks.are_older(drafted):
         compile_again(campaign)
 
 

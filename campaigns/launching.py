@@ -359,7 +359,7 @@ def launch(*, version: Version, actor: Actor, now: datetime) -> Version:
     ``now`` is the tenant's. Segments are written out into the version's and variants' rules, so that changing
     them later changes nothing here. Raises NotReady, and versions.Frozen for a stopped campaign.
     """
-    contents.renew_blocks(version.campaign)
+    contents.renew(version.campaign)
     expected = None if version.launched_at else _counts_if_ready(version, now)
     with transaction.atomic():
         campaign = Campaign.objects.select_for_update().get(pk=version.campaign_id)

@@ -69,7 +69,7 @@ def duplicate(*, campaign: Campaign, actor: User) -> Campaign:
     )
     twin.save()
     version = versions.copy(versions.newest(campaign), to=twin)
-    contents.renew_blocks(twin)
+    contents.renew(twin)
     versions.note(version, actor, "duplicated", {"of": (None, str(campaign.public_id))})
     return twin
 

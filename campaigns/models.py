@@ -273,6 +273,7 @@ class Content(models.Model):
     sources = models.JSONField(default=dict)  # name -> the paths of its answer that it cannot do without
     blocks = models.JSONField(default=dict)  # name -> which version of the block its parts hold
     problems = models.JSONField(default=list)  # what keeps it from being launched
+    is_stale = models.BooleanField(default=False, db_default=False)  # drafted, and to be compiled anew
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = ScopedManager(tenant="tenant")
@@ -280,6 +281,9 @@ class Content(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["tenant", "variant", "channel", "language"], name="content_once")
+        ]
+        indexes = [  # who still has to be compiled anew: asked every minute, and nearly always nobody
+            models.Index(fields=["tenant"], condition=Q(is_stale=True), name="content_stale"),
         ]
 
     def __str__(self) -> str:

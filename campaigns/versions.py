@@ -153,5 +153,6 @@ def copy_variant(variant: Variant, *, to: Version, key: str, **changed: Any) -> 
             sources=content.sources,
             blocks=content.blocks,
             problems=content.problems,
+            is_stale=content.is_stale,
         ).save()
     return twin

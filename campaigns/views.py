@@ -193,7 +193,7 @@ def campaign_new_version(request: TenantRequest, public_id: UUID) -> HttpRespons
     campaign = campaign_of(public_id)
     try:
         versions.start(campaign=campaign, actor=request.user)
-        contents.renew_blocks(campaign)
+        contents.renew(campaign)
     except versions.Frozen as frozen:
         messages.error(request, str(frozen))
         return redirect("campaign_detail", campaign.public_id)

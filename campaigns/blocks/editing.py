@@ -72,7 +72,8 @@ def add(*, tenant: Tenant, actor: Actor | None, name: str, text: str) -> Block:
             more = ", archived: bring that one back." if archived else "."
             raise Refused("name", f"There is a block called {name} already{more}") from taken
         _write(block, {"": normalize_newlines(text)}, actor, "added", changed=[""])
-    contents.compile_drafts(_lacking(name))
+        contents.make_stale(_lacking(name))
+    contents.compile_stale(tenant)
     return block
 
 
@@ -95,7 +96,8 @@ def change(
             return last
         changed = [language for language in new if new[language] != last.texts.get(language)]
         version = _write(block, new, actor, "changed", changed=changed, before=last)
-    contents.compile_drafts(Content.objects.filter(blocks__has_key=block.name))
+        contents.make_stale(Content.objects.filter(blocks__has_key=block.name))
+    contents.compile_stale(block.tenant)
     return version
 
 
@@ -186,13 +188,15 @@ def archive(*, block: Block, actor: Actor | None, now: datetime) -> None:
     _put(block, actor, "archived", now)
 
 
-@transaction.atomic
 def restore(*, block: Block, actor: Actor | None) -> None:
     """Bring an archived block back."""
-    block = Block.objects.select_for_update().select_related("tenant").get(pk=block.pk)
-    if block.archived_at:
+    with transaction.atomic():
+        block = Block.objects.select_for_update().select_related("tenant").get(pk=block.pk)
+        if not block.archived_at:
+            return
         _put(block, actor, "restored", None)
-        transaction.on_commit(lambda: contents.compile_drafts(_lacking(block.name)))
+        contents.make_stale(_lacking(block.name))
+    contents.compile_stale(block.tenant)
 
 
 def _put(block: Block, actor: Actor | None, action: str, moment: datetime | None) -> None:
@@ -247,7 +251,7 @@ def renew(*, block: Block, actor: User, now: datetime) -> Renewed:
 def _drafted(campaign: Campaign, actor: User) -> Version:
     """Start a draft of what was launched, with the blocks' newest words."""
     draft = versions.start(campaign=campaign, actor=actor)
-    contents.renew_blocks(campaign)
+    contents.renew(campaign)
     return draft
 
 

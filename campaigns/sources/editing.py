@@ -66,20 +66,27 @@ class InUse(Exception):
         self.campaigns = campaigns
 
 
-@transaction.atomic
 def add(*, tenant: Tenant, actor: Actor | None, headers: Mapping[str, str], **fields: Any) -> Source:
-    """Store a new source. Raises Refused."""
+    """Store a new source; drafts that lacked it are compiled anew. Raises Refused."""
+    with transaction.atomic():
+        source = _added(tenant, actor, headers, fields)
+    contents.compile_stale(tenant)
+    return source
+
+
+def _added(
+    tenant: Tenant, actor: Actor | None, headers: Mapping[str, str], fields: Mapping[str, Any]
+) -> Source:
     if Source.objects.filter(tenant=tenant).count() >= MOST_SOURCES:
         raise Refused("", f"{MOST_SOURCES} sources are as many as there can be.")
     source = Source(tenant=tenant)
     _fill(source, headers, fields)
     _save(source)
     _note(source, actor, "added", {name: (None, value) for name, value in _shown(source).items() if value})
-    _compile_again(source)
+    _make_stale(source)
     return source
 
 
-@transaction.atomic
 def change(
     *, source: Source, actor: Actor | None, headers: Mapping[str, str | None], **fields: Any
 ) -> Source:
@@ -88,6 +95,15 @@ def change(
     A header of None keeps the value there is. Raises Refused, InUse for another name while it is used, and
     Source.DoesNotExist if it was removed meanwhile.
     """
+    with transaction.atomic():
+        source = _changed(source, actor, headers, fields)
+    contents.compile_stale(source.tenant)
+    return source
+
+
+def _changed(
+    source: Source, actor: Actor | None, headers: Mapping[str, str | None], fields: Mapping[str, Any]
+) -> Source:
     source = Source.objects.select_for_update().select_related("tenant").get(pk=source.pk)
     before, asked_before = _shown(source), (source.url, source.method, source.body, bytes(source.secret))
     old_name, old_url = source.name, source.url
@@ -112,7 +128,7 @@ def change(
     if any(headers.values()):
         changes["header values"] = ("as they were", "changed")
     _note(source, actor, "changed", changes)
-    _compile_again(source)
+    _make_stale(source)
     return source
 
 
@@ -224,6 +240,6 @@ def _note(source: Source, actor: Actor | None, action: str, changes: dict[str, t
     )
 
 
-def _compile_again(source: Source) -> None:
+def _make_stale(source: Source) -> None:
     """What drafts need may have changed with what the source asks with, and what was wrong with others may be right."""
-    contents.compile_drafts(Content.objects.filter(Q(sources__has_key=source.name) | ~Q(problems=[])))
+    contents.make_stale(Content.objects.filter(Q(sources__has_key=source.name) | ~Q(problems=[])))

@@ -26,6 +26,7 @@ ACROSS: dict[str, str] = {
     "audiences/ingest/storing.py:prune": "old receipts and refused calls go, whose ever they are",
     "audiences/tasks.py:resume_imports": "takes up every tenant's imports, each in its own scope",
     "audiences/tasks.py:resume_erasures": "takes up every tenant's erasures, each in its own scope",
+    "campaigns/tasks.py:resume_compiling": "takes up every tenant's drafts, each in its own scope",
     "campaigns/sources/answers.py:forget": "old answers go, whose ever they are",
     "delivery/watching.py:look_around": "finds the tenants to look around in, and opens the scope of each",
     "delivery/sweep.py:stopped": "ends what every tenant's stopped campaigns still owe; each row brings its tenant",
