@@ -30,7 +30,7 @@ def stored(
     """Store some of a tenant's own fields, noted as being of a thing; raises TypeError for one that is not known."""
     if stranger := set(new) - set(known):
         raise TypeError(f"Not a field of the {thing}: {', '.join(sorted(stranger))}.")
-    held = Tenant.objects.select_for_update().get(pk=tenant.pk)
+    held = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
     changes = {
         field: (getattr(held, field), value) for field, value in new.items() if getattr(held, field) != value
     }
