@@ -69,7 +69,8 @@ def campaign_lacking(request: TenantRequest, draft: Version, key: str = "") -> H
     now, before = clock.now(request.tenant), number(request.GET.get("before"))
     context: dict[str, Any] = {
         "campaign": draft.campaign,
-        "variant": of.variant if isinstance(of, Written) else None,
+        "key": key,
+        "called": _name(of.variant) if isinstance(of, Written) else "",
         "words": words,
         "need": need,
         "q": named,
