@@ -78,17 +78,17 @@ def campaign_lacking(request: TenantRequest, draft: Version, key: str = "") -> H
     }
     is_rows_alone = request.htmx and not request.htmx.history_restore_request
     try:
+        context["label"] = labels([need])[need] if need else ""
         found = shortfalls.people(of, need=need, now=now, named=named, before=before, limit=PER_PAGE + 1)
         context |= {"rows": _people(found[:PER_PAGE], draft), "has_more": len(found) > PER_PAGE}
         if not is_rows_alone:
             context |= _all_told(of, need, now)
-    except KeyError:
-        raise Http404("The words do not need it.") from None
     except segments.TooSlow:
         context["why_not"] = "Looking through so many people took too long: search for somebody."
     except (shortfalls.NotCounted, InvalidRule, segments.SegmentCycle) as why:
         context["why_not"] = str(why)
-    context["label"] = labels([need])[need] if need else ""
+    except (KeyError, ValueError):  # what is no path at all
+        raise Http404("The words do not need it.") from None
     asked = {"words": words, "need": need, "q": named}
     context["more"] = urlencode({name: value for name, value in asked.items() if value})
     response = render(

@@ -317,6 +317,7 @@ def test_who_lacks_something_is_not_listed_where_that_cannot_be(
     assert "took too long: search for somebody" in marketer.get(there).content.decode()
     Version.objects.update(rule=None, segment=None)
     assert "Choose an audience first" in marketer.get(there).content.decode()
+    assert marketer.get(f"{there}?need=[").status_code == 404
 
 
 def test_other_tenants_people_are_not_counted(
