@@ -10,6 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from audiences import attributes, ingest
+from audiences.ingest.clocks import may_count
 from audiences.models import Identity, Profile
 from tenants import audit
 from tenants.models import User
@@ -54,7 +55,8 @@ def tell(*, profile: Profile, stated: dict[str, Any], actor: User, now: datetime
 
 def _call(profile: Profile, stated: dict[str, Any], now: datetime) -> dict[str, Any]:
     """Return the call that says it; newer than all we were told, else it would only fill gaps."""
-    newest = max(filter(None, (now, profile.attributes_at, profile.located_at)))
+    told = (profile.attributes_at, profile.located_at)
+    newest = max([now, *(at for at in told if at and may_count(at, now=now))])
     return {
         "type": "identify",
         "messageId": str(uuid.uuid4()),  # the same thing said again is said again

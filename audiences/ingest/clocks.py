@@ -11,6 +11,11 @@ KEPT_AHEAD = timedelta(minutes=5)
 CLAMPED_AHEAD = timedelta(hours=24)
 
 
+def may_count(told_at: datetime, *, now: datetime) -> bool:
+    """Whether a call may have that moment by ``now``; if not, it was told before a sandbox's clock went back."""
+    return told_at <= now + KEPT_AHEAD
+
+
 class Moment(NamedTuple):
     at: datetime
     is_clamped: bool

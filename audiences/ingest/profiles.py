@@ -11,6 +11,7 @@ import msgspec
 
 from audiences import attributes, binary, consent, returning
 from audiences.ingest.calls import Call, Origin
+from audiences.ingest.clocks import may_count
 from audiences.ingest.people import People, Person
 from audiences.models import Profile
 from audiences.presence import Fix
@@ -135,7 +136,7 @@ class Profiles:
 
     def _apply(self, call: Call, record: Record) -> None:
         if call.stated:
-            is_older = record.attributes_at is not None and call.at < record.attributes_at
+            is_older = self._is_older(call.at, record.attributes_at)
             changes = attributes.merge(record.values, call.stated, only_missing=is_older)
             self._note(record.id, changes, call.call_id)
             self._heed(record, changes)
@@ -149,6 +150,9 @@ class Profiles:
             self._consent(record, consent.stricter(record.consent, call.consent), "import")
         elif call.consent:
             self._consent(record, record.consent | call.consent, "API")
+
+    def _is_older(self, at: datetime, newest: datetime | None) -> bool:
+        return newest is not None and at < newest and may_count(newest, now=self._now)
 
     def _heed(self, record: Record, changes: list[tuple[str, Any, Any]]) -> None:
         """What was refused under an address, before whoever had it was erased, is refused again."""
@@ -165,7 +169,7 @@ class Profiles:
 
     def _locate(self, call: Call, record: Record) -> None:
         """Put somebody where a call says they were, unless they were elsewhere since."""
-        is_older = record.located_at is not None and call.at < record.located_at
+        is_older = self._is_older(call.at, record.located_at)
         changes = attributes.merge(record.values, call.located or {}, only_missing=is_older)
         self._note(record.id, changes, call.call_id)
         if is_older:

@@ -80,6 +80,23 @@ def test_a_value_of_each_kind_is_stored_and_comes_back_to_be_changed(
     assert ada.attributes["level"] == stored
 
 
+@pytest.mark.parametrize("ahead", [timedelta(hours=3), timedelta(days=3)])
+def test_what_is_said_holds_though_the_clock_went_back_since_the_last_telling(
+    client_of: ClientOf, ada: Profile, store: Store, tenant: Tenant, ahead: timedelta
+) -> None:
+    clock.move_forward(tenant, ahead)
+    store(identify("u1", plan="gold", latitude=1.5, longitude=2.5))
+    clock.set_to(tenant, None)
+    browser = client_of("marketer")
+    browser.post(address(ada, "plan"), {"kind": "text", "value": "silver"})
+    browser.post(address(ada, "latitude"), {"value": "52.52, 13.405"})
+    ada.refresh_from_db()
+    assert (ada.attributes["plan"], ada.latitude) == ("silver", 52.52)
+    store(identify("u1", plan="bronze"))
+    ada.refresh_from_db()
+    assert ada.attributes["plan"] == "bronze"
+
+
 @pytest.mark.parametrize(
     "of,data,said",
     [
