@@ -10,7 +10,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from audiences import binary, returning, tombstones
+from audiences import binary, refusals, returning, tombstones
 from audiences.models import Erasure, Identity, Profile
 from tenants import audit
 from tenants.audit import Actor
@@ -24,8 +24,6 @@ BURY = f"""
 UPDATE audiences_profile SET erased_at = %s, attributes_at = NULL, last_seen_at = NULL, {tombstones.EMPTIED}
 WHERE tenant_id = %s AND id = %s
 """
-# Whom they were merged with before is them too.
-IDS = "SELECT id, public_id FROM audiences_profile WHERE tenant_id = %s AND (id = %s OR merged_into_id = %s)"
 EVENTS = """
 WITH batch AS (
     SELECT id, occurred_at FROM audiences_event WHERE tenant_id = %s AND profile_id = ANY(%b::bigint[]) LIMIT %s
@@ -33,17 +31,11 @@ WITH batch AS (
 DELETE FROM audiences_event e USING batch b WHERE e.tenant_id = %s AND e.id = b.id AND e.occurred_at = b.occurred_at
 RETURNING 1
 """
-THEIRS = ("eventtotal", "consentchange", "placepresence", "segmentmember")
-# A refused call is only text: it is theirs if it holds one of their identities as a JSON string or number.
-CALLS = """
-DELETE FROM audiences_refusedcall c WHERE c.tenant_id = %s AND EXISTS (
-    SELECT 1 FROM unnest(%b::text[]) AS k(value) WHERE strpos(lower(c.call), to_json(lower(k.value))::text) > 0
-        OR k.value ~ '^[0-9]+$' AND c.call ~ (':\\s*' || k.value || '\\M'))
-"""
-ROWS = """
-DELETE FROM audiences_refusedrow r WHERE r.tenant_id = %s AND EXISTS (
-    SELECT 1 FROM jsonb_array_elements_text(r."values") AS cell(value)
-    WHERE lower(btrim(cell.value)) IN (SELECT lower(k.value) FROM unnest(%b::text[]) AS k(value)))
+THEIRS = ("eventtotal", "consentchange", "placepresence")
+# Segment by segment: there is no index to the memberships of a person alone.
+MEMBERSHIPS = """
+DELETE FROM audiences_segmentmember WHERE tenant_id = %s AND profile_id = ANY(%b::bigint[])
+    AND segment_id = ANY(ARRAY(SELECT id FROM audiences_segment WHERE tenant_id = %s))
 """
 
 _steps: list[Step] = []
@@ -70,7 +62,7 @@ def begin(*, profile: Profile, actor: Actor, now: datetime) -> Erasure:
     if living is None:
         raise Gone("This person is erased already.")
     person = Profile.objects.get(pk=living)
-    ids = dict(binary.run(IDS, [tenant.pk, living, living]))
+    ids = tombstones.all_of(tenant.pk, living)
     identities = list(Identity.objects.filter(profile=person).values_list("kind", "value"))
     columns = [
         (kind, value) for kind in ("external_id", *returning.KINDS) if (value := getattr(person, kind))
@@ -97,7 +89,7 @@ def begin(*, profile: Profile, actor: Actor, now: datetime) -> Erasure:
 
 def go_on(erasure: Erasure, *, is_over: IsOver, now: datetime) -> bool:
     """Remove what is left of somebody until ``is_over()``; return whether nothing is. Twice is as good as once."""
-    ids = [id_ for id_, _ in binary.run(IDS, [erasure.tenant_id, erasure.profile_id, erasure.profile_id])]
+    ids = list(tombstones.all_of(erasure.tenant_id, erasure.profile_id))
     are_done = [step(erasure, ids, is_over) for step in (_data, *_steps)]
     if not all(are_done):
         return False
@@ -114,6 +106,5 @@ def _data(erasure: Erasure, ids: list[int], is_over: IsOver) -> bool:
     for table in THEIRS:
         sql = f"DELETE FROM audiences_{table} WHERE tenant_id = %s AND profile_id = ANY(%b::bigint[])"
         binary.run(sql, [tenant_id, ids])
-    for sql in (CALLS, ROWS):
-        binary.run(sql, [tenant_id, erasure.known])
-    return True
+    binary.run(MEMBERSHIPS, [tenant_id, ids, tenant_id])
+    return refusals.forget(erasure, is_over)

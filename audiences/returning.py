@@ -24,12 +24,18 @@ ON CONFLICT (tenant_id, kind, digest) DO UPDATE SET at = EXCLUDED.at,
     refused = ARRAY(SELECT DISTINCT unnest(k.refused || EXCLUDED.refused) ORDER BY 1),
     reason = coalesce(nullif(EXCLUDED.reason, ''), k.reason)
 """
-# Somebody else may go by the same address; then it stays suppressed in plain letters.
+# Somebody else may go by the same address; then it stays suppressed in plain letters. They are counted, each way by its
+# index: whoever looks for one only may be planned to read on until it comes.
 LIFT = """
-DELETE FROM audiences_suppression s USING unnest(%b::text[], %b::text[], %b::text[]) AS a(kind, channel, address)
-WHERE s.tenant_id = %s AND s.channel = a.channel AND s.address = a.address
-  AND NOT EXISTS (SELECT 1 FROM audiences_profile p WHERE p.tenant_id = s.tenant_id
-                  AND a.address = CASE a.kind WHEN 'email' THEN lower(p.email) ELSE p.phone END)
+DELETE FROM audiences_suppression WHERE tenant_id = %s AND id = ANY(ARRAY(
+    SELECT s.id FROM unnest(%b::text[], %b::text[], %b::text[]) AS a(kind, channel, address)
+    CROSS JOIN LATERAL (SELECT id FROM audiences_suppression
+                        WHERE tenant_id = %s AND channel = a.channel AND address = a.address LIMIT 1) s
+    WHERE 0 = CASE a.kind
+        WHEN 'email' THEN (SELECT count(*) FROM audiences_profile WHERE tenant_id = %s AND email = a.address)
+            + (SELECT count(*) FROM audiences_profile WHERE tenant_id = %s AND lower(email) = a.address
+                                                        AND (email < lower(email) OR email > lower(email)))
+        ELSE (SELECT count(*) FROM audiences_profile WHERE tenant_id = %s AND phone = a.address) END))
 """
 LOOK = f"""
 SELECT a.kind, a.address, k.refused, k.reason
@@ -62,7 +68,7 @@ def remember(*, tenant_id: int, addresses: Iterable[Address], consent: dict[str,
         [text for _, text in pairs],
     ]
     binary.run(REMEMBER, [refused, now, *columns, tenant_id])
-    binary.run(LIFT, [*columns, tenant_id])
+    binary.run(LIFT, [tenant_id, *columns, *[tenant_id] * 4])
 
 
 def look(tenant_id: int, addresses: Iterable[Address]) -> dict[Address, Remembered]:

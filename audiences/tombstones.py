@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from uuid import UUID
 
 from django.db import transaction
 
@@ -12,6 +13,11 @@ from audiences import binary
 EMPTIED = """external_id = NULL, email = NULL, phone = NULL, first_name = NULL, last_name = NULL, language = NULL,
     timezone = NULL, country = NULL, region = NULL, city = NULL, latitude = NULL, longitude = NULL, located_at = NULL,
     attributes = '{}', consent = '{}'"""
+
+# Whom they were merged with before is them too.
+THEIRS = (
+    "SELECT id, public_id FROM audiences_profile WHERE tenant_id = %s AND (id = %s OR merged_into_id = %s)"
+)
 
 # One step leads to the living: a merge points older tombstones at the new winner.
 MEANT = """
@@ -24,6 +30,11 @@ SELECT m.asked, p.id FROM meant m JOIN audiences_profile p ON p.tenant_id = %s A
 WHERE p.merged_into_id IS NULL AND p.erased_at IS NULL
 """
 LOCK = LIVING + "ORDER BY p.id FOR NO KEY UPDATE OF p"
+
+
+def all_of(tenant_id: int, profile_id: int) -> dict[int, UUID]:
+    """Return the profiles that somebody is and was, tombstones included: id -> public id."""
+    return dict(binary.run(THEIRS, [tenant_id, profile_id, profile_id]))
 
 
 def lock_living(tenant_id: int, ids: Iterable[int]) -> dict[int, int]:

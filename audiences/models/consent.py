@@ -85,6 +85,8 @@ class Erasure(models.Model):
     tenant = models.ForeignKey("tenants.Tenant", models.CASCADE, related_name="+", db_index=False)
     profile = models.ForeignKey(Profile, models.CASCADE, related_name="+", db_index=False)
     known = ArrayField(models.TextField(), default=list)  # what traces are found by; empty once done
+    calls_before = models.DateTimeField(null=True, blank=True)  # refused calls from here on were looked at
+    files_to = models.BigIntegerField(default=0)  # the last import whose refused rows were
     asked_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True, blank=True)
 

@@ -65,6 +65,14 @@ class Profile(models.Model):
                 name="profile_living",
             ),
             models.Index(fields=["tenant", "email"], condition=Q(email__isnull=False), name="profile_email"),
+            # With it, an address is found whatever its case; most have no capitals, and cost nothing here.
+            models.Index(
+                "tenant",
+                Lower("email"),
+                condition=Q(email__lt=Lower("email")) | Q(email__gt=Lower("email")),
+                name="profile_email_capitals",
+            ),
+            models.Index(fields=["tenant", "phone"], condition=Q(phone__isnull=False), name="profile_phone"),
             models.Index(fields=["tenant", "external_id"], name="profile_external_id"),
             # "attribute is x", for every attribute: the compiler writes it as containment.
             GinIndex(fields=["attributes"], name="profile_attributes", opclasses=["jsonb_path_ops"]),

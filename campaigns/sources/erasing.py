@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from audiences import binary
-from audiences.erasure import IsOver
+from audiences.erasure import BATCH, IsOver
 from audiences.models import Erasure
 
 # A source that asks the same for everybody fills nothing in.
 PERSONAL = "tenant_id = %s AND (url LIKE '%%{%%' OR body LIKE '%%{%%')"
+# In order, so that two erasures wait for one another in one direction.
 ANSWERS = f"""
-DELETE FROM campaigns_sourceanswer
-WHERE tenant_id = %s AND source_id IN (SELECT id FROM campaigns_source WHERE {PERSONAL})
+DELETE FROM campaigns_sourceanswer WHERE tenant_id = %s AND id IN (
+    SELECT id FROM campaigns_sourceanswer
+    WHERE tenant_id = %s AND source_id IN (SELECT id FROM campaigns_source WHERE {PERSONAL})
+    ORDER BY id LIMIT %s FOR UPDATE)
+RETURNING 1
 """
 EXAMPLES = f"UPDATE campaigns_source SET example = '' WHERE {PERSONAL} AND example <> ''"
 
 
 def forget(erasure: Erasure, ids: list[int], is_over: IsOver) -> bool:
     """Forget recent answers and examples; ``audiences.erasure`` calls it."""
-    binary.run(ANSWERS, [erasure.tenant_id, erasure.tenant_id])
-    binary.run(EXAMPLES, [erasure.tenant_id])
+    tenant_id = erasure.tenant_id
+    while binary.run(ANSWERS, [tenant_id, tenant_id, tenant_id, BATCH]):
+        if is_over():
+            return False
+    binary.run(EXAMPLES, [tenant_id])
     return True
