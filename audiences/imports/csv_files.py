@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import IO, NamedTuple
 
 MAX_BYTES = 100 * 1024 * 1024
@@ -60,7 +60,7 @@ def look(file: IO[bytes]) -> Table:
     return Table(encoding, delimiter, _named(header), sample)
 
 
-def rows(file: IO[bytes], table: Table) -> Iterator[Row]:
+def rows(file: IO[bytes], table: Table) -> Generator[Row]:
     """Yield the rows under the header, but for blank ones. Raises NotCsv where the file breaks off its format."""
     file.seek(0)
     text = io.TextIOWrapper(file, encoding=table.encoding, newline="", errors="replace")

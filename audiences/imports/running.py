@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from types import TracebackType
 from typing import IO, Any, cast
@@ -11,11 +13,10 @@ from typing import IO, Any, cast
 from django.db import connection, transaction
 
 from audiences import ingest
-from audiences.imports import csv_files, mapping, rows
+from audiences.imports import csv_files, mapping, rehearsed, rows
 from audiences.imports.csv_files import Row
 from audiences.imports.mapping import Mapping
-from audiences.ingest.calls import Key
-from audiences.ingest.rehearsing import met, rehearse
+from audiences.ingest.rehearsing import rehearse
 from audiences.models import Import, RefusedRow
 
 BATCH = 1_000
@@ -39,10 +40,10 @@ def work(import_: Import, *, now: datetime, is_over: Callable[[], bool]) -> bool
             with import_.file.open("rb") as file:
                 is_done = _work(import_, cast(IO[bytes], file), now, is_over)
         except csv_files.NotCsv as error:
-            _set(import_, state=Import.State.FAILED, error=str(error))
+            _end(import_, state=Import.State.FAILED, error=str(error))
             return True
         except FileNotFoundError:
-            _set(import_, state=Import.State.FAILED, error="The uploaded file is gone. Upload it again.")
+            _end(import_, state=Import.State.FAILED, error="The uploaded file is gone. Upload it again.")
             return True
         if is_done:
             _finish(import_)
@@ -55,31 +56,22 @@ def _work(import_: Import, file: IO[bytes], now: datetime, is_over: Callable[[],
     if import_.state == Import.State.WAITING:
         total = sum(1 for _ in csv_files.rows(file, table))
         _set(import_, state=Import.State.RUNNING, rows_total=total)
-    remaining = csv_files.rows(file, table)
-    seen = _seen(import_, columns, islice(remaining, import_.rows_done), now)
-    while batch := list(islice(remaining, BATCH)):
-        _take(import_, columns, batch, seen, now)
-        if is_over():
-            break
+    with closing(csv_files.rows(file, table)) as lines:
+        remaining = islice(lines, import_.rows_done, None)
+        while batch := list(islice(remaining, BATCH)):
+            _take(import_, columns, batch, now)
+            if is_over():
+                break
     return import_.rows_done >= import_.rows_total
 
 
-def _seen(import_: Import, columns: Mapping, done: Iterator[Row], now: datetime) -> set[Key]:
-    """Read past the rows that are done; return whom a rehearsal met in them, so that nobody counts as new twice."""
-    seen: set[Key] = set()
-    while batch := list(islice(done, BATCH)):
-        if import_.is_dry_run:
-            calls, _ = rows.calls(batch, columns, name=str(import_.public_id))
-            seen |= met(tenant=import_.tenant, calls=calls.values(), now=now)
-    return seen
-
-
-def _take(import_: Import, columns: Mapping, batch: list[Row], seen: set[Key], now: datetime) -> None:
+def _take(import_: Import, columns: Mapping, batch: list[Row], now: datetime) -> None:
     """Store or rehearse one batch, in one transaction with what is noted of it."""
     calls, refused = rows.calls(batch, columns, name=str(import_.public_id))
     with transaction.atomic():
         if import_.is_dry_run:
-            done = rehearse(tenant=import_.tenant, calls=calls.values(), now=now, seen=seen)
+            first_met = partial(rehearsed.first_met, import_)
+            done = rehearse(tenant=import_.tenant, calls=calls.values(), now=now, first_met=first_met)
         else:
             done = ingest.store(
                 tenant=import_.tenant, calls=calls.values(), now=now, origin=ingest.Origin.IMPORT
@@ -111,10 +103,16 @@ def _keep(import_: Import, batch: list[Row], refused: dict[int, str]) -> None:
 
 
 def _finish(import_: Import) -> None:
-    _set(import_, state=Import.State.DONE)
+    _end(import_, state=Import.State.DONE)
     if not import_.is_dry_run:  # people are in profiles now; a copy of their data would only lie about
         import_.file.delete(save=False)
         _set(import_, file="")
+
+
+@transaction.atomic
+def _end(import_: Import, **fields: Any) -> None:
+    rehearsed.forget(import_)
+    _set(import_, **fields)
 
 
 def _set(import_: Import, **fields: Any) -> None:

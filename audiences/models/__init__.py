@@ -9,7 +9,7 @@ from audiences.models.definitions import (
     Sensitivity,
 )
 from audiences.models.events import Event, EventTotal, Receipt, RefusedCall
-from audiences.models.imports import Import, RefusedRow
+from audiences.models.imports import Import, RefusedRow, RehearsedIdentity
 from audiences.models.places import Place, PlacePresence
 from audiences.models.profiles import Identity, Profile
 from audiences.models.segments import Segment, SegmentMember, WatchedSegment
@@ -32,6 +32,7 @@ __all__ = [
     "Receipt",
     "RefusedCall",
     "RefusedRow",
+    "RehearsedIdentity",
     "Segment",
     "SegmentMember",
     "Sensitivity",

@@ -57,3 +57,18 @@ class RefusedRow(models.Model):
 
     def __str__(self) -> str:
         return f"line {self.number}: {self.reason}"
+
+
+class RehearsedIdentity(models.Model):
+    """An identity that a rehearsal met, as a hash; gone when it ends. Machinery, so not in the admin."""
+
+    pk = models.CompositePrimaryKey("tenant_id", "import_file_id", "digest")
+    tenant = models.ForeignKey(
+        "tenants.Tenant", models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    import_file = models.ForeignKey(
+        Import, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    digest = models.UUIDField()
+
+    objects = ScopedManager(tenant="tenant")

@@ -23,9 +23,9 @@ from django.test import Client
 from django_q.models import OrmQ
 
 from audiences import tasks
-from audiences.imports import csv_files, lifecycle, mapping, running
+from audiences.imports import csv_files, lifecycle, mapping, rows, running
 from audiences.imports.mapping import Target
-from audiences.models import ConsentChange, Event, Import, Profile, Receipt, RefusedRow
+from audiences.models import ConsentChange, Event, Import, Profile, Receipt, RefusedRow, RehearsedIdentity
 from tenants.models import Tenant, User
 
 ClientOf = Callable[..., Client]
@@ -257,11 +257,30 @@ def test_a_long_rehearsal_counts_nobody_twice_who_stands_in_two_of_its_tasks(
 ) -> None:
     monkeypatch.setattr(tasks, "SLICE_SECONDS", 0.0)
     monkeypatch.setattr(running, "BATCH", 10)
+    read: list[int] = []
+    make_calls, keep = rows.calls, running._keep
+
+    def counted(batch: list[csv_files.Row], *columns: Any, **named: Any) -> Any:
+        read.extend(row.line for row in batch)
+        return make_calls(batch, *columns, **named)
+
+    def killed_in_the_second_task(*what: Any) -> None:
+        if len(read) == 20:
+            raise KeyboardInterrupt
+        keep(*what)
+
+    monkeypatch.setattr(rows, "calls", counted)
+    monkeypatch.setattr(running, "_keep", killed_in_the_second_task)
     made = uploaded("id\n" + "".join(f"u{n % 15}\n" for n in range(35)))
     lifecycle.start(import_=made, columns=mapping.loaded(made.mapping), is_dry_run=True, actor=owner)
-    assert [tasks.run_import(made.pk) for _ in range(5)] == [False, False, False, True, True]
+    assert not tasks.run_import(made.pk)
+    with pytest.raises(KeyboardInterrupt):
+        tasks.run_import(made.pk)
+    assert [tasks.run_import(made.pk) for _ in range(4)] == [False, False, True, True]
     made.refresh_from_db()
     assert (made.state, made.rows_done, made.profiles_created) == ("done", 35, 15)
+    assert len(read) == 10 + 10 + 25  # each row once, but for those it was killed at
+    assert not RehearsedIdentity.objects.exists()
 
 
 def test_the_file_is_deleted_once_its_people_are_stored(stored: Callable[..., Import], files: Path) -> None:

@@ -15,7 +15,7 @@ from django_q.models import Failure, OrmQ, Schedule, Success
 from django_scopes import scope
 from unfold.admin import ModelAdmin
 
-from audiences.models import Profile, Receipt, Segment
+from audiences.models import Profile, Receipt, RehearsedIdentity, Segment
 from campaigns.models import Campaign, Content, Variant, Version
 from tenants.models import ApiKey, AuditEntry, Membership, Tenant, User
 from tenants.roles import Role
@@ -25,6 +25,7 @@ from tests.walk.world import World, crossings, fingerprint, tenant_models
 SPANNING = [User, Tenant, EmailAddress, Authenticator, Failure, OrmQ, Schedule, Success]
 NOT_SHOWN = {
     Receipt,  # machinery with a key of two columns, which the admin cannot address
+    RehearsedIdentity,  # of three
     Membership,  # inside its tenant's page
 }
 SCOPED = [
