@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 from django.db.models import QuerySet
 
-from audiences import attributes, suppression
-from audiences.models import Profile
+from audiences import attributes, segments, suppression, tombstones
+from audiences.models import PlacePresence, Profile
+from tenants import audit
 
 Rows = Callable[[Profile], Iterable[dict[str, Any]]]
 CHUNK = 1_000  # rows read at a time
@@ -31,6 +32,8 @@ def pieces(profile: Profile, *, now: datetime) -> Iterator[bytes]:
     custom = attributes.flat({}, profile.attributes)
     yield b'{"exported_at":' + _encode(now) + b',"profile":' + _encode(person)
     yield b',"attributes":' + _encode(custom)
+    inside, _ = segments.containing(profile, now=now, most=None)
+    yield b',"segments":' + _encode([segment.name for segment in inside])
     for name, rows in (OURS | _sections).items():
         yield b",\n" + _encode(name) + b":["
         for place, row in enumerate(rows(profile)):
@@ -44,7 +47,16 @@ def each(rows: QuerySet[Any], *names: str) -> Iterator[dict[str, Any]]:
     yield from rows.values(*names).iterator(chunk_size=CHUNK)
 
 
+def _changes(person: Profile) -> Iterator[dict[str, Any]]:
+    """What the team changed of somebody; who did is another person's to ask."""
+    public_ids = tombstones.all_of(person.tenant_id, person.pk).values()
+    return each(audit.about("profile", public_ids).order_by("pk"), "action", "changes", "at")
+
+
 OURS: dict[str, Rows] = {
+    "former_profiles": lambda person: each(
+        Profile.objects.filter(merged_into=person).order_by("pk"), "public_id", "created_at"
+    ),
     "identities": lambda person: each(person.identities.order_by("pk"), "kind", "value", "created_at"),
     "consent_changes": lambda person: each(
         person.consent_changes.order_by("pk"), "subject", "standing", "at", "origin"
@@ -53,6 +65,11 @@ OURS: dict[str, Rows] = {
         {"channel": row.channel, "address": row.address, "reason": row.reason, "at": row.at}
         for row in suppression.of(person)
     ),
+    "stays_at_places": lambda person: each(
+        PlacePresence.objects.filter(profile=person).order_by("arrived_at", "pk"),
+        "place__name", "arrived_at", "entered_at", "left_at",
+    ),
+    "changes_by_the_team": _changes,
     "events": lambda person: each(
         person.events.order_by("occurred_at", "pk"),
         "name", "occurred_at", "received_at", "properties", "is_internal",

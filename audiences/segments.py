@@ -262,7 +262,7 @@ def members(rule: Rule, *, tenant: Tenant, now: datetime, after: int = 0, limit:
     return _in_order(Profile.objects.filter(pk__in=ids), ids)
 
 
-def containing(profile: Profile, *, now: datetime, most: int = 200) -> tuple[list[Segment], int]:
+def containing(profile: Profile, *, now: datetime, most: int | None = 200) -> tuple[list[Segment], int]:
     """Return the segments a person is in, by name, and how many were asked; those that cannot be used are not."""
     rules = {}
     for segment in Segment.objects.filter(archived_at=None).order_by("name")[:most]:

@@ -23,4 +23,6 @@ class DeliveryConfig(AppConfig):
         register_profile_panel(profile_panel.messages)
         erasure.register(erasing.forget)
         export.register("messages", profile_panel.exported)
+        export.register("campaigns", profile_panel.exported_campaigns)
+        export.register("conversions", profile_panel.exported_conversions)
         strands.register(profile_panel.timeline)

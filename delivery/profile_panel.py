@@ -8,12 +8,12 @@ from typing import Any
 from django.db.models import QuerySet
 from django.template.loader import render_to_string
 
-from audiences import export
+from audiences import export, tombstones
 from audiences.models import Profile
 from audiences.strands import Strand
 from campaigns.models import Campaign
 from delivery import explaining
-from delivery.models import Delivery
+from delivery.models import Conversion, Delivery, Entry
 from delivery.results import why
 from delivery.results_views import STATES
 from tenants.http import TenantRequest
@@ -58,12 +58,27 @@ timeline = Strand(
 
 
 def exported(profile: Profile) -> Iterator[dict[str, Any]]:
-    """Yield a person's messages as they are handed to them, each with what was decided and by what values."""
-    rows = Delivery.objects.filter(profile=profile).order_by("pk")
+    """Yield a person's messages as they are handed to them, each with what was decided and by what values.
+
+    Of what several profiles got before they were known to be one person, some rows stay with the former ones.
+    """
+    ids = tombstones.all_of(profile.tenant_id, profile.pk)
     return export.each(
-        rows, "campaign__name", "channel", "state", "reason", "arm", "address", "due_at", "sent_at", "opened_at",
+        Delivery.objects.filter(profile_id__in=list(ids)).order_by("pk"),
+        "campaign__name", "channel", "state", "reason", "arm", "address", "due_at", "sent_at", "opened_at",
         "clicked_at", "unsubscribed_at", "decision",
     )  # fmt: skip
+
+
+def exported_campaigns(profile: Profile) -> Iterator[dict[str, Any]]:
+    """Yield the campaigns a person is in: whether to compare with, which variants fell to them, how often."""
+    rows = Entry.objects.filter(profile=profile).order_by("pk")
+    return export.each(rows, "campaign__name", "is_control", "shares", "first_at", "last_at", "count")
+
+
+def exported_conversions(profile: Profile) -> Iterator[dict[str, Any]]:
+    rows = Conversion.objects.filter(profile=profile).order_by("pk")
+    return export.each(rows, "campaign__name", "goal", "converted_at", "events", "revenue")
 
 
 def _shown(row: Delivery) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
@@ -60,6 +60,12 @@ def forget(*, tenant: Tenant, thing: str, thing_ids: list[str]) -> None:
         cursor.execute("SELECT set_config('tact.forget_person_of', %s, true)", [str(tenant.pk)])
         cursor.execute(FORGET, [ERASED, tenant.pk, thing, thing_ids])
         cursor.execute("SELECT set_config('tact.forget_person_of', '', true)")
+
+
+def about(thing: str, thing_ids: Iterable[object]) -> QuerySet[AuditEntry]:
+    """Return the entries about some things of a kind. In the tenant's scope."""
+    entries: QuerySet[AuditEntry] = AuditEntry.objects.filter(thing=thing, thing_id__in=map(str, thing_ids))
+    return entries
 
 
 def person(actor: Actor | None) -> User | None:

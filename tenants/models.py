@@ -207,7 +207,11 @@ class AuditEntry(models.Model):
 
     class Meta:
         verbose_name_plural = "audit entries"
-        indexes = [models.Index(fields=["tenant", "-at"], name="audit_newest")]
+        indexes = [
+            models.Index(fields=["tenant", "-at"], name="audit_newest"),
+            # Whoever is erased, or asks what is kept about them.
+            models.Index(fields=["tenant", "thing", "thing_id"], name="audit_of_thing"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.actor_name} {self.action} {self.thing_name}"

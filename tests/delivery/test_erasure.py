@@ -17,6 +17,7 @@ from audiences import (
     ingest,
     refusals,
     returning,
+    segments,
     suppression,
     tasks,
     telling,
@@ -28,6 +29,7 @@ from audiences.models import (
     Event,
     EventTotal,
     Import,
+    Place,
     Profile,
     RefusedCall,
     RefusedRow,
@@ -397,14 +399,38 @@ def test_a_program_erases_and_asks_how_far_it_is(person, api):
     assert AuditEntry.objects.get(action="erased").actor_name.startswith("Key Nightly")
 
 
-def test_the_export_has_all_that_is_known(person, client_of, store, make_campaign, run, postbox):
-    make_campaign()
+def test_the_export_has_all_that_is_known(
+    person, client_of, store, make_campaign, run, postbox, tenant, owner, later
+):
+    place = Place.objects.create(
+        tenant=tenant, name="Corner Shop", latitude=52.5, longitude=13.4, radius_m=500
+    )
+    rule = {"all": [{"on": "attribute", "name": "plan", "operator": "is", "value": "zebedias"}]}
+    segments.create(tenant=tenant, actor=owner, name="Zebedian", rule=rule)
+    segments.create(tenant=tenant, actor=owner, name="Nobody", rule={"any": []})
+    store({"type": "identify", "userId": "zebedia-2", "traits": {"email": "old@example.test"}})
+    make_campaign(conversion_event="Order Completed", goal="Order")
     run()
-    store({"type": "track", "userId": "zebedia-1", "event": "Order Completed", "properties": {"total": 5}})
+    later(timedelta(hours=1))
+    store(
+        {"type": "alias", "userId": "zebedia-1", "previousId": "zebedia-2"},
+        {"type": "track", "userId": "zebedia-1", "event": "Order Completed", "properties": {"revenue": 5}},
+        {"type": "identify", "userId": "zebedia-1", "traits": {"latitude": 52.5, "longitude": 13.4}},
+    )
+    telling.tell(profile=person, stated={"city": "Berlin"}, actor=owner, now=clock.now(tenant))
     answer = client_of("analyst").get(reverse("profile_export", args=[person.public_id]))
     assert "attachment" in answer["Content-Disposition"]
     told = json.loads(b"".join(answer.streaming_content))
     assert (told["profile"]["first_name"], told["attributes"]) == (NAME, {"plan": "zebedias"})
     assert {one["value"] for one in told["identities"]} >= {"zebedia-1", "anon-zebedia-1", EMAIL.lower()}
-    assert {event["name"] for event in told["events"]} == {"Looked", "Email Sent", "Order Completed"}
-    assert [(one["state"], one["address"]) for one in told["messages"]] == [("sent", EMAIL)]
+    assert {event["name"] for event in told["events"]} >= {"Looked", "Email Sent", "Order Completed"}
+    assert told["segments"] == ["Zebedian"]
+    assert [stay["place__name"] for stay in told["stays_at_places"]] == [place.name]
+    former = Profile.objects.get(merged_into=person)
+    assert [one["public_id"] for one in told["former_profiles"]] == [str(former.public_id)]
+    assert Delivery.objects.filter(profile=former).exists()
+    sent = {(one["state"], one["address"]) for one in told["messages"]}
+    assert sent == {("sent", EMAIL), ("sent", "old@example.test")}
+    assert [one["count"] for one in told["campaigns"]] == [2]
+    assert [(one["goal"], float(one["revenue"])) for one in told["conversions"]] == [("Order", 5)]
+    assert [one["changes"] for one in told["changes_by_the_team"]] == [{"city": [None, "Berlin"]}]
