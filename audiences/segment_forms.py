@@ -40,8 +40,10 @@ class RuleField(forms.CharField):
 
 
 def invalid(problem: InvalidRule) -> forms.ValidationError:
-    """Return what a form shows for a rule that is none."""
-    return forms.ValidationError(str(problem), code="rule", params={"path": problem.path})
+    """Return what a form shows for a rule that is none: what is wrong, and then where, for those who read JSON."""
+    said = f"{problem.message} ({problem.path})" if problem.path else problem.message
+    where = {"said": said, "message": problem.message, "path": problem.path}
+    return forms.ValidationError("%(said)s", code="rule", params=where)
 
 
 class SegmentForm(forms.Form):

@@ -163,7 +163,8 @@ def segment_count(request: TenantRequest) -> HttpResponse:
             context["is_slow"] = True
     else:
         error = form.errors.as_data()["rule"][0]
-        context["problem"], context["path"] = error.messages[0], (error.params or {}).get("path", "")
+        said = error.params or {"message": error.messages[0]}
+        context["problem"], context["path"] = said["message"], said.get("path", "")
     return render(request, "audiences/_segment_glimpse.html", context)
 
 

@@ -86,7 +86,8 @@ def test_saving_a_new_segment_leads_to_its_page(client: Client, tenant: Tenant) 
         pytest.param("{", "This is no JSON", id="no JSON"),
         pytest.param('{"all": [NaN]}', "This is no JSON", id="NaN"),
         pytest.param("[" * 100_000, "This is no JSON", id="endless"),
-        pytest.param('{"all": [{"on": "event"}]}', "all[0]: Missing `name`.", id="no rule"),
+        pytest.param('{"all": [{"on": "event"}]}', "Missing `name`. (all[0])", id="no rule"),
+        pytest.param('{"all": [{"on": "100 %d"}]}', "100 %d", id="a per cent sign"),
         pytest.param(json.dumps(segment(uuid4())), "There is no such segment", id="another segment"),
     ],
 )
@@ -104,6 +105,8 @@ def test_the_place_of_a_problem_reaches_the_builder(client: Client) -> None:
         reverse("segment_new"), posted({"all": [PARIS, {"on": "event", "name": ""}]}, name="x")
     )
     assert 'data-problem-path="all[1].name"' in answer.content.decode()
+    tried = client.post(reverse("segment_count"), {"rule": json.dumps({"all": [{"on": "event"}]})})
+    assert "</strong> Missing `name`.<div" in tried.content.decode()  # where it is stands beside it, once
 
 
 def test_a_name_that_is_taken_is_said_beside_the_name(client: Client, parisians: Segment) -> None:

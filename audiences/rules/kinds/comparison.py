@@ -140,7 +140,9 @@ def _shown(value: Any) -> str:
 
 def check_path(name: str) -> None:
     """Raise InvalidRule unless ``name`` is a path of keys joined by dots."""
-    if not name or len(name) > LONGEST_NAME or not all(name.split(".")):
+    if not name:
+        raise InvalidRule("name", "Say what is compared.")
+    if len(name) > LONGEST_NAME or not all(name.split(".")):
         raise InvalidRule(
             "name", f"Expected a name of at most {LONGEST_NAME} characters, its parts joined by dots."
         )

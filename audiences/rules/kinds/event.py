@@ -41,7 +41,9 @@ class Event(Happening, frozen=True, tag="event", kw_only=True):
         return self.where
 
     def check(self) -> None:
-        if not self.name or len(self.name) > LONGEST_NAME:
+        if not self.name:
+            raise InvalidRule("name", "Say which event.")
+        if len(self.name) > LONGEST_NAME:
             raise InvalidRule("name", f"Expected an event's name of at most {LONGEST_NAME} characters.")
         check_characters("name", self.name)
         super().check()
