@@ -246,6 +246,8 @@ class TestMessage:
         )
         change = {"variant-name": "Bold", "variant-weight": "150", "variant-segment": ""}
         marketer.post(url("campaign_variant_change", campaign, "b"), change)
+        opened = marketer.get(url("campaign_variant_change", campaign, "b"), headers={"accept": "text/html"})
+        assert (opened.status_code, "Nothing was done" in opened.content.decode()) == (405, True)
         page = marketer.get(url("campaign_variant", campaign, "b")).content.decode()
         assert "75 %" in page
         change["variant-segment"] = str(make_segment().public_id)
