@@ -12,9 +12,11 @@ const ADVICE = {
 const OTHERWISE = "Tact met an error and did not do this. Try again; if it happens again, tell your admin when it happened.";
 
 const waiting = new Set();
+const gone = new WeakSet(); // polls of what is no longer there, or no longer ours to see: they end
 const quiet = (element) => element.closest("[data-quiet], [hx-trigger*='every ']");
 
 function started(event) {
+  if (gone.has(event.detail.elt)) return event.preventDefault();
   if (quiet(event.detail.elt)) return;
   waiting.add(event.detail.xhr);
   document.documentElement.classList.add("is-loading");
@@ -26,8 +28,11 @@ function ended(event) {
 }
 
 function failed(event) {
-  if (quiet(event.detail.elt)) return; // polls try again by themselves
-  toast({ text: ADVICE[event.detail.xhr?.status ?? 0] ?? OTHERWISE, kind: "danger" });
+  const status = event.detail.xhr?.status ?? 0;
+  const ends = event.detail.elt.matches("[hx-trigger*='every ']") && [403, 404].includes(status);
+  if (ends) gone.add(event.detail.elt);
+  else if (quiet(event.detail.elt)) return; // polls try again by themselves
+  toast({ text: ADVICE[status] ?? OTHERWISE, kind: "danger" });
 }
 
 /** A session that ended answers with the sign-in page: show that as a page, not inside a table. */
