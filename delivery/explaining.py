@@ -95,7 +95,7 @@ def _asks(name: str) -> str:
 def _saw(saw: Any) -> list[tuple[str, Any]]:
     """Return what is worth saying; that a gate saw nothing, or merely yes, is not."""
     if isinstance(saw, dict):
-        return [_named(name, value) for name, value in saw.items() if value is not None]
+        return [_named(name, value) for name, value in saw.items() if value not in (None, "")]
     return [] if saw is None or isinstance(saw, bool) or saw == "" else [("", saw)]
 
 
