@@ -160,11 +160,6 @@ class VariantForm(forms.Form):
     def clean(self) -> None:
         self.cleaned_data["where"] = read_filters(self, self.filters, of=self.event)
 
-    def wrong(self) -> list[str]:
-        """What is wrong, each in a line."""
-        named = {name: f"{self[name].label}: " for name in self.fields}
-        return [f"{named.get(name, '')}{error}" for name, errors in self.errors.items() for error in errors]
-
     def chosen(self) -> dict[str, Any]:
         """What ``drafts.change_variant`` takes of a valid form."""
         data = self.cleaned_data

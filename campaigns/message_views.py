@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -39,6 +38,7 @@ FRAMED = {
     "base-uri": ["'none'"],
 }
 SANDBOXED = FRAMED | {"sandbox": [""]}
+REFUSALS = (drafts.Refused, contents.DefaultNeeds, versions.Frozen, InvalidRule)
 
 
 @require_safe
@@ -57,10 +57,15 @@ def campaign_variant(request: TenantRequest, draft: Version, key: str) -> HttpRe
     variant = variant_of(draft, key)
     if request.method == "POST":
         return _save(request, draft, variant)
+    return _page(request, draft, variant, VariantForm(variant=variant))
+
+
+def _page(request: TenantRequest, draft: Version, variant: Variant, asked: VariantForm) -> HttpResponse:
+    """The words beside their preview; ``asked`` is the form of who gets them, refused or not."""
     language = request.GET.get("language", "")
     content = variant.contents.filter(language=language).first()
     if content is None and language:
-        return redirect("campaign_variant", draft.campaign.public_id, key)
+        return redirect("campaign_variant", draft.campaign.public_id, variant.key)
     channel = channels.get(content.channel) if content else channels.all()[0]
     starter = next((one for one in channel.starters() if one.key == request.GET.get("starter")), None)
     fields = starter.fields if starter else content.fields if content else channel.starters()[0].fields
@@ -69,7 +74,7 @@ def campaign_variant(request: TenantRequest, draft: Version, key: str) -> HttpRe
     offered = preview.variables(draft, person, now=now)
     context = {
         "variant": variant,
-        "variant_form": VariantForm(variant=variant),
+        "variant_form": asked,
         "channel": channel,
         "form": channel.form(fields=fields, language=language or draft.language),
         "language": language,
@@ -84,6 +89,7 @@ def campaign_variant(request: TenantRequest, draft: Version, key: str) -> HttpRe
         request,
         "campaigns/message.html",
         frame(draft, "message", now=now) | order_views.shown(draft, variant) | context,
+        status=422 if asked.errors else 200,
     )
 
 
@@ -164,6 +170,7 @@ def campaign_preview_draft(request: TenantRequest, draft: Version, key: str) -> 
         "preview": shown,
         "person": person,
         "variant_key": key,
+        "falls_to": _name_of(draft, shown),
         "channel": channel,
         "campaign": draft.campaign,
         "shown": shown.message and channel.preview(shown.message, tenant=request.tenant, to=shown.to),
@@ -174,6 +181,12 @@ def campaign_preview_draft(request: TenantRequest, draft: Version, key: str) -> 
         "uncounted": _uncounted(request, shown),
     }
     return render(request, "campaigns/_preview.html", context)
+
+
+def _name_of(draft: Version, shown: preview.Preview) -> str:
+    """The variant they would fall to, as the tabs name it; empty where there is none."""
+    way = shown.choice.way if shown.choice else None
+    return next((each.name for each in draft.variants.all() if way and each.key == way.key), "")
 
 
 def _uncounted(request: TenantRequest, shown: preview.Preview) -> str:
@@ -332,16 +345,14 @@ def campaign_variant_add(request: TenantRequest, draft: Version) -> HttpResponse
 def campaign_variant_change(request: TenantRequest, draft: Version, key: str) -> HttpResponse:
     variant = variant_of(draft, key)
     form = VariantForm(request.POST, variant=variant)
-    if not form.is_valid():
-        for wrong in form.wrong():
-            messages.error(request, wrong)
-        return redirect("campaign_variant", draft.campaign.public_id, key)
-    return _changed(
-        request,
-        draft,
-        key,
-        lambda: drafts.change_variant(variant=variant, actor=request.user, **form.chosen()),
-    )
+    if form.is_valid():
+        try:
+            drafts.change_variant(variant=variant, actor=request.user, **form.chosen())
+        except REFUSALS as refused:
+            form.add_error(None, str(refused))
+        else:
+            return redirect("campaign_variant", draft.campaign.public_id, key)
+    return _page(request, draft, variant, form)
 
 
 @require_POST
@@ -349,16 +360,8 @@ def campaign_variant_change(request: TenantRequest, draft: Version, key: str) ->
 @on_draft
 def campaign_variant_remove(request: TenantRequest, draft: Version, key: str) -> HttpResponse:
     variant = variant_of(draft, key)
-    return _changed(request, draft, None, lambda: drafts.remove_variant(variant=variant, actor=request.user))
-
-
-def _changed(
-    request: TenantRequest, draft: Version, key: str | None, change: Callable[[], None]
-) -> HttpResponse:
     try:
-        change()
-    except (drafts.Refused, contents.DefaultNeeds, versions.Frozen, InvalidRule) as refused:
+        drafts.remove_variant(variant=variant, actor=request.user)
+    except REFUSALS as refused:
         messages.error(request, str(refused))
-    if key is None:
-        return redirect("campaign_message", draft.campaign.public_id)
-    return redirect("campaign_variant", draft.campaign.public_id, key)
+    return redirect("campaign_message", draft.campaign.public_id)

@@ -108,8 +108,11 @@ def test_what_is_asked_of_the_event_is_set_in_the_editor(
 def test_what_is_no_filter_is_refused_and_changes_nothing(
     carts: Campaign, version: Version, marketer: Client, sent: dict[str, Any], told: str
 ) -> None:
-    answer = marketer.post(url("campaign_variant_change", carts, "a"), sent, follow=True)
-    assert told in answer.content.decode()
+    answer = marketer.post(url("campaign_variant_change", carts, "a"), sent)
+    page = answer.content.decode()
+    assert (answer.status_code, told in page) == (422, True)
+    assert f'name="variant-where-0-value" value="{sent["variant-where-0-value"]}"' in page  # as it was typed
+    assert 'class="variant-settings" open' in page
     assert version.variants.get(key="a").where == SMALL
 
 
