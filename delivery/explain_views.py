@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from audiences import people
 from audiences.models import Profile
 from campaigns.models import Campaign
-from delivery import explain
+from delivery import explain, explaining
 from delivery.explain import Told, Why
 from delivery.results_views import STATES
 from tenants import clock
@@ -74,6 +74,7 @@ def _answer(request: TenantRequest, campaign: Campaign, asked: str) -> HttpRespo
     if profile.merged_into:
         return redirect(why_url(campaign, profile.merged_into))
     answer = explain.why(campaign, profile, now=clock.now(request.tenant))
+    arms = explaining.arms(told.delivery for told in answer.deliveries)
     icon, colour = LOOKS.get(answer.verdict, NO)
     context = {
         "campaign": campaign,
@@ -81,7 +82,7 @@ def _answer(request: TenantRequest, campaign: Campaign, asked: str) -> HttpRespo
         "why": answer,
         "icon": icon,
         "colour": colour,
-        "deliveries": [_shown(told) for told in answer.deliveries],
+        "deliveries": [_shown(told) | {"arm": arms[told.delivery.pk]} for told in answer.deliveries],
         "would": _would(answer),
     }
     return render(request, "delivery/why.html", context)

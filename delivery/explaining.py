@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from audiences.rules.phrases import length
+from campaigns.models import Variant
 from campaigns.sources.gathering import ORIGINS
 from delivery.models import Delivery
 
@@ -76,6 +77,18 @@ def heard(row: Delivery) -> list[Heard]:
         )
         for name, one in kept.items()
     ]
+
+
+def arms(rows: Iterable[Delivery]) -> dict[int, str]:
+    """Return by row what the arm it fell to is called, a variant as its version names it; empty for none."""
+    rows = list(rows)
+    variants = Variant.objects.filter(version__in={row.version_id for row in rows if row.version_id})
+    named = variants.values_list("version", "key", "name")
+    names: dict[tuple[int | None, str], str] = {(version, key): name for version, key, name in named}
+    return {
+        row.pk: "Control group" if row.arm == "control" else names.get((row.version_id, row.arm), row.arm)
+        for row in rows
+    }
 
 
 def steps(row: Delivery) -> list[Step]:

@@ -27,7 +27,9 @@ CAMPAIGNS = 200  # to ask about, the newest
 def messages(request: TenantRequest, profile: Profile) -> str:
     """Return a card with the person's newest deliveries and a question about any campaign; empty without campaigns."""
     newest = Delivery.objects.filter(profile=profile).select_related("campaign").order_by("-id")
-    rows = [_shown(row) for row in newest[: SHOWN + 1]]
+    found = list(newest[: SHOWN + 1])
+    arms = explaining.arms(found)
+    rows = [_shown(row) | {"arm": arms[row.pk]} for row in found]
     campaigns = Campaign.objects.shown().order_by("-created_at", "-id")[:CAMPAIGNS]
     if not rows and not campaigns:
         return ""

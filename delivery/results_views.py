@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Variant
 from delivery import diary, drawing, explaining, queueing, results, waterfall
 from delivery.models import Conversion, Delivery
 from delivery.results import Arm, Results, VersionResults
@@ -82,11 +82,12 @@ def campaign_people(request: TenantRequest, public_id: UUID) -> HttpResponse:
     if (after := request.GET.get("after", "")).isdigit():
         rows = rows.filter(id__lt=int(after))
     page = list(rows[: PAGE + 1])
+    arms = explaining.arms(page)
     context = {
         "campaign": campaign,
-        "rows": [(row, results.why(row), explaining.steps(row)) for row in page[:PAGE]],
+        "rows": [(row, arms[row.pk], results.why(row), explaining.steps(row)) for row in page[:PAGE]],
         "more_url": people_url(campaign, **wanted, after=str(page[PAGE - 1].pk)) if len(page) > PAGE else "",
-        "title": _title(wanted),
+        "title": _title(campaign, wanted),
     }
     template = "delivery/_people_rows.html" if request.htmx else "delivery/people.html"
     return render(request, template, context)
@@ -207,14 +208,10 @@ def _rows(campaign: Campaign, wanted: dict[str, str]) -> QuerySet[Delivery]:
     return rows
 
 
-def _title(wanted: dict[str, str]) -> str:
+def _title(campaign: Campaign, wanted: dict[str, str]) -> str:
     parts = []
-    if wanted.get("arm"):
-        parts.append(
-            {"control": "Control group", "none": "No arm"}.get(
-                wanted["arm"], f"Variant {wanted['arm'].upper()}"
-            )
-        )
+    if arm := wanted.get("arm"):
+        parts.append({"control": "Control group", "none": "No arm"}.get(arm) or _variant(campaign, wanted))
     if wanted.get("state") in STATES:
         parts.append(STATES[wanted["state"]][0])
     if wanted.get("did"):
@@ -224,6 +221,15 @@ def _title(wanted: dict[str, str]) -> str:
     if wanted.get("occasion"):
         parts.append(_day(wanted["occasion"]))
     return ", ".join(parts) or "Everyone"
+
+
+def _variant(campaign: Campaign, wanted: dict[str, str]) -> str:
+    """The variant asked for, as the version asked for or the newest that has it names it."""
+    having = Variant.objects.filter(version__campaign=campaign, key=wanted["arm"])
+    if (number := wanted.get("version", "")).isdigit():
+        having = having.filter(version__number=int(number))
+    named = having.order_by("-version__number").first()
+    return f"Variant {named.name if named else wanted['arm']}"
 
 
 def _day(occasion: str) -> str:

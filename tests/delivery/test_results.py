@@ -11,6 +11,7 @@ import pytest
 from django.urls import reverse
 
 from audiences import ingest
+from campaigns.models import Variant
 from delivery import results
 from delivery.models import Conversion, Delivery
 from tenants import clock
@@ -129,6 +130,19 @@ def test_another_tenants_campaign_is_a_404(sent, client_of, other_tenant):
     client = client_of("owner", of=other_tenant)
     for name in ("campaign_progress", "campaign_people", "campaign_results_csv"):
         assert client.get(reverse(name, args=[sent.public_id])).status_code == 404
+
+
+def test_pages_call_an_arm_by_its_variants_name(sent, client_of):
+    Variant.objects.filter(version__campaign=sent, key="a").update(name="To the point")
+    row = Delivery.objects.filter(campaign=sent, arm="a").first()
+    addresses = [
+        reverse("profile_detail", args=[row.profile.public_id]),
+        reverse("campaign_why", args=[sent.public_id]) + f"?profile={row.profile.public_id}",
+        reverse("campaign_people", args=[sent.public_id]) + "?arm=a",
+    ]
+    pages = [client_of("analyst").get(address).content.decode() for address in addresses]
+    assert ["To the point" in page for page in pages] == [True, True, True]
+    assert pages[2].count("To the point") > 1  # in the title and on every line
 
 
 def test_a_persons_page_tells_what_they_got_and_why_not(sent, client_of):
