@@ -68,7 +68,9 @@ def save(
             raise DefaultNeeds(needs)
         content = variant.contents.select_for_update().filter(channel=channel, language=language).first()
         if content and seen_at and content.updated_at != seen_at:
-            raise ChangedMeanwhile("Somebody else saved this message after you opened it.")
+            raise ChangedMeanwhile(
+                "Somebody else saved this meanwhile. Copy your words, then reload the page."
+            )
         old = content.fields if content else {}
         content = content or Content(
             tenant=version.tenant, variant=variant, channel=channel, language=language

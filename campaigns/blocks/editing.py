@@ -89,7 +89,9 @@ def change(
         block = Block.objects.select_for_update().select_related("tenant").get(pk=block.pk)
         last = newest_of(block)
         if seen is not None and seen != last.number:
-            raise contents.ChangedMeanwhile("Somebody else saved this block after you opened it.")
+            raise contents.ChangedMeanwhile(
+                "Somebody else saved this meanwhile. Copy your words, then reload the page."
+            )
         merged = {**last.texts, **texts}
         new = {language: normalize_newlines(text) for language, text in merged.items() if text is not None}
         if new == last.texts:
