@@ -238,10 +238,10 @@ def test_what_nobody_may_use_any_more_is_forgotten(serve, make_source, gather):
 def test_a_server_that_fails_again_and_again_is_left_alone_and_tried_with_one_question(
     serve, make_source, gather
 ):
-    server = serve(DOWN)
+    server = serve(slow(0.02, DOWN))
     source = make_source(server.url + "/{{ profile.n }}", cache_minutes=0)
-    found = gather(*({"n": n} for n in range(100)))
-    assert breaker.OPENS_AFTER <= len(server.asked) < 100  # some are on their way when it is noticed
+    found = gather(*({"n": n} for n in range(500)))
+    assert breaker.OPENS_AFTER <= len(server.asked) < 500  # some are on their way when it is noticed
     assert {one.lacking.may_pass for one in found} == {True}
     assert gathering.RESTS in {one.lacking.words for one in found}
     source.refresh_from_db()
