@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import rotate_token
 from django.utils import timezone
 from django_scopes import scope
 
 from tenants.models import Membership
 
 SESSION_KEY = "tenant"
+
+
+def enter(request: HttpRequest, tenant_id: int) -> None:
+    """Work in a tenant from now on. Forms that were opened in another one are refused, and make nothing in this."""
+    request.session[SESSION_KEY] = tenant_id
+    rotate_token(request)
 
 
 class TenantMiddleware:

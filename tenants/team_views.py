@@ -18,7 +18,7 @@ from tenants import accounts, clock, invitations, team
 from tenants.access import allow
 from tenants.forms import InviteForm, SignUpForm
 from tenants.http import TenantRequest
-from tenants.middleware import SESSION_KEY
+from tenants.middleware import enter
 from tenants.models import Invitation, Membership
 from tenants.roles import Role
 
@@ -141,7 +141,7 @@ def _accept(request: HttpRequest, token: str, form: SignUpForm) -> Membership | 
 
 
 def _welcome(request: HttpRequest, joined: Membership) -> HttpResponse:
-    request.session[SESSION_KEY] = joined.tenant_id
+    enter(request, joined.tenant_id)
     messages.success(request, f"Welcome to {joined.tenant}. You are {_a(joined.get_role_display())} here.")
     return redirect("home")
 

@@ -17,7 +17,7 @@ from tenants import audit, clock, keys, sandboxes, sender
 from tenants.access import allow
 from tenants.forms import AuditFilter, ForwardForm, KeyForm, SandboxForm, SenderForm
 from tenants.http import TenantRequest
-from tenants.middleware import SESSION_KEY
+from tenants.middleware import enter
 from tenants.models import ApiKey, AuditEntry, Membership
 
 PAGE = 50
@@ -35,7 +35,7 @@ def switch(request: HttpRequest) -> HttpResponse:
     membership = Membership.objects.filter(user=request.user, tenant__public_id=wanted).first()
     if membership is None:
         raise Http404
-    request.session[SESSION_KEY] = membership.tenant_id
+    enter(request, membership.tenant_id)
     return redirect("home")
 
 
@@ -57,7 +57,7 @@ def new_sandbox(request: TenantRequest) -> HttpResponse:
         except sandboxes.Enough as enough:
             form.add_error(None, str(enough))
         else:
-            request.session[SESSION_KEY] = made.pk
+            enter(request, made.pk)
             messages.success(request, f"You are in {made} now. Nothing you send here leaves this machine.")
             return redirect("home")
     return render(request, "tenants/new_sandbox.html", {"form": form}, status=422 if form.errors else 200)

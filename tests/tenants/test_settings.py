@@ -223,6 +223,26 @@ def test_one_switches_only_to_tenants_one_belongs_to(
     assert owners.get(reverse("settings_keys")).status_code == 403  # an owner there, an analyst here
 
 
+def test_a_form_opened_in_one_tenant_makes_nothing_in_another(
+    owner: User, tenant: Tenant, other_tenant: Tenant
+):
+    Membership.objects.create(tenant=other_tenant, user=owner, role=Role.OWNER)
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(owner)
+
+    def send(to: str, token: str, **data: object) -> int:
+        return browser.post(reverse(to), {"csrfmiddlewaretoken": token, **data}).status_code
+
+    key = {"name": "Shop", "kind": "write", "expires": ""}
+    opened = str(browser.get(reverse("settings_keys")).context["csrf_token"])
+    assert send("tenant_switch", opened, tenant=other_tenant.public_id) == 302
+    assert send("settings_keys", opened, **key) == 403
+    again = str(browser.get(reverse("settings_keys")).context["csrf_token"])
+    assert send("settings_keys", again, **key) == 200
+    with scopes_disabled():
+        assert [made.tenant for made in ApiKey.objects.all()] == [other_tenant]
+
+
 def test_an_owner_makes_a_sandbox_and_lands_in_it(client_of: ClientOf, db: None):
     live = Tenant.objects.create(name="Live Brand", timezone="Asia/Tokyo", from_email="a@live.test")
     owners = client_of(Role.OWNER, of=live)
