@@ -110,6 +110,12 @@ class People:
             raise Moved
         self.locked = {id_: (timezone, language) for id_, _, timezone, language, _ in rows}
 
+    def check_found(self, keys: Iterable[Key]) -> None:
+        """Raise Moved if these no longer find whom they found, of those that this batch did not add; once locked."""
+        found = [key for key in keys if key not in self._added]
+        if found and find(self._tenant_id, found) != {key: self._by_key[key].id for key in found}:
+            raise Moved
+
     def renamed(self) -> set[Person]:
         """Those whose external id this batch brought."""
         return {person.final() for person in [*self._by_key.values(), *self.new] if person.final().is_named}

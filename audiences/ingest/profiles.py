@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from audiences import attributes, binary, consent, returning
-from audiences.ingest.calls import Call, Origin
+from audiences.ingest.calls import EMAIL, Call, Origin
 from audiences.ingest.clocks import may_count
 from audiences.ingest.people import People, Person
 from audiences.models import Profile
@@ -74,6 +74,7 @@ class Profiles:
         """Merge what ``calls`` state, oldest first, and write every row that changes once.
 
         A call older than a profile's newest merge only fills what is missing. ``changes`` then holds what changed.
+        Raises Moved.
         """
         telling = [call for call in calls if self._tells(call)]
         self._first_met = _first_met(calls) if self._people.new else {}
@@ -83,6 +84,7 @@ class Profiles:
         self._returned = returning.look(self._tenant_id, _new_addresses(telling, records))
         for call in sorted(telling, key=lambda call: call.at):
             self._apply(call, records[call.person.final().id])
+        self._check_addresses(telling)
         self._write(list(records.values()))
         consent.note(self._tenant_id, self._consents)
         returning.suppress(self._tenant_id, self._suppressed, now=self._now)
@@ -190,6 +192,12 @@ class Profiles:
         record.consent = standings
 
     # --- Writing ---------------------------------------------------------------------------------
+    def _check_addresses(self, telling: list[Call]) -> None:
+        """An address that somebody takes up again has to find them: they may have left it while we looked."""
+        stated = {email.lower() for call in telling if call.stated and (email := call.stated.get("email"))}
+        new = {change.new.lower() for change in self.changes if change.attribute == "email" and change.new}
+        self._people.check_found((EMAIL, address) for address in stated & new)
+
     def _write(self, records: list[Record]) -> None:
         if records:
             self._forget_addresses(records)

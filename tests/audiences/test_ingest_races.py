@@ -6,16 +6,17 @@ import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django_scopes import scope
 
-from audiences import consent, ingest
+from audiences import consent, erasure, ingest
+from audiences.ingest import storing as batches
 from audiences.models import Event, Identity, Profile
-from tenants.models import Tenant
+from tenants.models import Tenant, User
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -169,3 +170,71 @@ def test_batches_that_track_merge_and_write_the_same_people_neither_deadlock_nor
     events = at_once([some(1), some(2), some(3), internal, unsubscribing])
     assert Event.objects.count() == people + sum(events)
     consistent()
+
+
+# --- Between asking who is who and locking them ---------------------------------------------------
+def identify(at: datetime, **traits: Any) -> dict[str, Any]:
+    return {"type": "identify", "userId": "u1", "traits": traits, "timestamp": at.isoformat()}
+
+
+@pytest.fixture
+def meanwhile(at_once: AtOnce) -> Callable[[Callable[[], Any]], Any]:
+    """A wrapper of statements that lets something happen elsewhere before the first receipt is written."""
+
+    def meanwhile(happens: Callable[[], Any]) -> Any:
+        left = [happens]
+
+        def wrapper(execute: Any, sql: str, *rest: Any) -> Any:
+            if "INTO audiences_receipt" in sql and left:
+                at_once([left.pop()])
+            return execute(sql, *rest)
+
+        return wrapper
+
+    return meanwhile
+
+
+@pytest.mark.parametrize("part", [1, 250])
+def test_an_address_taken_up_again_while_it_was_left_finds_its_person(
+    tenant: Tenant, meanwhile: Any, part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "PART", part)
+    moments = [NOW - timedelta(minutes=minutes) for minutes in (3, 2, 1)]
+    storing(tenant, [identify(moments[0], email="a@x.test")])()
+    leaves = storing(tenant, [identify(moments[1], email="b@x.test")])
+    with connection.execute_wrapper(meanwhile(leaves)):
+        storing(tenant, [identify(moments[2], email="a@x.test"), identify(moments[2], plan="gold")])()
+    found = {"type": "identify", "context": {"externalIds": [{"type": "email", "id": "a@x.test"}]}}
+    ingest.store(tenant=tenant, calls=[found | {"traits": {"seen": 1}}], now=NOW, origin=ingest.Origin.IMPORT)
+    profile = Profile.objects.get()
+    assert (profile.email, profile.attributes) == ("a@x.test", {"plan": "gold", "seen": 1})
+    assert set(Identity.objects.values_list("value", flat=True)) == {"u1", "a@x.test"}
+
+
+@pytest.mark.parametrize("is_told_twice", [False, True])
+def test_who_is_merged_or_erased_while_we_look_gets_nothing_under_their_old_id(
+    tenant: Tenant, owner: User, meanwhile: Any, is_told_twice: bool
+) -> None:
+    storing(tenant, [{"type": "identify", "userId": "u1"}])()
+    storing(tenant, [{"type": "page", "anonymousId": f"a{n}"} for n in range(2)])()
+    calls = [
+        {"type": "track", "anonymousId": f"a{n}", "event": "Bought", "messageId": f"m{n}"} for n in range(2)
+    ]
+
+    def merge_and_erase() -> None:
+        told = [{"type": "identify", "userId": "u1", "anonymousId": "a0"}, *calls[:is_told_twice]]
+        storing(tenant, told)()
+        gone = Identity.objects.get(value="a1").profile
+        erasure.begin(profile=gone, actor=owner, now=NOW)
+
+    with connection.execute_wrapper(meanwhile(merge_and_erase)):
+        stored = storing(tenant, calls)()
+    assert (stored.accepted, stored.duplicates, stored.profiles_created) == (
+        2 - is_told_twice,
+        is_told_twice,
+        1,
+    )
+    bought = Event.objects.filter(name="Bought").order_by("profile_id").values_list("profile_id", flat=True)
+    ids = dict(Identity.objects.values_list("value", "profile_id"))
+    assert list(bought) == [ids["u1"], ids["a1"]]
+    assert ids["a0"] == ids["u1"]
