@@ -188,16 +188,21 @@ def compiled_anew(content: Content) -> Compiled:
 
 
 @transaction.atomic
-def compile_again(campaign: Campaign) -> None:
+def compile_again(campaign: Campaign, *, if_stale: bool = False) -> None:
     """Compile the draft's contents anew, for what their compiling depends on has changed: the message class, the
-    language, whether an event sets it off, or what the brand or a block says.
+    language, whether an event sets it off, or what the brand or a block says. ``if_stale``: if nobody did meanwhile.
     """
     drafts = Version.objects.select_for_update(of=("self",)).select_related("campaign", "tenant")
     version = drafts.filter(campaign=campaign, launched_at=None).first()  # locked: no launch comes between
     if version is None:
         return
     found = Content.objects.filter(variant__version=version).select_related("variant").order_by("pk")
-    for content in found.select_for_update(of=("self",)):  # locked: what makes it stale meanwhile comes after
+    drafted = list(
+        found.select_for_update(of=("self",))
+    )  # locked: what makes them stale meanwhile comes after
+    if if_stale and not any(content.is_stale for content in drafted):
+        return
+    for content in drafted:
         content.variant.version = version  # the locked one
         _fill(content, content.fields, compiled_anew(content))
         content.is_stale = False
@@ -225,7 +230,7 @@ def compile_some() -> bool:
     stale = Campaign.objects.filter(versions__launched_at=None, versions__variants__contents__is_stale=True)
     found = list(stale.distinct().order_by("pk")[: AT_ONCE + 1])
     for campaign in found[:AT_ONCE]:
-        compile_again(campaign)
+        compile_again(campaign, if_stale=True)
     return len(found) <= AT_ONCE
 
 

@@ -42,7 +42,7 @@ def stop(*, campaign: Campaign, actor: Actor) -> Campaign:
 
 
 def _move(campaign: Campaign, actor: Actor, action: str, *, to: State, of: set[State]) -> Campaign:
-    locked = Campaign.objects.select_for_update().select_related("tenant").get(pk=campaign.pk)
+    locked = Campaign.objects.select_for_update(of=("self",)).select_related("tenant").get(pk=campaign.pk)
     if locked.state == to:
         return locked
     if locked.state not in of:

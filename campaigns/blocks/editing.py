@@ -86,7 +86,7 @@ def change(
     number of the version its author saw. Raises Refused, and contents.ChangedMeanwhile.
     """
     with transaction.atomic():
-        block = Block.objects.select_for_update().select_related("tenant").get(pk=block.pk)
+        block = Block.objects.select_for_update(of=("self",)).select_related("tenant").get(pk=block.pk)
         last = newest_of(block)
         if seen is not None and seen != last.number:
             raise contents.ChangedMeanwhile(
@@ -181,7 +181,7 @@ def _lacking(name: str) -> Any:
 @transaction.atomic
 def archive(*, block: Block, actor: Actor | None, now: datetime) -> None:
     """Put a block away that nothing renders. Raises InUse."""
-    block = Block.objects.select_for_update().select_related("tenant").get(pk=block.pk)
+    block = Block.objects.select_for_update(of=("self",)).select_related("tenant").get(pk=block.pk)
     if block.archived_at:
         return
     users = [use.campaign.name for use in reading.uses().get(block.name, [])]
@@ -193,7 +193,7 @@ def archive(*, block: Block, actor: Actor | None, now: datetime) -> None:
 def restore(*, block: Block, actor: Actor | None) -> None:
     """Bring an archived block back."""
     with transaction.atomic():
-        block = Block.objects.select_for_update().select_related("tenant").get(pk=block.pk)
+        block = Block.objects.select_for_update(of=("self",)).select_related("tenant").get(pk=block.pk)
         if not block.archived_at:
             return
         _put(block, actor, "restored", None)

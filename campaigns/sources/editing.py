@@ -104,7 +104,7 @@ def change(
 def _changed(
     source: Source, actor: Actor | None, headers: Mapping[str, str | None], fields: Mapping[str, Any]
 ) -> Source:
-    source = Source.objects.select_for_update().select_related("tenant").get(pk=source.pk)
+    source = Source.objects.select_for_update(of=("self",)).select_related("tenant").get(pk=source.pk)
     before, asked_before = _shown(source), (source.url, source.method, source.body, bytes(source.secret))
     old_name, old_url = source.name, source.url
     kept = _kept(source, headers)
@@ -135,7 +135,7 @@ def _changed(
 @transaction.atomic
 def remove(*, source: Source, actor: Actor | None) -> None:
     """Forget a source, with its headers and answers. Raises InUse."""
-    source = Source.objects.select_for_update().select_related("tenant").get(pk=source.pk)
+    source = Source.objects.select_for_update(of=("self",)).select_related("tenant").get(pk=source.pk)
     if users := reading.used_by(source):
         raise InUse(users)
     _note(source, actor, "removed", {})

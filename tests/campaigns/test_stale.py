@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 from django_q.models import OrmQ
 
-from campaigns import contents, launching, tasks, versions
+from campaigns import contents, launching, lifecycle, tasks, versions
+from campaigns.blocks import editing as blocks
 from campaigns.models import Campaign, Content
+from campaigns.sources import editing as sources
 from tenants.models import Tenant, User
 from tests.campaigns.conftest import write
 
@@ -74,3 +79,57 @@ def test_a_launch_waits_for_no_task(
     assert Content.objects.get(variant__version=draft).sources == {"weather": []}
     contents.make_stale(Content.objects.all())
     assert not Content.objects.get(variant__version=draft).is_stale
+
+
+def test_a_twin_of_the_task_compiles_nothing_twice(
+    lacking: list[Campaign], make_source: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as later:
+        later.setattr(contents, "compile_stale", lambda tenant: None)
+        make_source(QUESTION)
+    compile_anew, done = contents.compiled_anew, []
+
+    def compiled_anew(content: Content) -> Any:
+        done.append(content.pk)
+        if len(done) == 1:  # its twin does the others meanwhile
+            for campaign in lacking[1:]:
+                contents.compile_again(campaign, if_stale=True)
+        return compile_anew(content)
+
+    monkeypatch.setattr(contents, "compiled_anew", compiled_anew)
+    assert contents.compile_some()
+    assert len(done) == len(set(done)) == 3
+    assert compiled(lacking) == [True, True, True]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_refers_to_the_tenant_waits_for_no_change_of_what_drafts_read(
+    tenant: Tenant, owner: User, make_source: Any, campaign: Campaign, now: datetime
+) -> None:
+    """Else somebody saving words, whom the change waits for, waits for it in turn: the log refers to the tenant."""
+    source, block = (
+        make_source(QUESTION),
+        blocks.add(tenant=tenant, actor=owner, name="footer", text="<p>x</p>"),
+    )
+    launching.launch(version=campaign.versions.get(), actor=owner, now=now)
+    changes: list[Callable[[], Any]] = [
+        partial(blocks.change, block=block, actor=owner, texts={"": "<p>y</p>"}),
+        partial(blocks.archive, block=block, actor=owner, now=now),
+        partial(blocks.restore, block=block, actor=owner),
+        partial(sources.change, source=source, actor=owner, headers={}, url=f"{QUESTION}&more=1"),
+        partial(sources.remove, source=source, actor=owner),
+        partial(lifecycle.pause, campaign=campaign, actor=owner),
+    ]
+
+    def refer() -> None:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 FROM tenants_tenant WHERE id = %s FOR KEY SHARE NOWAIT", [tenant.pk])
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        for change in changes:
+            with transaction.atomic():
+                change()
+                pool.submit(refer).result(timeout=30)
