@@ -22,7 +22,8 @@ EXAMPLES = f"UPDATE campaigns_source SET example = '' WHERE {PERSONAL} AND examp
 def forget(erasure: Erasure, ids: list[int], is_over: IsOver) -> bool:
     """Forget recent answers and examples; ``audiences.erasure`` calls it."""
     tenant_id = erasure.tenant_id
-    while binary.run(ANSWERS, [tenant_id, tenant_id, tenant_id, BATCH]):
+    # Until a portion is not full: of a source that is asked all the time there are always a few new ones.
+    while len(binary.run(ANSWERS, [tenant_id, tenant_id, tenant_id, BATCH])) == BATCH:
         if is_over():
             return False
     binary.run(EXAMPLES, [tenant_id])
