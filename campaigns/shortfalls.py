@@ -213,8 +213,13 @@ class _Question:
     def _is_of_event(self, need: str) -> bool:
         return self.version.has_event and parsed(need)[0] == "event"
 
+    def _may_be_asked(self, need: str) -> bool:
+        return any(need in group.all_needs for group in self.groups) and not self._is_of_event(need)
+
     def people(self, need: str, *, before: int | None, limit: int) -> list[Lacking]:
         asked = self.needs
+        if need not in asked and self._may_be_asked(need):
+            return []  # none of these people reads the words that need it
         lacks = dict(zip(["", *asked], _lacks(asked), strict=True))[need]
         judge = self._judge()
         judged = self._judged(judge, asked)

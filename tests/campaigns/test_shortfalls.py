@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
@@ -290,6 +291,19 @@ def test_the_count_leads_to_its_people(
     found = marketer.get(link + "&q=" + nameless[3], headers={"HX-Request": "true"}).content.decode()
     assert lacking(found) == [name for name in nameless if name.startswith(nameless[3])]
     assert "None of them goes by that" in marketer.get(link + "&q=Ada").content.decode()
+
+
+def test_nobody_is_found_among_those_of_one_language_where_none_of_them_goes_by_that(
+    campaign: Campaign, crowd: list[Profile], owner: User, marketer: Client
+) -> None:
+    variant = campaign.versions.get().variants.get()
+    write(variant, owner, NAMED, language="pt")
+    words = urlencode({"words": shortfall_views.told(channel="email", language="pt", needs=[NAME])})
+    for there in (url("campaign_lacking", campaign, "a"), url("campaign_review_lacking", campaign)):
+        page = marketer.get(f"{there}?{words}&need={NAME}&q=nobody")
+        assert page.status_code == 200
+        assert "None of them goes by that" in page.content.decode()
+        assert marketer.get(f"{there}?{words}&need={PLAN}&q=nobody").status_code == 404
 
 
 def test_the_review_leads_to_those_it_counts(
