@@ -264,7 +264,13 @@ def test_of_a_source_that_is_asked_all_the_time_what_is_new_keeps_no_erasure_goi
 
 
 def test_others_who_go_by_an_address_are_found_by_an_index(tenant):
+    Profile.objects.bulk_create(
+        Profile(tenant=tenant, email=f"{'Aa'[n % 2]}{n}@x.test", phone=f"+49{n}") for n in range(300)
+    )
     with connection.cursor() as cursor:
+        cursor.execute(
+            "ANALYZE audiences_profile"
+        )  # of few people any index will do, whenever they were counted
         cursor.execute("SET LOCAL enable_seqscan = off")  # a small table is read as a whole
     values = [["email", "phone"], ["email", "sms"], ["a@x.test", "+49"]]
     plan = binary.run(f"EXPLAIN {returning.LIFT}", [tenant.pk, *values, *[tenant.pk] * 4])
