@@ -116,7 +116,7 @@ def block_save(request: TenantRequest, public_id: UUID) -> HttpResponse:
             form.add_error(refused.field or None, str(refused))
             problems = refused.problems
         except contents.ChangedMeanwhile as changed:
-            form.add_error(None, f"{changed} Copy your words, open it again and put them in.")
+            form.add_error(None, str(changed))
         else:
             messages.success(request, f"Saved as version {version.number}. Drafts have these words now.")
             return redirect(_address(block, language))

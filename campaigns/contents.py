@@ -41,7 +41,10 @@ class DefaultNeeds(Exception):
 
 
 class ChangedMeanwhile(Exception):
-    """Somebody else saved these words since they were opened."""
+    """Somebody else saved this since it was opened."""
+
+    def __init__(self, what_to_do: str = "Copy your words, then reload the page.") -> None:
+        super().__init__(f"Somebody else saved this meanwhile. {what_to_do}")
 
 
 def save(
@@ -68,9 +71,7 @@ def save(
             raise DefaultNeeds(needs)
         content = variant.contents.select_for_update().filter(channel=channel, language=language).first()
         if content and seen_at and content.updated_at != seen_at:
-            raise ChangedMeanwhile(
-                "Somebody else saved this meanwhile. Copy your words, then reload the page."
-            )
+            raise ChangedMeanwhile()
         old = content.fields if content else {}
         content = content or Content(
             tenant=version.tenant, variant=variant, channel=channel, language=language

@@ -110,13 +110,21 @@ def describe(
 
 @transaction.atomic
 def set_audience(
-    *, version: Version, actor: User, segment: Segment | None, is_everyone: bool, control_percent: int
+    *,
+    version: Version,
+    actor: User,
+    segment: Segment | None,
+    is_everyone: bool,
+    control_percent: int,
+    seen: str = "",
 ) -> None:
     """Set whom the draft is for, and the share kept from it. Neither a segment nor everyone: not chosen yet.
 
     The control group belongs to the campaign: raises versions.Frozen when one that was launched would change it.
+    ``seen`` is the step's stamp as its author saw it: raises contents.ChangedMeanwhile, as the other steps do.
     """
     version = versions.editable(version)
+    stamp = versions.stamp(version, "audience")
     if segment is not None and segment.archived_at:
         raise Refused(f"The segment {segment} is archived: choose another, or restore it.")
     campaign = version.campaign
@@ -129,7 +137,16 @@ def set_audience(
     }
     _set(version, segment=segment, rule=rule)
     _set(campaign, control_percent=control_percent)
+    _check_seen(seen, stamp, changes)
     versions.note(version, actor, "set audience", changes)
+
+
+def _check_seen(seen: str, stamp: str, changes: Mapping[str, tuple[Any, Any]]) -> None:
+    """Raise contents.ChangedMeanwhile where what changes is not what was seen; who saves the same again may."""
+    if seen and seen != stamp and any(old != new for old, new in changes.values()):
+        raise contents.ChangedMeanwhile(
+            "Save again to put yours in its place, or open this step again to see what is there now."
+        )
 
 
 def _audience(version: Version) -> str:
@@ -139,11 +156,12 @@ def _audience(version: Version) -> str:
 
 
 @transaction.atomic
-def set_schedule(*, version: Version, actor: User, **given: Any) -> None:
-    """Set when the draft goes out; ``given`` and what is raised are those of ``scheduled``."""
+def set_schedule(*, version: Version, actor: User, seen: str = "", **given: Any) -> None:
+    """Set when the draft goes out; ``given`` and what else is raised are those of ``scheduled``."""
     version = versions.editable(version)
-    had_event = version.has_event
+    had_event, stamp = version.has_event, versions.stamp(version, "schedule")
     changes = _set(version, **scheduled(version, **given))
+    _check_seen(seen, stamp, changes)
     if had_event != version.has_event:
         contents.compile_again(version.campaign)
     shown = {name: (_iso(old), _iso(new)) for name, (old, new) in changes.items()}
@@ -245,12 +263,14 @@ def set_goal(
     conversion_hours: int,
     revenue_property: str,
     where: list[dict[str, Any]] | None = None,
+    seen: str = "",
 ) -> None:
     """Set what counts as success: events that pass filters, of which None leaves those there are.
 
     Without a conversion event there is no goal. Raises InvalidRule for what are no filters.
     """
     version = versions.editable(version)
+    stamp = versions.stamp(version, "goal")
     if where is not None:
         arms.filtered(where)
     kept = version.conversion_filter if where is None else {"all": where} if where else None
@@ -262,6 +282,7 @@ def set_goal(
         conversion_hours=conversion_hours,
         revenue_property=revenue_property,
     )
+    _check_seen(seen, stamp, changes)
     versions.note(version, actor, "set goal", changes)
 
 

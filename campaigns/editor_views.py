@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -10,13 +11,14 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from audiences import segments
 from audiences.rules import words
 from audiences.rules.schema import InvalidRule
 from audiences.segments import EVERYONE
-from campaigns import drafts, findings, launching, summary, versions
+from campaigns import contents, drafts, findings, launching, summary, versions
 from campaigns.editing import campaign_of, frame, on_draft
 from campaigns.forms import AudienceForm, GoalForm, audience_value
 from campaigns.language_views import languages_spoken
@@ -41,14 +43,7 @@ def campaign_edit(request: TenantRequest, draft: Version) -> HttpResponse:
 @on_draft
 def campaign_audience(request: TenantRequest, draft: Version) -> HttpResponse:
     form = _audience_form(request.POST if request.method == "POST" else None, draft)
-    if request.method == "POST" and form.is_valid():
-        try:
-            drafts.set_audience(version=draft, actor=request.user, **form.chosen())
-        except (drafts.Refused, versions.Frozen) as refused:
-            form.add_error("audience", str(refused))
-        else:
-            return _on(request, draft, "audience")
-    return _page(request, draft, "audience", form)
+    return _step(request, draft, "audience", form, drafts.set_audience)
 
 
 def _audience_form(data: Any, draft: Version) -> AudienceForm:
@@ -95,14 +90,7 @@ def _counted(version: Version, now: Any) -> dict[str, Any]:
 @on_draft
 def campaign_schedule(request: TenantRequest, draft: Version) -> HttpResponse:
     form = _schedule_form(request.POST or None, draft)
-    if request.method == "POST" and form.is_valid():
-        try:
-            drafts.set_schedule(version=draft, actor=request.user, **form.chosen())
-        except drafts.Refused as refused:
-            form.add_error(None, str(refused))
-        else:
-            return _on(request, draft, "schedule")
-    return _page(request, draft, "schedule", form)
+    return _step(request, draft, "schedule", form, drafts.set_schedule)
 
 
 def _schedule_form(data: Any, draft: Version) -> ScheduleForm:
@@ -137,14 +125,7 @@ def _problems(form: forms.Form) -> list[str]:
 @on_draft
 def campaign_goal(request: TenantRequest, draft: Version) -> HttpResponse:
     form = GoalForm(request.POST or None, version=draft)
-    if request.method == "POST" and form.is_valid():
-        try:
-            drafts.set_goal(version=draft, actor=request.user, **form.cleaned_data)
-        except InvalidRule as wrong:
-            form.add_error(None, str(wrong))
-        else:
-            return _on(request, draft, "goal")
-    return _page(request, draft, "goal", form)
+    return _step(request, draft, "goal", form, drafts.set_goal)
 
 
 @require_safe
@@ -185,14 +166,34 @@ def campaign_launch(request: TenantRequest, public_id: UUID) -> HttpResponse:
     return redirect("campaign_detail", campaign.public_id)
 
 
+@never_cache  # whoever goes back sees what is stored by then
+def _step(
+    request: TenantRequest,
+    draft: Version,
+    step: str,
+    form: AudienceForm | ScheduleForm | GoalForm,
+    save: Callable[..., None],
+) -> HttpResponse:
+    """Show a step, or save what was typed over what its author saw."""
+    stamp = versions.stamp(draft, step)
+    seen = request.POST.get("seen") or stamp
+    if request.method == "POST" and form.is_valid():
+        try:
+            save(version=draft, actor=request.user, seen=seen, **form.chosen())
+        except contents.ChangedMeanwhile as changed:
+            form.add_error(None, str(changed))
+            seen = stamp  # told of it, they may save over it
+        except (drafts.Refused, versions.Frozen, InvalidRule) as refused:
+            form.add_error(None, str(refused))
+        else:
+            return _on(request, draft, step)
+    context = frame(draft, step, now=clock.now(request.tenant)) | {"form": form, "seen": seen}
+    return render(request, f"campaigns/{step}.html", context, status=422 if form.errors else 200)
+
+
 def _on(request: TenantRequest, draft: Version, step: str) -> HttpResponse:
     """Saved: go on to the next step, or stay where the person asked to."""
     messages.success(request, "Saved.")
     if "stay" in request.POST:
         return redirect(request.path)
     return redirect(frame(draft, step, now=clock.now(request.tenant))["next"])
-
-
-def _page(request: TenantRequest, draft: Version, step: str, form: forms.Form) -> HttpResponse:
-    context = frame(draft, step, now=clock.now(request.tenant)) | {"form": form}
-    return render(request, f"campaigns/{step}.html", context, status=422 if form.errors else 200)

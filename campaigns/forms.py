@@ -210,6 +210,10 @@ class GoalForm(forms.Form):
         if self.cleaned_data["where"] and not event:
             self.add_error("conversion_event", "Say which event counts, or leave out what it must be like.")
 
+    def chosen(self) -> dict[str, Any]:
+        """What ``drafts.set_goal`` takes of a valid form."""
+        return self.cleaned_data
+
     @property
     def properties(self) -> list[str]:
         return sorted({path for event in self.events for path in event.properties})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 from django.db import transaction
@@ -13,13 +15,18 @@ from tenants import audit
 from tenants.audit import Actor
 from tenants.models import User
 
-COPIED = (  # what a new version takes over; its own launch decides the rest
-    "language", "segment", "rule", "when", "starts_at", "schedule", "date_of", "clock", "past", "ends_at",
-    "lateness_hours", "is_cap_exempt", "when_capped", "per_minute",
-    "window_start", "window_end", "window_days", "outside_hours",
-    "trigger", "delay_minutes", "delay_from", "exceptions", "replaces_waiting", "again", "again_hours",
-    "goal", "conversion_event", "conversion_filter", "conversion_hours", "revenue_property",
-)  # fmt: skip
+SETTINGS = {  # what each of the editor's steps sets
+    "audience": ("segment", "rule"),
+    "schedule": (
+        "when", "starts_at", "schedule", "date_of", "clock", "past", "ends_at",
+        "lateness_hours", "is_cap_exempt", "when_capped", "per_minute",
+        "window_start", "window_end", "window_days", "outside_hours",
+        "trigger", "delay_minutes", "delay_from", "exceptions", "replaces_waiting", "again", "again_hours",
+    ),
+    "goal": ("goal", "conversion_event", "conversion_filter", "conversion_hours", "revenue_property"),
+}  # fmt: skip
+# What a new version takes over; its own launch decides the rest.
+COPIED = ("language", *SETTINGS["audience"], *SETTINGS["schedule"], *SETTINGS["goal"])
 
 
 # A campaign ``c``'s version that counts, as SQL: one look into the index, for a LATERAL join.
@@ -72,6 +79,14 @@ def editable(version: Version) -> Version:
             f"Version {locked.number} was launched and stays as it is: start a new version to change it."
         )
     return locked
+
+
+def stamp(version: Version, step: str) -> str:
+    """Return what a version as it was read has for a step of the editor, in short: other settings, another stamp."""
+    found = [version.serializable_value(name) for name in SETTINGS[step]]
+    if step == "audience":
+        found.append(version.campaign.control_percent)
+    return sha256(json.dumps(found, default=str, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def note(

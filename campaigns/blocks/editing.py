@@ -89,9 +89,7 @@ def change(
         block = Block.objects.select_for_update(of=("self",)).select_related("tenant").get(pk=block.pk)
         last = newest_of(block)
         if seen is not None and seen != last.number:
-            raise contents.ChangedMeanwhile(
-                "Somebody else saved this meanwhile. Copy your words, then reload the page."
-            )
+            raise contents.ChangedMeanwhile("Copy your words, open it again and put them in.")
         merged = {**last.texts, **texts}
         new = {language: normalize_newlines(text) for language, text in merged.items() if text is not None}
         if new == last.texts:

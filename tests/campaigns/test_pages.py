@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from django_scopes import scope
@@ -178,6 +179,73 @@ class TestSteps:
         )
         stayed = marketer.post(url("campaign_audience", campaign), form | {"stay": "yes"})
         assert stayed["Location"] == url("campaign_audience", campaign)
+
+    @pytest.mark.parametrize(
+        ("name", "theirs", "mine", "typed"),
+        [
+            (
+                "campaign_audience",
+                {"audience": "everyone", "control_percent": "5"},
+                {"audience": "everyone", "control_percent": "20"},
+                'value="20"',
+            ),
+            (
+                "campaign_schedule",
+                {"when": "at", "starts": "2030-07-01T09:00", "lateness_hours": "24"},
+                {"when": "at", "starts": "2030-07-02T10:00", "lateness_hours": "24"},
+                'value="2030-07-02T10:00"',
+            ),
+            (
+                "campaign_goal",
+                {"conversion_event": "Order Completed", "conversion_hours": "168"},
+                {"conversion_event": "Signed Up", "conversion_hours": "168"},
+                'value="Signed Up"',
+            ),
+        ],
+    )
+    def test_a_page_opened_before_somebody_else_saved_overwrites_only_knowingly(
+        self,
+        campaign: Campaign,
+        marketer: Client,
+        name: str,
+        theirs: dict[str, str],
+        mine: dict[str, str],
+        typed: str,
+    ) -> None:
+        there = url(name, campaign)
+
+        def kept() -> dict[str, Any]:
+            return Version.objects.values(*versions.COPIED, "campaign__control_percent").get()
+
+        def seen(page: HttpResponse) -> str:
+            return re.findall(r'name="seen" value="(\w+)"', page.content.decode())[0]
+
+        old = {"seen": seen(marketer.get(there))}
+        for attempt in ("first", "the same again"):
+            assert marketer.post(there, theirs | old).status_code == 302, attempt
+        stored = kept()
+        mistyped = marketer.post(
+            there, mine | old | dict.fromkeys(("control_percent", "starts", "conversion_hours"), "soon")
+        )
+        assert mistyped.status_code == 422
+        refused = marketer.post(there, mine | {"seen": seen(mistyped)})
+        assert refused.status_code == 422
+        page = refused.content.decode()
+        assert "Somebody else saved this meanwhile. Save again to put yours in its place" in page
+        assert typed in page
+        assert kept() == stored
+        assert marketer.post(there, mine | {"seen": seen(refused)}).status_code == 302
+        assert kept() != stored
+
+    def test_another_step_that_was_saved_meanwhile_is_in_nobodys_way(
+        self, campaign: Campaign, marketer: Client
+    ) -> None:
+        goal, version = url("campaign_goal", campaign), campaign.versions.get()
+        seen = versions.stamp(version, "goal")
+        marketer.post(url("campaign_audience", campaign), {"audience": "everyone", "control_percent": "5"})
+        marketer.post(url("campaign_schedule", campaign), {"when": "now", "lateness_hours": "4"})
+        mine = {"conversion_event": "Signed Up", "conversion_hours": "168", "seen": seen}
+        assert marketer.post(goal, mine).status_code == 302
 
     def test_a_time_is_meant_in_the_tenants_zone(self, campaign: Campaign, marketer: Client) -> None:
         form = {"when": "at", "starts": "2030-07-01T09:00", "lateness_hours": "24"}
