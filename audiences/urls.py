@@ -1,6 +1,6 @@
 """Addresses of audiences."""
 
-from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.urls import URLPattern, URLResolver, include, path
 
 from audiences import (
     attribute_views,
@@ -9,10 +9,7 @@ from audiences import (
     import_views,
     live_views,
     people_views,
-    tracking_api,
 )
-
-KINDS = "|".join(tracking_api.KINDS)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("people/", people_views.profile_list, name="profile_list"),
@@ -38,8 +35,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("imports/<uuid:public_id>/discard/", import_views.import_discard, name="import_discard"),
     path("settings/data/", definition_views.names, name="settings_data"),
     path("settings/data/describe/", definition_views.describe, name="data_describe"),
-    # Segment's clients end some of these with a slash
-    re_path(rf"^v1/(?P<path>{KINDS})/?$", tracking_api.call, name="tracking_call"),
-    re_path(r"^v1/(?:batch|b|import)/?$", tracking_api.batch, name="tracking_batch"),
-    path("v1/projects/<str:key>/settings", tracking_api.settings, name="tracking_settings"),
 ]

@@ -8,6 +8,7 @@ from config import views
 handler500 = views.broken
 
 urlpatterns = [
+    path("v1/", include("audiences.tracking_urls")),  # first: asked for more often than all else together
     path("", views.home, name="home"),
     path("healthz", views.healthz, name="healthz"),
     path("accounts/", include("allauth.urls")),
