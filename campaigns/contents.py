@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from math import inf
 from typing import Any
 
 from django.db import transaction
@@ -23,6 +26,8 @@ from campaigns.sources import mapping, reading
 from tenants import brand as looks
 from tenants.audit import Actor
 from tenants.models import Tenant
+
+logger = logging.getLogger(__name__)
 
 CHECKED_OF_SENDER = ("from_email", "postal_address")
 AT_ONCE = 10  # drafts
@@ -221,18 +226,25 @@ def make_stale(found: QuerySet[Content]) -> None:
 
 
 def compile_stale(tenant: Tenant) -> None:
-    """Compile anew what was made stale: of the first drafts while somebody waits, of the others by a task."""
-    if not compile_some():
+    """Compile anew what was made stale: the first drafts while somebody waits, the others by a task."""
+    if not compile_some(most=AT_ONCE):
         async_task("campaigns.tasks.compile_stale", tenant.pk)
 
 
-def compile_some() -> bool:
-    """Compile a few stale drafts anew, each by itself; return whether no more are left."""
+def compile_some(*, most: int | None = None, until: float = inf) -> bool:
+    """Compile stale drafts anew, each by itself: ``most`` of them, ``until`` a monotonic time; return whether no more
+    are left. One that cannot be compiled stays marked, and holds up no other.
+    """
     stale = Campaign.objects.filter(versions__launched_at=None, versions__variants__contents__is_stale=True)
-    found = list(stale.distinct().order_by("pk")[: AT_ONCE + 1])
-    for campaign in found[:AT_ONCE]:
-        compile_again(campaign, if_stale=True)
-    return len(found) <= AT_ONCE
+    stale = stale.distinct().order_by("pk")
+    for campaign in stale[:most]:
+        if time.monotonic() >= until:
+            break
+        try:
+            compile_again(campaign, if_stale=True)
+        except Exception:
+            logger.exception("The draft of campaign %s could not be compiled anew.", campaign.pk)
+    return not stale.exists()
 
 
 def renew(campaign: Campaign) -> None:

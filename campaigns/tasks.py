@@ -11,22 +11,17 @@ from campaigns import contents
 from campaigns.models import Content
 from tenants.models import Tenant
 
-SLICE_SECONDS = 45.0  # well below the queue's timeout; what is left then goes on in the next task
+SLICE_SECONDS = 45.0  # and a draft: well below the queue's timeout. What is left goes on in the next minute
 
 
 def compile_stale(tenant_id: int) -> bool:
-    """Compile a tenant's stale drafts anew for a while and enqueue the rest; return whether nothing is left."""
-    until = time.monotonic() + SLICE_SECONDS
+    """Compile a tenant's stale drafts anew for a while; return whether none is left. The others are taken up again."""
     with scope(tenant=Tenant.objects.get(pk=tenant_id)):
-        while not (is_done := contents.compile_some()) and time.monotonic() < until:
-            pass
-    if not is_done:
-        async_task("campaigns.tasks.compile_stale", tenant_id)
-    return is_done
+        return contents.compile_some(until=time.monotonic() + SLICE_SECONDS)
 
 
 def resume_compiling() -> int:
-    """Enqueue every tenant that has stale drafts, for what somebody's process left; return how many. Each minute."""
+    """Enqueue every tenant that has stale drafts, for what a slice or a process left; return how many. Each minute."""
     with scopes_disabled():
         stale = Content.objects.filter(is_stale=True, variant__version__launched_at=None)
         tenants = list(stale.values_list("tenant_id", flat=True).distinct())

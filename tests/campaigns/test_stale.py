@@ -47,8 +47,30 @@ def test_a_few_are_compiled_at_once_and_the_others_by_a_task(
     assert compiled(lacking) == [True, False, False]
     (queued,) = OrmQ.objects.all()
     assert (queued.task["func"], queued.task["args"]) == ("campaigns.tasks.compile_stale", (tenant.pk,))
-    monkeypatch.setattr(tasks, "SLICE_SECONDS", 0.0)
-    assert [tasks.compile_stale(tenant.pk) for _ in range(3)] == [False, True, True]
+    with monkeypatch.context() as hurried:
+        hurried.setattr(tasks, "SLICE_SECONDS", 0.0)
+        assert not tasks.compile_stale(tenant.pk)
+    assert compiled(lacking) == [True, False, False]
+    assert [tasks.compile_stale(tenant.pk) for _ in range(2)] == [True, True]
+    assert compiled(lacking) == [True, True, True]
+
+
+def test_a_draft_that_cannot_be_compiled_holds_up_no_other(
+    lacking: list[Campaign], make_source: Any, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compile_anew, first = contents.compiled_anew, Content.objects.get(variant__version__campaign=lacking[0])
+
+    def compiled_anew(content: Content) -> Any:
+        if content == first:
+            raise RuntimeError("broken")
+        return compile_anew(content)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(contents, "compiled_anew", compiled_anew)
+        make_source(QUESTION)
+        assert not tasks.compile_stale(tenant.pk)
+        assert compiled(lacking) == [False, True, True]
+    assert tasks.compile_stale(tenant.pk)
     assert compiled(lacking) == [True, True, True]
 
 
