@@ -119,6 +119,7 @@ def _save(request: TenantRequest, draft: Version, variant: Variant) -> HttpRespo
     channel, language = channel_of(request), language_of(request, variant)
     form = channel.form(request.POST, fields={})
     error, content, compiled = "", None, None
+    seen_at = _moment(request.POST.get("seen_at", ""))
     if form.is_valid():
         try:
             content, compiled = contents.save(
@@ -127,7 +128,7 @@ def _save(request: TenantRequest, draft: Version, variant: Variant) -> HttpRespo
                 language=language,
                 fields=form.cleaned_data,
                 actor=request.user,
-                seen_at=_moment(request.POST.get("seen_at", "")),
+                seen_at=seen_at,
             )
         except (contents.DefaultNeeds, contents.ChangedMeanwhile, versions.Frozen) as refused:
             error = str(refused)
@@ -136,7 +137,8 @@ def _save(request: TenantRequest, draft: Version, variant: Variant) -> HttpRespo
         return redirect(f"{request.path}?{urlencode({'language': language})}" if language else request.path)
     now = clock.now(request.tenant)
     context = frame(draft, "message", now=now) | {
-        "form": form, "error": error, "content": content, "compiled": compiled, "saved_at": content and now,
+        "form": form, "error": error, "compiled": compiled, "saved_at": content and now,
+        "seen_at": content.updated_at if content else seen_at,
     }  # fmt: skip
     response = render(request, "campaigns/_saved.html", context, status=200 if content else 422)
     return trigger_client_event(response, "tact:saved", {}) if content else response

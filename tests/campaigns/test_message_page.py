@@ -52,8 +52,13 @@ class TestMessage:
         assert seen_at
         write(campaign.versions.get().variants.get(), owner, "<p>Theirs</p>")
         form = {"channel": "email", "seen_at": seen_at[1], **words("<p>Mine</p>")}
-        answer = marketer.post(url("campaign_variant", campaign, "a"), form, headers=HTMX)
-        assert answer.status_code == 422
+        for refused in (
+            form | {"subject": ""},
+            form,
+        ):  # what is put right after a refusal saw no more than before it
+            answer = marketer.post(url("campaign_variant", campaign, "a"), refused, headers=HTMX)
+            assert answer.status_code == 422
+            assert seen_at[0] in answer.content.decode()
         assert "Somebody else saved" in answer.content.decode()
 
     def test_a_default_that_needs_data_is_refused_by_name(
