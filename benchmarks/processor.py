@@ -48,7 +48,8 @@ class Meter:
         with connection.cursor() as cursor:
             cursor.execute(BACKENDS)
             backends = [pid for (pid,) in cursor.fetchall()]
-        outside = [one for pid in self._processes() for one in programs.family(pid)]
+        # An embedded server is below the process that started it.
+        outside = {one for pid in self._processes() for one in programs.family(pid)} - set(backends)
         return sum(map(_seconds, outside)), sum(map(_seconds, backends))
 
 
