@@ -102,7 +102,7 @@ class Blocks(Api):
         blocks = list(found[: asked["limit"] + 1])
         return page(blocks, limit=asked["limit"], shown=_Shown(self.tenant, blocks))
 
-    @describes("create_block", "Write a block", BlockShape, status=201, body=NewBlockBody, errors=(409,))
+    @describes("create_block", "Write a block", BlockShape, status=201, body=NewBlockBody)
     def post(self, request: Any) -> Response:
         """Checked as on its page: words with problems are not stored."""
         with _refusals():
