@@ -11,10 +11,9 @@ from django.shortcuts import get_object_or_404
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from campaigns import contents, languages
+from campaigns import contents
 from campaigns.blocks import editing, reading
-from campaigns.contents_api import LanguageQuery
-from campaigns.languages import NotALanguage
+from campaigns.contents_api import LanguageQuery, tag_of
 from campaigns.models import Block, BlockVersion
 from tenants.api import Api, Given, PageQuery, conflict, page
 from tenants.api_errors import Problem, invalid
@@ -125,7 +124,7 @@ class BlockDetail(Api):
     def put(self, request: Any, public_id: UUID) -> Response:
         """In one language, as a version of its own: drafts take it over, what was launched keeps the words it has."""
         given, block = self.given(BlockWordsBody), _block_of(public_id)
-        tag = _tag(self.tenant, self.asked(LanguageQuery)["language"])
+        tag = tag_of(self.asked(LanguageQuery)["language"], own=self.tenant.language)
         if block.archived_at:
             raise conflict("archived", "It is archived: bring it back on its page first.")
         if given["text"] is None and not tag:
@@ -148,15 +147,6 @@ def _refusals() -> Iterator[None]:
         places = [f"Line {each.line}, column {each.column}: " if each.line else "" for each in exc.problems]
         said = [("text", place + each.message) for place, each in zip(places, exc.problems, strict=True)]
         raise Problem(400, "invalid", str(exc), said) from exc
-
-
-def _tag(tenant: Tenant, language: str) -> str:
-    """How a language's words are kept: those in the tenant's own go to everybody else too, and name none."""
-    try:
-        tag = languages.normal(language) if language else ""
-    except NotALanguage as exc:
-        raise invalid("language", str(exc)) from exc
-    return "" if tag == tenant.language else tag
 
 
 def _block_of(public_id: UUID) -> Block:

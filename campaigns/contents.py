@@ -203,9 +203,8 @@ def compile_again(campaign: Campaign, *, if_stale: bool = False) -> None:
     if version is None:
         return
     found = Content.objects.filter(variant__version=version).select_related("variant").order_by("pk")
-    drafted = list(
-        found.select_for_update(of=("self",))
-    )  # locked: what makes them stale meanwhile comes after
+    # Locked: what makes them stale meanwhile comes after.
+    drafted = list(found.select_for_update(of=("self",)))
     if if_stale and not any(content.is_stale for content in drafted):
         return
     for content in drafted:

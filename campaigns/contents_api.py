@@ -139,7 +139,9 @@ class Contents(Api):
         asked = self.asked(ContentQuery)
         version = _version(campaign_of(public_id), asked.get("version"))
         variant = _of(version, key)
-        found = variant.contents.filter(channel=channel, language=_tag(version, asked["language"]))
+        found = variant.contents.filter(
+            channel=channel, language=tag_of(asked["language"], own=version.language)
+        )
         return Response(ContentShape(_content(get_object_or_404(found), variant)).data)
 
     @describes(
@@ -151,7 +153,7 @@ class Contents(Api):
         with _refusals():
             draft = versions.draft_of(campaign_of(public_id))
             draft.tenant = self.tenant
-            variant, kind, tag = _of(draft, key), _channel(channel), _tag(draft, language)
+            variant, kind, tag = _of(draft, key), _channel(channel), tag_of(language, own=draft.language)
             translating.check_room(variant, tag)
             content, compiled = contents.save(
                 variant=variant,
@@ -200,13 +202,13 @@ def _channel(kind: str) -> Channel:
         raise Http404 from None
 
 
-def _tag(version: Version, language: str) -> str:
-    """How a language's contents are kept: those in the version's own go to everybody else too, and name none."""
+def tag_of(language: str, *, own: str) -> str:
+    """Return how words in a language are kept: those in one's own go to everybody else too, and name none."""
     try:
         tag = languages.normal(language) if language else ""
     except NotALanguage as exc:
         raise invalid("language", str(exc)) from exc
-    return "" if tag == version.language else tag
+    return "" if tag == own else tag
 
 
 def _checked(channel: Channel, fields: dict[str, str], language: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from audiences.rules.phrases import length
+from campaigns.arms import CONTROL
 from campaigns.models import Variant
 from campaigns.sources.gathering import ORIGINS
 from delivery.models import Delivery
@@ -86,7 +87,7 @@ def arms(rows: Iterable[Delivery]) -> dict[int, str]:
     named = variants.values_list("version", "key", "name")
     names: dict[tuple[int | None, str], str] = {(version, key): name for version, key, name in named}
     return {
-        row.pk: "Control group" if row.arm == "control" else names.get((row.version_id, row.arm), row.arm)
+        row.pk: "Control group" if row.arm == CONTROL else names.get((row.version_id, row.arm), row.arm)
         for row in rows
     }
 

@@ -19,16 +19,17 @@ _NAMES_BLOCKS = ("render", "content_blocks")  # ours, and Braze's spelling
 
 def newest() -> QuerySet[BlockVersion]:
     """Return the last version of each block that is not archived, with its block."""
-    versions = BlockVersion.objects.filter(block__archived_at=None).select_related("block")
-    return versions.order_by("block_id", "-number").distinct("block_id")
+    return _last(BlockVersion.objects.filter(block__archived_at=None).select_related("block"))
 
 
 def last_of(blocks: Iterable[Block]) -> dict[int, BlockVersion]:
     """Return the last version of each of some blocks, archived or not, by the block's id, with who wrote it."""
-    versions = BlockVersion.objects.filter(block__in=blocks).select_related("created_by")
-    return {
-        version.block_id: version for version in versions.order_by("block_id", "-number").distinct("block_id")
-    }
+    found = BlockVersion.objects.filter(block__in=blocks).select_related("created_by")
+    return {version.block_id: version for version in _last(found)}
+
+
+def _last(versions: QuerySet[BlockVersion]) -> QuerySet[BlockVersion]:
+    return versions.order_by("block_id", "-number").distinct("block_id")
 
 
 def words(*, tenant: Tenant, language: str, rendered_in: Iterable[Any]) -> dict[str, BlockWords]:
