@@ -25,7 +25,7 @@ UPDATE audiences_profile SET erased_at = %s, attributes_at = NULL, last_seen_at 
 WHERE tenant_id = %s AND id = %s
 """
 EVENTS = """
-WITH batch AS (
+WITH batch AS MATERIALIZED (
     SELECT id, occurred_at FROM audiences_event WHERE tenant_id = %s AND profile_id = ANY(%b::bigint[]) LIMIT %s
 )
 DELETE FROM audiences_event e USING batch b WHERE e.tenant_id = %s AND e.id = b.id AND e.occurred_at = b.occurred_at

@@ -39,17 +39,26 @@ WHERE tenant_id = %s ORDER BY hashint8extended(id, 0) LIMIT %s
 RETURNING id, occasion_at, profile_id
 """
 
-# What was sent is counted along the index (tenant, profile, exposed_at), and no further than the limit.
+# What was sent is counted along the index (tenant, profile, exposed_at), what was granted since along its own, and
+# neither further than the limit. Whoever is granted room now is found by the next to ask.
 COUNTED = """
 SELECT count(*) FROM (
     SELECT FROM delivery_delivery d
-    WHERE d.tenant_id = a.tenant_id AND d.profile_id = a.profile_id AND d.exposed_at > %(since)s LIMIT %(limit)s) found
+    WHERE d.tenant_id = a.tenant_id AND d.profile_id = a.profile_id AND d.exposed_at > %(since)s
+    UNION ALL
+    SELECT FROM bench_granted g
+    WHERE g.tenant_id = a.tenant_id AND g.profile_id = a.profile_id AND g.at > %(since)s
+    LIMIT %(limit)s) found
 """
 ASKED = "(SELECT %(tenant)s::bigint AS tenant_id, unnest(%(profiles)s::bigint[]) AS profile_id) a"
 MANY = """
-SELECT d.profile_id FROM delivery_delivery d
-WHERE d.tenant_id = %(tenant)s AND d.profile_id = ANY(%(profiles)s::bigint[]) AND d.exposed_at > %(since)s
-GROUP BY d.profile_id HAVING count(*) >= %(limit)s
+SELECT profile_id FROM (
+    SELECT d.profile_id FROM delivery_delivery d
+    WHERE d.tenant_id = %(tenant)s AND d.profile_id = ANY(%(profiles)s::bigint[]) AND d.exposed_at > %(since)s
+    UNION ALL
+    SELECT g.profile_id FROM bench_granted g
+    WHERE g.tenant_id = %(tenant)s AND g.profile_id = ANY(%(profiles)s::bigint[]) AND g.at > %(since)s) found
+GROUP BY profile_id HAVING count(*) >= %(limit)s
 """
 MARK = "INSERT INTO bench_granted (tenant_id, profile_id, at) SELECT tenant_id, profile_id, %(now)s FROM"
 BY_HAND = (
@@ -117,7 +126,8 @@ def _decided(world: World, rows: list[Due], now: datetime) -> set[int]:
     with binary.together():
         binary.send("SET LOCAL synchronous_commit TO off", [])
         caps.hold(world.tenant)
-    asking = [Asking(row, [], ZoneInfo("Europe/Berlin")) for row in rows]
+    zone = ZoneInfo("Europe/Berlin")
+    asking = [Asking(row, [], zone) for row in rows]
     rooms = caps.rooms(asking, tenant=world.tenant, channel="email", now=now)
     to_send = [row for row in rows if all(room.opens_at is None for room in rooms[row.id])]
     taken = [(row.profile_id, room) for row in to_send for room in rooms[row.id]]
@@ -182,6 +192,7 @@ def _keep_uses() -> None:
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE bench_uses AS TABLE delivery_capuse")
         cursor.execute("CREATE TABLE bench_granted (tenant_id bigint, profile_id bigint, at timestamptz)")
+        cursor.execute("CREATE INDEX ON bench_granted (tenant_id, profile_id, at)")
 
 
 def _restore_uses() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from urllib.parse import urlsplit, urlunsplit
@@ -13,6 +14,7 @@ from config import embedded
 
 # What a commit costs depends on these; a server that forgets what it confirmed is not worth measuring.
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+PATIENCE_SECONDS = 60
 TOLD = ("server_version", "shared_buffers", "work_mem", "max_wal_size", "wal_sync_method")
 
 
@@ -37,7 +39,19 @@ def fresh() -> Iterator[str]:
             yield os.environ["DATABASE_URL"]
         finally:
             _restore(before)
+            _drop(connection, name)
+
+
+def _drop(connection: psycopg.Connection, name: str) -> None:
+    """Drop a database whoever is in it. An autovacuum worker, which only a superuser may end, is waited for."""
+    for _ in range(PATIENCE_SECONDS):
+        try:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        except psycopg.errors.InsufficientPrivilege:
+            time.sleep(1)
+        else:
+            return
+    raise RuntimeError(f"{name} is still being vacuumed; drop it by hand.")
 
 
 def _restore(url: str | None) -> None:

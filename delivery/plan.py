@@ -80,7 +80,8 @@ WHERE tenant_id = %s AND campaign_id = %s AND occasion = %s AND occasion_at = %s
   AND due_at > %s AND decided_at IS NULL
 """
 RECALL = f"""
-DELETE FROM delivery_delivery d USING ({TO_RECALL} LIMIT %s FOR UPDATE SKIP LOCKED) r
+WITH r AS MATERIALIZED ({TO_RECALL} LIMIT %s FOR UPDATE SKIP LOCKED)
+DELETE FROM delivery_delivery d USING r
 WHERE d.tenant_id = %s AND d.id = r.id AND d.occasion_at = r.occasion_at
 """
 
