@@ -88,9 +88,8 @@ def save_smtp(
         raise Refused("A sandbox's mail never leaves this machine, so it has no mail server.")
     if port == settings.SANDBOX_SMTP_PORT and _is_this_machine(host):
         raise Refused("That is the sandboxes' own server: mail sent there would never arrive.")
-    Tenant.objects.select_for_update().get(
-        pk=tenant.pk
-    )  # one at a time, also when there is no row yet to lock
+    # One at a time, also when there is no row yet to lock.
+    Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
     provider = active(tenant) or Provider(tenant=tenant, channel=EMAIL)
     old = {**provider.settings, "password": bool(provider.secret)}
     new = {"host": host, "port": port, "tls": tls, "username": username}
@@ -124,7 +123,7 @@ def set_limits(*, tenant: Tenant, actor: User, per_minute: int | None, plan: War
         raise Refused("The first day’s number has to be below the one at which the warm-up is over.")
     if plan and plan.length > warm_up.LONGEST:
         raise Refused("At that pace it takes longer than a year: begin with more, or let it grow faster.")
-    Tenant.objects.select_for_update().get(pk=tenant.pk)
+    Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
     provider = active(tenant)
     if provider is None and not tenant.is_sandbox:
         raise NoProvider("No mail server is set up: add one first.")

@@ -81,7 +81,7 @@ def move_forward(tenant: Tenant, by: timedelta, *, actor: User | None = None) ->
 def _held(tenant: Tenant) -> Tenant:
     if not tenant.is_sandbox:
         raise NotASandbox(f"{tenant} is not a sandbox: its clock is the world's.")
-    return type(tenant).objects.select_for_update().get(pk=tenant.pk)
+    return type(tenant).objects.select_for_update(no_key=True).get(pk=tenant.pk)
 
 
 def _move(held: Tenant, offset: timedelta, actor: User | None) -> None:

@@ -20,7 +20,7 @@ def set_hours(*, tenant: Tenant, actor: User, start: time | None, end: time | No
         raise ValueError("Say from when and to when it is quiet, or neither.")
     if start is not None and start == end:
         raise ValueError("Quiet hours need a beginning and an end that differ.")
-    held = Tenant.objects.select_for_update().get(pk=tenant.pk)
+    held = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
     before, now = (held.quiet_start, held.quiet_end), (start, end)
     if before == now:
         return held

@@ -61,8 +61,8 @@ def add(*, tenant: Tenant, user: User, role: str, actor: User | None) -> Members
 
 
 def _locked(tenant: Tenant, member: UUID) -> Membership:
-    """The membership, while every other change to this team waits: two owners may demote each other at one moment."""
-    Tenant.objects.select_for_update().get(pk=tenant.pk)
+    """The membership, while whoever changes another waits: two owners may demote each other at one moment."""
+    Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
     membership = (
         Membership.objects.select_related("user", "tenant").filter(tenant=tenant, public_id=member).first()
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.backends.signals import connection_created
 from django.test import Client
 from django_scopes import scope
@@ -73,6 +75,24 @@ def tenant(db: None) -> Iterator[Tenant]:
     )
     with scope(tenant=made):
         yield made
+
+
+@pytest.fixture
+def refer(tenant: Tenant) -> Callable[[], None]:
+    """From another connection, hold the tenant's row as whatever refers to it does; fail rather than wait."""
+
+    def look() -> None:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 FROM tenants_tenant WHERE id = %s FOR KEY SHARE NOWAIT", [tenant.pk])
+        finally:
+            connection.close()
+
+    def refer() -> None:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(look).result(timeout=30)
+
+    return refer
 
 
 @pytest.fixture

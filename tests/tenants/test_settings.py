@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import time, timedelta
+from functools import partial
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -10,7 +11,8 @@ from django.test import Client
 from django.urls import reverse
 from django_scopes import scopes_disabled
 
-from tenants import audit, clock, keys
+from delivery import providers
+from tenants import audit, clock, keys, quiet, team
 from tenants.models import ApiKey, AuditEntry, Membership, Tenant, User
 from tenants.roles import Role
 
@@ -280,3 +282,22 @@ def test_long_selects_show_what_is_chosen_and_cannot_be_markup(owners: Client, t
     assert "LongSelect" not in page
     answer = owners.post(reverse("settings_sender"), SENDER | {"timezone": '"><script>alert(1)</script>'})
     assert "<script>alert" not in answer.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_refers_to_the_tenant_waits_for_no_change_of_its_settings(refer, tenant: Tenant, make_member):
+    """Else whatever is stored for the tenant waits until the change is."""
+    owner, member = make_member(Role.OWNER), make_member(Role.ANALYST)
+    mine = Membership.objects.get(user=member).public_id
+    server = {"host": "mail.example.com", "port": 25, "tls": "none", "username": "", "password": None}
+    changes: list[Callable[[], object]] = [
+        partial(clock.move_forward, tenant, timedelta(hours=1)),
+        partial(quiet.set_hours, tenant=tenant, actor=owner, start=time(22), end=time(7)),
+        partial(team.change_role, tenant=tenant, member=mine, role=Role.MARKETER, actor=owner),
+        partial(providers.set_limits, tenant=tenant, actor=owner, per_minute=60, plan=None),
+        partial(providers.save_smtp, tenant=Tenant(pk=tenant.pk, is_sandbox=False), actor=owner, **server),
+    ]
+    for change in changes:
+        with transaction.atomic():
+            change()
+            refer()
