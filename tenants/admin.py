@@ -15,7 +15,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from tenants import accounts, brand
-from tenants.forms import zones
+from tenants.forms import SecureAddress, zones
 from tenants.models import ApiKey, AuditEntry, Invitation, Membership, Tenant, User
 from tenants.scoped_admin import ReadOnlyAdmin
 
@@ -68,6 +68,7 @@ class TenantForm(forms.ModelForm):
             "trigger_age_hours",
             "retention_days",
         )
+        field_classes = dict.fromkeys(("logo_url", "website"), SecureAddress)
 
     def clean_timezone(self) -> str:
         zone: str = self.cleaned_data["timezone"]
