@@ -55,14 +55,17 @@ INSERT INTO audiences_segmentmember (tenant_id, segment_id, profile_id)
 SELECT %s, %s, m.id FROM ({members}) m ON CONFLICT DO NOTHING
 """
 
+# Segment by segment: there is no index to the memberships of a person alone.
 UNITE = """
 WITH gone AS (
-    DELETE FROM audiences_segmentmember s USING unnest(%b::bigint[], %b::bigint[]) AS m(loser_id, winner_id)
-    WHERE s.tenant_id = %s AND s.profile_id = m.loser_id
-    RETURNING s.segment_id, m.winner_id
+    DELETE FROM audiences_segmentmember WHERE tenant_id = %s AND profile_id = ANY(%b::bigint[])
+        AND segment_id = ANY(ARRAY(SELECT segment_id FROM audiences_watchedsegment WHERE tenant_id = %s))
+    RETURNING segment_id, profile_id
 )
 INSERT INTO audiences_segmentmember (tenant_id, segment_id, profile_id)
-SELECT DISTINCT %s::bigint, segment_id, winner_id FROM gone ON CONFLICT DO NOTHING
+SELECT DISTINCT %s::bigint, g.segment_id, m.winner_id
+FROM gone g JOIN unnest(%b::bigint[], %b::bigint[]) AS m(loser_id, winner_id) ON m.loser_id = g.profile_id
+ON CONFLICT DO NOTHING
 """
 
 
@@ -99,8 +102,8 @@ def forget(*, but: Iterable[UUID]) -> None:
 
 def unite(*, tenant: Tenant, merges: Sequence[Merge]) -> None:
     """Give winners the memberships of their losers: a merge is no coming. Profiles are locked by the caller."""
-    pairs = [[merge.loser_id for merge in merges], [merge.winner_id for merge in merges]]
-    binary.run(UNITE, [*pairs, tenant.pk, tenant.pk])
+    losers, winners = [merge.loser_id for merge in merges], [merge.winner_id for merge in merges]
+    binary.run(UNITE, [tenant.pk, losers, tenant.pk, tenant.pk, losers, winners])
 
 
 def notice(*, tenant: Tenant, ids: Iterable[int], now: datetime) -> list[Move]:

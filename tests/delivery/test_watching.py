@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django_scopes import scope
 
-from audiences import ingest, memberships, segments
+from audiences import binary, ingest, memberships, segments
 from audiences.models import Event, Profile, SegmentMember, WatchedSegment
 from campaigns import drafts, launching, lifecycle, triggers, versions
 from campaigns.launching import NotReady
@@ -239,6 +240,18 @@ def test_many_who_move_at_once_are_noticed_in_slices(tenant, waits, gold, monkey
     rested(tenant)
     assert watching.look_around() == 5
     assert count(campaign) == 5
+
+
+def test_a_merge_looks_up_two_peoples_memberships_only(tenant, waits, gold):
+    waits(triggers.on_segment(gold, "entered"))
+    Profile.objects.bulk_create(Profile(tenant=tenant, attributes={"plan": "gold"}) for _ in range(300))
+    rested(tenant)
+    watching.look_around()
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE audiences_segmentmember")
+        cursor.execute("SET LOCAL enable_seqscan = off")  # a small table is read as a whole
+    plan = binary.run(f"EXPLAIN {memberships.UNITE}", [tenant.pk, [1], tenant.pk, tenant.pk, [1], [2]])
+    assert any("segment_id = ANY" in line and "profile_id = ANY" in line for (line,) in plan)
 
 
 def test_another_tenants_people_are_not_looked_at(waits, says, gold, other_tenant):
