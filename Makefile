@@ -22,7 +22,7 @@ up: $(VENV)/.packages ## Run Tact, empty at first.
 
 test: front $(VENV)/.packages-dev ## Run every test. ARGS="tests/audiences -x" for some.
 	@$(BIN)/python -m tests.browser
-	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/pytest -n 2 $(ARGS)
 
 faults: $(VENV)/.packages-dev ## Run only the tests that break processes and servers.
 	$(BIN)/pytest -m faults $(ARGS)

@@ -1,14 +1,13 @@
-"""Marks each test by what it needs, so that a run can choose: the database, a browser, or things to break.
-
-Where several processes share a run, the tests of a module stay together, and one process alone has all that run a whole
-server, a browser or a cluster: two of those at once would only wait for each other.
-"""
+"""Marks each test by what it needs, so that a run can choose: the database, a browser, or things to break."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 BY_FOLDER = {"journeys": "journey", "faults": "faults"}
+LARGE = ("tests/journeys/", "tests/faults/", "tests/config/test_up.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -20,5 +19,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             folder = item.path.relative_to(tests).parts[0]
             if folder in BY_FOLDER:
                 item.add_marker(BY_FOLDER[folder])
-        is_large = any(map(item.get_closest_marker, BY_FOLDER.values()))
-        item.add_marker(pytest.mark.xdist_group("large" if is_large else str(item.path)))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return LargeOnesTogether(config, log)
+
+
+class LargeOnesTogether(LoadScopeScheduling):
+    """Gives all tests with a browser or a whole house to one process: two at a time would only wait for each other."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "large" if nodeid.startswith(LARGE) else nodeid
