@@ -63,12 +63,9 @@ def begin(*, profile: Profile, actor: Actor, now: datetime) -> Erasure:
         raise Gone("This person is erased already.")
     person = Profile.objects.get(pk=living)
     ids = tombstones.all_of(tenant.pk, living)
-    identities = list(Identity.objects.filter(profile=person).values_list("kind", "value"))
-    columns = [
-        (kind, value) for kind in ("external_id", *returning.KINDS) if (value := getattr(person, kind))
-    ]
+    names = refusals.names(person)
     Identity.objects.filter(profile=person).delete()
-    addresses = {(kind, value.lower()) for kind, value in [*identities, *columns] if kind in returning.KINDS}
+    addresses = {(kind, value.lower()) for kind, value in names if kind in returning.KINDS}
     binary.run(BURY, [now, tenant.pk, living])
     returning.remember(tenant_id=tenant.pk, addresses=addresses, consent=person.consent, now=now)
     audit.forget(tenant=tenant, thing="profile", thing_ids=[str(public_id) for public_id in ids.values()])
@@ -80,7 +77,7 @@ def begin(*, profile: Profile, actor: Actor, now: datetime) -> Erasure:
         thing_id=person.public_id,
         name=audit.ERASED,
     )
-    known = sorted({value for _, value in [*identities, *columns]})
+    known = sorted({value for _, value in names})
     begun, _ = Erasure.objects.update_or_create(
         tenant=tenant, profile=person, defaults={"known": known, "asked_at": now, "done_at": None}
     )

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from django.db.models import QuerySet
 
-from audiences import attributes, segments, suppression, tombstones
+from audiences import attributes, refusals, segments, suppression, tombstones
 from audiences.models import PlacePresence, Profile
 from tenants import audit
 
@@ -77,4 +77,6 @@ OURS: dict[str, Rows] = {
     "events_of_before": lambda person: each(
         person.totals.order_by("name"), "name", "count", "first_at", "last_at", "last_properties"
     ),
+    "refused_calls": refusals.calls_of,
+    "refused_rows_of_files": refusals.rows_of,
 }  # fmt: skip

@@ -1,11 +1,18 @@
-"""What was refused and names somebody who is erased: there is no index to it, so it is read, a portion at a time."""
+"""What was refused and names somebody: there is no index to it, so it is read, a portion at a time.
+
+To be handed to them are only those that name them where calls name whom they are about: a number, or a word, that
+stands elsewhere may be about somebody else. Erased is whatever may be theirs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
 
 from audiences import binary
-from audiences.models import Erasure, Import
+from audiences.models import Erasure, Identity, Import, Profile
 
 CALLS_AT_ONCE = 2_000
 
@@ -28,6 +35,69 @@ DELETE FROM audiences_refusedrow r WHERE r.tenant_id = %s AND r.import_file_id =
     SELECT 1 FROM jsonb_array_elements_text(r."values") AS cell(value)
     WHERE lower(btrim(cell.value)) IN (SELECT lower(k.value) FROM unnest(%b::text[]) AS k(value)))
 """
+# An "id" may be anything's, but an address is theirs wherever it stands.
+NAMING_CALLS = r"""
+SELECT c.received_at, c.path, c.reason, c.call FROM audiences_refusedcall c
+WHERE c.tenant_id = %s AND c.received_at >= %s AND c.received_at < coalesce(%s::timestamptz, 'infinity') AND EXISTS (
+    SELECT 1 FROM regexp_matches(c.call,
+        '"(userId|anonymousId|previousId|email|phone|id)"\s*:\s*("(?:[^"\\]|\\.)*"|\d+(?![\w.]))', 'g') AS said(pair)
+    WHERE pair[1] IN ('userId', 'anonymousId', 'previousId') AND pair[2] = ANY(%b::text[])
+        OR lower(pair[2]) = ANY(%b::text[]))
+ORDER BY c.received_at DESC, c.id
+"""
+NAMING_ROWS = """
+SELECT r.number, r.reason, ARRAY(SELECT jsonb_array_elements_text(r."values")) FROM audiences_refusedrow r
+WHERE r.tenant_id = %s AND r.import_file_id = %s AND EXISTS (
+    SELECT 1 FROM jsonb_array_elements_text(r."values") AS cell
+    WHERE btrim(cell) = ANY(%b::text[]) OR lower(btrim(cell)) = ANY(%b::text[]))
+ORDER BY r.number
+"""
+ADDRESSES = (Identity.Kind.EMAIL, Identity.Kind.PHONE)
+
+Name = tuple[str, str]  # kind and value, as an identity has them
+
+
+def names(person: Profile) -> set[Name]:
+    """Return what finds somebody, and what their profile says they go by."""
+    found = set(Identity.objects.filter(profile=person).values_list("kind", "value"))
+    columns = ((kind, getattr(person, kind)) for kind in (Identity.Kind.EXTERNAL_ID, *ADDRESSES))
+    return found | {(kind.value, value) for kind, value in columns if value}
+
+
+def calls_of(person: Profile) -> Iterator[dict[str, Any]]:
+    """Yield the refused calls that say they are about somebody, the newest first."""
+    ids, addresses = _told_apart(names(person))
+    written = [json.dumps(value, ensure_ascii=False) for value in ids]
+    numbers = [value for value in ids if value.isdecimal()]
+    theirs = [[*written, *numbers], [json.dumps(address, ensure_ascii=False) for address in addresses]]
+    for oldest, before in _portions(person.tenant_id):
+        for at, path, reason, call in binary.run(NAMING_CALLS, [person.tenant_id, oldest, before, *theirs]):
+            yield {"received_at": at, "path": path, "reason": reason, "call": call}
+
+
+def rows_of(person: Profile) -> Iterator[dict[str, Any]]:
+    """Yield the refused rows of files that hold an id or address of somebody; a number alone may be anything."""
+    ids, addresses = _told_apart(names(person))
+    theirs = [[value for value in ids if not value.isdecimal()], addresses]
+    for file in Import.objects.filter(rows_refused__gt=0).order_by("pk"):
+        for number, reason, values in binary.run(NAMING_ROWS, [person.tenant_id, file.pk, *theirs]):
+            yield {"file": file.file_name, "line": number, "reason": reason, "values": values}
+
+
+def _told_apart(known: set[Name]) -> tuple[list[str], list[str]]:
+    """Return ids, of which the case counts, and addresses in small letters."""
+    addresses = {value.lower() for kind, value in known if kind in ADDRESSES}
+    return sorted({value for kind, value in known if kind not in ADDRESSES}), sorted(addresses)
+
+
+def _portions(tenant_id: int, before: datetime | None = None) -> Iterator[tuple[datetime, datetime | None]]:
+    """Yield from when to before when the refused calls of each portion were received, the newest first."""
+    while True:
+        ((oldest,),) = binary.run(OLDEST, [tenant_id, before, CALLS_AT_ONCE])
+        if oldest is None:
+            return
+        yield oldest, before
+        before = oldest
 
 
 def forget(erasure: Erasure, is_over: Callable[[], bool]) -> bool:
@@ -39,16 +109,13 @@ def forget(erasure: Erasure, is_over: Callable[[], bool]) -> bool:
 
 
 def _calls(erasure: Erasure, is_over: Callable[[], bool]) -> bool:
-    while True:
-        before = erasure.calls_before
-        ((oldest,),) = binary.run(OLDEST, [erasure.tenant_id, before, CALLS_AT_ONCE])
-        if oldest is None:
-            return True
+    for oldest, before in _portions(erasure.tenant_id, erasure.calls_before):
         binary.run(CALLS, [erasure.tenant_id, oldest, before, erasure.known])
         erasure.calls_before = oldest
         erasure.save(update_fields=["calls_before"])
         if is_over():
             return False
+    return True
 
 
 def _rows(erasure: Erasure, is_over: Callable[[], bool]) -> bool:

@@ -23,6 +23,7 @@ class DeliveryConfig(AppConfig):
         register_profile_panel(profile_panel.messages)
         erasure.register(erasing.forget)
         export.register("messages", profile_panel.exported)
+        export.register("messages_counted_towards_caps", profile_panel.exported_cap_times)
         export.register("campaigns", profile_panel.exported_campaigns)
         export.register("conversions", profile_panel.exported_conversions)
         strands.register(profile_panel.timeline)

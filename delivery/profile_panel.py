@@ -12,8 +12,8 @@ from audiences import export, tombstones
 from audiences.models import Profile
 from audiences.strands import Strand
 from campaigns.models import Campaign
-from delivery import explaining
-from delivery.models import Conversion, Delivery, Entry
+from delivery import caps, explaining
+from delivery.models import CapUse, Conversion, Delivery, Entry
 from delivery.results import why
 from delivery.results_views import STATES
 from tenants.http import TenantRequest
@@ -81,6 +81,12 @@ def exported_campaigns(profile: Profile) -> Iterator[dict[str, Any]]:
 def exported_conversions(profile: Profile) -> Iterator[dict[str, Any]]:
     rows = Conversion.objects.filter(profile=profile).order_by("pk")
     return export.each(rows, "campaign__name", "goal", "converted_at", "events", "revenue")
+
+
+def exported_cap_times(profile: Profile) -> Iterator[dict[str, Any]]:
+    """Yield, for each cap, the newest messages that count towards it: as many as it allows, also of removed ones."""
+    for use in CapUse.objects.filter(profile=profile).select_related("cap").order_by("pk"):
+        yield {"cap": caps.words(use.cap), "at": use.times}
 
 
 def _shown(row: Delivery) -> dict[str, Any]:

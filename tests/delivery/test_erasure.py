@@ -427,8 +427,29 @@ def test_a_program_erases_and_asks_how_far_it_is(person, api):
 
 
 def test_the_export_has_all_that_is_known(
-    person, client_of, store, make_campaign, run, postbox, tenant, owner, later
+    person, client_of, store, make_campaign, run, postbox, tenant, owner, later, monkeypatch
 ):
+    monkeypatch.setattr(refusals, "CALLS_AT_ONCE", 2)
+    now = clock.now(tenant)
+    FrequencyCap.objects.create(tenant=tenant, limit=9, kind="rolling", hours=1, scope="all")
+    store({"type": "page", "userId": "zebedia-1", "anonymousId": "7"})
+    theirs = [
+        '{"userId": "zebedia-1"}',
+        '{"anonymousId":7}',
+        f'{{"traits": {{"email": "{EMAIL.upper()}", "cut o',
+        f'{{"context": {{"externalIds": [{{"id": "{EMAIL}"}}]}}}}',
+    ]
+    others = [
+        '{"userId": "u1", "properties": {"sku": "zebedia-1", "id": "zebedia-1", "count": 7}}',
+        '{"anonymousId": 77}',
+        '{"userId": "Zebedia-1"}',
+    ]
+    for minutes, call in enumerate([*theirs[:2], *others, *theirs[2:]]):
+        at = now - timedelta(minutes=minutes)
+        RefusedCall.objects.create(tenant=tenant, received_at=at, index=0, reason="x", call=call)
+    file = Import.objects.create(tenant=tenant, file_name="people.csv", rows_refused=2)
+    for number, values in enumerate([[f" {EMAIL} ", "Z"], ["7", "Other"]], 2):
+        RefusedRow.objects.create(tenant=tenant, import_file=file, number=number, reason="x", values=values)
     place = Place.objects.create(
         tenant=tenant, name="Corner Shop", latitude=52.5, longitude=13.4, radius_m=500
     )
@@ -461,3 +482,9 @@ def test_the_export_has_all_that_is_known(
     assert [one["count"] for one in told["campaigns"]] == [2]
     assert [(one["goal"], float(one["revenue"])) for one in told["conversions"]] == [("Order", 5)]
     assert [one["changes"] for one in told["changes_by_the_team"]] == [{"city": [None, "Berlin"]}]
+    assert [one["call"] for one in told["refused_calls"]] == theirs
+    assert [(one["line"], one["values"]) for one in told["refused_rows_of_files"]] == [
+        (2, [f" {EMAIL} ", "Z"])
+    ]
+    (counted,) = told["messages_counted_towards_caps"]
+    assert (counted["cap"], len(counted["at"])) == ("At most 9 messages in 1 hour", 2)
