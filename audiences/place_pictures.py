@@ -1,6 +1,7 @@
 """A place as a picture: its circle, its neighbours, and where people are, in bins so that nobody is shown alone.
 
-Drawn by the server as SVG around the place's centre; no map is asked from anywhere.
+Drawn by the server as SVG around the place's centre, over an outline of land that frontend/build.mjs makes; no map is
+asked from anywhere.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ WIDTH, HEIGHT = 480, 320  # of the picture
 REACH = 2.5  # of its upper edge from the centre, in radii
 BINS = 24  # across
 MOST_NEIGHBOURS = 40
+COASTS_FROM = 25_000  # metres of radius: the outline, 1:50 million, is off by kilometres and misplaces towns
 _METRES = math.pi / 180 * distances.RADIUS  # of a degree of latitude
 
 # People about the centre, in metres to the east and north of it, counted by squares.
@@ -48,6 +50,8 @@ class Picture:
     place: Circle
     neighbours: list[Circle]
     bins: list[Circle]
+    coasts: list[str]  # how the outline is moved, once for each time it shows: twice at the date line
+    spot: tuple[int, int]  # the place on an outline of the whole world
     people: int  # in all of the picture
     bar: float  # the scale's length in the picture
     bar_words: str
@@ -67,6 +71,8 @@ def draw(
         place=Circle(WIDTH / 2, HEIGHT / 2, radius_m / frame.unit),
         neighbours=_neighbours(frame, but),
         bins=[frame.bin(east, north, count, most) for east, north, count in counted],
+        coasts=frame.coasts() if radius_m >= COASTS_FROM else [],
+        spot=(round(longitude * 100), -round(latitude * 100)),
         people=sum(count for *_, count in counted),
         bar=bar,
         bar_words=bar_words,
@@ -105,6 +111,20 @@ class _Frame:
         x, y = WIDTH / 2 + (east + 0.5) * side, HEIGHT / 2 - (north + 0.5) * side
         r = side / 2 * (0.35 + 0.65 * math.sqrt(count / most))
         return Circle(round(x, 1), round(y, 1), round(r, 2), is_crowded=count > most / 2)
+
+    def coasts(self) -> list[str]:
+        """Return transforms of an outline in hundredths of a degree; none with a pole in sight: nothing is past it."""
+        if abs(self.latitude) + HEIGHT / 2 * self.unit / _METRES > 90:
+            return []
+        half = WIDTH / 2 * self.unit / self.east_metres
+        across, down = self.east_metres / self.unit / 100, _METRES / self.unit / 100
+        y = HEIGHT / 2 + self.latitude * 100 * down
+        turned = [
+            WIDTH / 2 + (turn - self.longitude) * 100 * across
+            for turn in (-360, 0, 360)
+            if abs(turn - self.longitude) < 180 + half
+        ]
+        return [f"matrix({across:.6f} 0 0 {down:.6f} {x:.2f} {y:.2f})" for x in turned]
 
     def bar(self) -> tuple[float, str]:
         """Return a scale of a round length, about a quarter of the picture, and its words."""

@@ -4,6 +4,7 @@ import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import * as esbuild from "esbuild";
+import { feature, mesh } from "topojson-client";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const option = (name, otherwise) => process.argv.find((word) => word.startsWith(`--${name}=`))?.split("=")[1] ?? otherwise;
@@ -55,6 +56,44 @@ async function symbol(name) {
   );
 }
 
+/** Land and borders as SVG paths in hundredths of a degree, north up, for <use> behind what lies on Earth. */
+async function world(scale) {
+  const source = path.join(here, "..", "node_modules", "world-atlas");
+  const topology = JSON.parse(await readFile(path.join(source, `countries-${scale}.json`), "utf8"));
+  const land = feature(topology, topology.objects.land).features.flatMap((each) => each.geometry.coordinates.flat());
+  const borders = mesh(topology, topology.objects.countries, (one, other) => one !== other).coordinates;
+  const svg =
+    `<!-- Natural Earth, public domain, as world-atlas has it:\n${await readFile(path.join(source, "LICENSE"), "utf8")}-->\n` +
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="-18000 -9000 36000 18000">\n` +
+    `<path id="land" d="${land.flatMap(atBothEdges).map((ring) => `${line(ring)}z`).join("")}"/>\n` +
+    `<path id="borders" d="${borders.map(line).join("")}" fill="none" vector-effect="non-scaling-stroke"/>\n</svg>\n`;
+  await writeFile(path.join(out, `world-${scale}.svg`), svg);
+}
+
+/** A ring as it is or, where it crosses the date line, unrolled past both edges of the map; one about a pole reaches it. */
+function atBothEdges(ring) {
+  let turns = 0;
+  const unrolled = ring.map(([east, north], at) => {
+    if (at) turns -= Math.round((east - ring[at - 1][0]) / 360);
+    return [east + turns * 360, north];
+  });
+  if (turns) unrolled.push([unrolled.at(-1)[0], -90], [unrolled[0][0], -90]); // Antarctica
+  const shifts = [-360, 0, 360].filter((shift) => unrolled.some(([east]) => Math.abs(east + shift) < 180));
+  return shifts.map((shift) => unrolled.map(([east, north]) => [east + shift, north]));
+}
+
+/** Points of longitude and latitude as the steps of a path, those left out that lead nowhere. */
+function line(points) {
+  const [first, ...others] = points.map(([east, north]) => [Math.round(east * 100), -Math.round(north * 100)]);
+  let [x, y] = first;
+  const steps = [];
+  for (const [nextX, nextY] of others) {
+    if (nextX !== x || nextY !== y) steps.push(`${nextX - x} ${nextY - y}`);
+    [x, y] = [nextX, nextY];
+  }
+  return `M${first.join(" ")}l${steps.join(" ")}`.replaceAll(" -", "-");
+}
+
 const NEVER_FETCHED = [
   "http://www.w3.org/", // names of vocabularies
   "https://popper.js.org/docs/v2/", // in the words of an error that Bootstrap raises
@@ -80,6 +119,7 @@ try {
   await mkdir(out, { recursive: true });
   await bundle();
   await sprite();
+  await Promise.all(["110m", "50m"].map(world)); // at 1:110 million and 1:50 million
   await refuseForeignHosts();
 } catch (error) {
   console.error(error.message);

@@ -202,6 +202,32 @@ def test_places_and_people_lie_where_they_are(
     assert picture.people == 5
 
 
+@pytest.mark.parametrize(
+    "centre, radius_m, times",
+    [
+        pytest.param((40.7, -74), 500_000, 1, id="a region"),
+        pytest.param((-17.8, 178), 500_000, 2, id="west of the date line"),
+        pytest.param((-17.8, -178), 500_000, 2, id="east of the date line"),
+        pytest.param((-17.8, 178), 25_000, 1, id="near the date line and not beyond"),
+        pytest.param((40.7, -74), 24_999, 0, id="a town, which it would misplace"),
+        pytest.param((80, 10), 500_000, 0, id="a pole in sight"),
+    ],
+)
+def test_the_outline_lies_under_the_places(
+    centre: tuple[float, float], radius_m: int, times: int, tenant: Tenant, make_place: Make
+) -> None:
+    there = centre[0] + 0.05, (centre[1] + 2.5 * radius_m / 100_000 + 180) % 360 - 180  # near the right edge
+    make_place("Neighbour", *there)
+    picture = drawn(tenant=tenant, latitude=centre[0], longitude=centre[1], radius_m=radius_m)
+    assert len(picture.coasts) == times
+    moved = [[float(number) for number in re.findall(r"[-\d.]+", each)] for each in picture.coasts]
+    under = [(a * there[1] * 100 + x, y - d * there[0] * 100) for a, _, _, d, x, y in moved]
+    (neighbour,) = picture.neighbours
+    shown = [point for point in under if 0 <= point[0] <= picture.width]
+    assert shown == ([pytest.approx((neighbour.x, neighbour.y), abs=0.2)] if times else [])
+    assert picture.spot == (round(centre[1] * 100), round(-centre[0] * 100))
+
+
 def test_people_are_shown_in_bins_of_this_tenant_only(tenant: Tenant, other_tenant: Tenant) -> None:
     at(tenant, 0.0001, 0.0001, 9)
     at(tenant, 0.0002, 0.0002)
@@ -217,16 +243,17 @@ def test_the_picture_follows_what_is_typed(client: Client, make_place: Make) -> 
     place = make_place("Soho")
     url = reverse("place_picture")
     shown = client.get(url, {"point": "40.7242, -74.0018", "radius_m": "200", "place": str(place.public_id)})
-    assert "<svg" in shown.content.decode()
+    assert 'role="img"' in shown.content.decode()
     assert "Soho" not in shown.content.decode(), "a place is not its own neighbour"
     assert "Soho" in client.get(url, {"point": "40.7242, -74.0018", "radius_m": "200"}).content.decode()
     for half in ({"point": "40.7"}, {"point": "40.7, 1", "radius_m": ""}, {"place": "x"}):
         answer = client.get(url, half)
-        assert "<svg" not in answer.content.decode()
+        assert 'role="img"' not in answer.content.decode()
         assert "Once you have said" in answer.content.decode()
 
 
 def test_at_the_pole_there_is_still_a_picture(client: Client, make_place: Make, tenant: Tenant) -> None:
     place = make_place("Pole", 90, 0, radius_m=500_000)
     at(tenant, 89, 100)
-    assert "<svg" in client.get(reverse("place_detail", args=[place.public_id])).content.decode()
+    page = client.get(reverse("place_detail", args=[place.public_id])).content.decode()
+    assert 'role="img"' in page

@@ -80,6 +80,16 @@ def test_the_build_names_no_host_but_those_nothing_asks(dist):
     assert {start for start in addresses if not start.startswith("#")} == {"data:"}
 
 
+@pytest.mark.parametrize("scale", ["110m", "50m"])
+def test_no_coast_runs_across_the_map_where_it_meets_the_date_line(dist, scale):
+    (coasts,) = re.findall(r'id="land" d="([^"]+)"', (dist / f"world-{scale}.svg").read_text())
+    for ring in coasts.split("M")[1:]:
+        _, south, *steps = map(int, re.findall(r"-?\d+", ring))
+        for across, down in zip(steps[::2], steps[1::2], strict=True):
+            south += down
+            assert abs(across) < 3_000 or south == 9_000, "so straight is only Antarctica's rim at the pole"
+
+
 @pytest.fixture
 def copy(dist: Path, tmp_path: Path, monkeypatch) -> Path:
     """A tree with our sources and what was built from them, to change something in."""
