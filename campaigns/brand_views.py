@@ -27,25 +27,24 @@ from tenants.models import Tenant
 @allow("manage")
 def brand_values(request: TenantRequest) -> HttpResponse:
     form = BrandForm(request.POST or None, instance=_stored(request))
-    if request.method == "POST" and form.is_valid():
-        _refuse_needed(form)
-    if request.method == "POST" and form.is_valid():
+    if request.method == "POST" and form.is_valid() and _may_go(form):
         with transaction.atomic():
             brand.change(tenant=request.tenant, actor=request.user, **form.cleaned_data)
             # What drafts lack of the brand may be there now, or gone.
-            contents.make_stale(_reading(form.changed_data))
+            contents.make_stale(_reading(form.changed_data), tenant=request.tenant)
         contents.compile_stale(request.tenant)
         messages.success(request, "Saved. Messages look like this from now on.")
         return redirect("settings_brand")
     return render(request, "campaigns/brand.html", {"form": form}, status=422 if form.errors else 200)
 
 
-def _refuse_needed(form: BrandForm) -> None:
+def _may_go(form: BrandForm) -> bool:
     """Say on the form which values cannot be emptied: what goes on prints them, and would reach nobody."""
     for name in form.changed_data:
         if not form.cleaned_data[name] and (users := _in_need(name)):
             said = f"Messages that go on cannot do without it: {', '.join(users[:5])}."
             form.add_error(name, f"{said} Give them a default first, or stop them.")
+    return not form.errors
 
 
 def _in_need(name: str) -> list[str]:

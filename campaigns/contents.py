@@ -18,6 +18,7 @@ from audiences.facts import Facts
 from campaigns import channels, languages, past, versions
 from campaigns.blocks import reading as blocks
 from campaigns.channels import Compiled, Problem
+from campaigns.holding import hold
 from campaigns.liquid.renderer import shared as renderer
 from campaigns.liquid.values import parsed, unmet
 from campaigns.liquid.wire import Refused, Rendered, Source, Template
@@ -68,9 +69,10 @@ def save(
     ``seen_at`` is the content's ``updated_at`` as its author saw it. Raises DefaultNeeds, ChangedMeanwhile, and
     versions.Frozen for a launched version.
     """
-    compiled = compile_fields(channel=channel, fields=fields, version=variant.version, language=language)
     with transaction.atomic():
         version = versions.editable(variant.version)
+        hold(version.tenant_id)
+        compiled = compile_fields(channel=channel, fields=fields, version=version, language=language)
         variant = version.variants.get(pk=variant.pk)
         if variant.is_default and (needs := [*compiled.needs, *reading.demands(compiled.sources)]):
             raise DefaultNeeds(needs)
@@ -123,6 +125,7 @@ def _alike(ones: Sequence[str], others: Sequence[str]) -> int:
 
 def begin(*, variant: Variant, channel: str, fields: Mapping[str, Any], language: str = "") -> None:
     """Give a variant its first words in a language, as part of whatever calls for them."""
+    hold(variant.tenant_id)
     content = Content(tenant=variant.tenant, variant=variant, channel=channel, language=language)
     compiled = compile_fields(channel=channel, fields=fields, version=variant.version, language=language)
     _fill(content, dict(fields), compiled)
@@ -137,9 +140,11 @@ def _fill(content: Content, fields: dict[str, Any], compiled: Compiled) -> None:
     content.sources = compiled.sources
     content.blocks = compiled.blocks
     content.problems = [problem.as_json() for problem in compiled.problems]
+    content.is_stale = False
 
 
-MADE = ("parts", "needs", "reads", "sources", "blocks", "problems")  # of a content, by compiling it
+# Of a content, by compiling it.
+MADE = ("parts", "needs", "reads", "sources", "blocks", "problems", "is_stale")
 
 
 def compile_fields(
@@ -147,18 +152,21 @@ def compile_fields(
 ) -> Compiled:
     """Return a channel's fields ready to be filled, with what is wrong with them; stores nothing."""
     is_marketing = version.campaign.is_marketing
-    asking = mapping.mapped(fields, tenant=version.tenant)
+    tenant = Tenant.objects.get(
+        pk=version.tenant_id
+    )  # as it is now: the version's was read before it was held
+    asking = mapping.mapped(fields, tenant=tenant)
     language = language or version.language
     compiled = channels.get(channel).compile(
         asking.fields,
         is_marketing=is_marketing,
         language=language,
-        blocks=blocks.words(tenant=version.tenant, language=language, rendered_in=asking.fields.values()),
+        blocks=blocks.words(tenant=tenant, language=language, rendered_in=asking.fields.values()),
         is_mirrored=languages.are_opposite(language, version.language),
     )
     compiled.problems[:] = asking.said(compiled.problems)
     compiled.notes.extend(asking.notes)
-    given = shared_context(version.campaign, tenant=version.tenant)
+    given = shared_context(version.campaign, tenant=tenant)
     for path in compiled.variables:
         if reading.root_of(path) == "event" and not version.has_event:
             why = "nothing triggers this campaign, so there is no event to read from"
@@ -202,26 +210,23 @@ def compile_again(campaign: Campaign, *, if_stale: bool = False) -> None:
     version = drafts.filter(campaign=campaign, launched_at=None).first()  # locked: no launch comes between
     if version is None:
         return
-    found = Content.objects.filter(variant__version=version).select_related("variant").order_by("pk")
-    # Locked: what makes them stale meanwhile comes after.
-    drafted = list(found.select_for_update(of=("self",)))
+    hold(version.tenant_id)
+    drafted = list(Content.objects.filter(variant__version=version).select_related("variant").order_by("pk"))
     if if_stale and not any(content.is_stale for content in drafted):
         return
     for content in drafted:
         content.variant.version = version  # the locked one
         _fill(content, content.fields, compiled_anew(content))
-        content.is_stale = False
-        content.save(update_fields=[*MADE, "is_stale"])  # nobody wrote it: whoever has it open may still save
+        content.save(update_fields=MADE)  # nobody wrote it: whoever has it open may still save
 
 
-def make_stale(found: QuerySet[Content]) -> None:
+def make_stale(found: QuerySet[Content], *, tenant: Tenant) -> None:
     """Mark drafts to be compiled anew, in the transaction of what changes under them: none is forgotten then.
 
-    ``compile_stale`` is called after it. Locks in the order of ``compile_again``.
+    ``compile_stale`` is called after it.
     """
-    drafted = found.filter(variant__version__launched_at=None).order_by("pk")
-    ids = [content.pk for content in drafted.select_for_update(of=("self",)).only("pk")]
-    Content.objects.filter(pk__in=ids).update(is_stale=True)
+    hold(tenant.pk, alone=True)
+    found.filter(variant__version__launched_at=None).update(is_stale=True)
 
 
 def compile_stale(tenant: Tenant) -> None:
@@ -247,10 +252,8 @@ def compile_some(*, most: int | None = None, until: float = inf) -> bool:
 
 
 def renew(campaign: Campaign) -> None:
-    """Compile a draft anew if it is stale, or if its blocks say something else by now than what it was copied from."""
-    drafted = Content.objects.filter(variant__version__campaign=campaign, variant__version__launched_at=None)
-    if drafted.filter(is_stale=True).exists() or blocks.are_older(drafted):
-        compile_again(campaign)
+    """Compile a draft anew if something changed under it, or under what it was copied from."""
+    compile_again(campaign, if_stale=True)
 
 
 def template(parts: Mapping[str, Mapping[str, Any]]) -> Template:

@@ -373,6 +373,7 @@ def launch(*, version: Version, actor: Actor, now: datetime) -> Version:
         if campaign.state == Campaign.State.STOPPED:
             raise versions.Frozen("A stopped campaign stays stopped: duplicate it to send again.")
         locked.campaign = campaign
+        contents.renew(campaign)  # what changed while it was counted; from here on nothing does
         if standing_in_the_way := problems(locked, now=now):
             raise NotReady(standing_in_the_way)
         _freeze(locked, actor, expected or Counts(), now)

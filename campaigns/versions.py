@@ -10,6 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Max
 
+from campaigns.holding import hold
 from campaigns.models import Campaign, Content, Variant, Version
 from tenants import audit
 from tenants.audit import Actor
@@ -132,13 +133,13 @@ def copy(version: Version, *, to: Campaign) -> Version:
     if draft.segment is not None:
         draft.rule = None  # the segment's rule is taken anew at the next launch
     draft.save()
-    for variant in version.variants.prefetch_related("contents").order_by("position", "id"):
+    for variant in version.variants.order_by("position", "id"):
         copy_variant(variant, to=draft, key=variant.key)
     return draft
 
 
 def copy_variant(variant: Variant, *, to: Version, key: str, **changed: Any) -> Variant:
-    """Write a variant like another into a draft, under a key, with its contents."""
+    """Write a variant like another into a draft, under a key, with its contents; launched ones to be compiled anew."""
     twin = Variant(
         **{
             "tenant": to.tenant,
@@ -155,7 +156,9 @@ def copy_variant(variant: Variant, *, to: Version, key: str, **changed: Any) -> 
         }
     )
     twin.save()
-    for content in variant.contents.all():
+    hold(to.tenant_id)
+    is_launched = Version.objects.launched().filter(pk=variant.version_id).exists()  # which nothing marks
+    for content in Content.objects.filter(variant=variant):
         Content(
             tenant=to.tenant,
             variant=twin,
@@ -168,6 +171,6 @@ def copy_variant(variant: Variant, *, to: Version, key: str, **changed: Any) -> 
             sources=content.sources,
             blocks=content.blocks,
             problems=content.problems,
-            is_stale=content.is_stale,
+            is_stale=content.is_stale or is_launched,
         ).save()
     return twin

@@ -14,6 +14,7 @@ from django.utils.text import normalize_newlines
 from campaigns import contents, launching, versions
 from campaigns.blocks import reading
 from campaigns.channels import Problem
+from campaigns.holding import hold
 from campaigns.liquid.renderer import shared as renderer
 from campaigns.liquid.wire import Checked, Source
 from campaigns.models import Block, BlockVersion, Campaign, Content, Version
@@ -34,6 +35,14 @@ class Refused(ValueError):
         super().__init__(words)
         self.field = field
         self.problems = problems or []
+
+
+class NameTaken(Refused):
+    """Another block has that name, perhaps an archived one."""
+
+
+class Archived(Refused):
+    """An archived block says what it said; bring it back to change that."""
 
 
 class InUse(Exception):
@@ -70,9 +79,9 @@ def add(*, tenant: Tenant, actor: Actor | None, name: str, text: str) -> Block:
         except IntegrityError as taken:
             archived = Block.objects.filter(name=name).exclude(archived_at=None).exists()
             more = ", archived: bring that one back." if archived else "."
-            raise Refused("name", f"There is a block called {name} already{more}") from taken
+            raise NameTaken("name", f"There is a block called {name} already{more}") from taken
         _write(block, {"": normalize_newlines(text)}, actor, "added", changed=[""])
-        contents.make_stale(_lacking(name))
+        contents.make_stale(_lacking(name), tenant=tenant)
     contents.compile_stale(tenant)
     return block
 
@@ -83,10 +92,12 @@ def change(
     """Let a block say something else, in the languages given (None: in that language nothing of its own any more).
 
     Drafts that render it are compiled anew; what was launched keeps the words it was launched with. ``seen`` is the
-    number of the version its author saw. Raises Refused, and contents.ChangedMeanwhile.
+    number of the version its author saw. Raises Refused, Archived among them, and contents.ChangedMeanwhile.
     """
     with transaction.atomic():
         block = Block.objects.select_for_update(of=("self",)).select_related("tenant").get(pk=block.pk)
+        if block.archived_at:
+            raise Archived("", "It is archived: bring it back first.")
         last = newest_of(block)
         if seen is not None and seen != last.number:
             raise contents.ChangedMeanwhile("Copy your words, open it again and put them in.")
@@ -96,7 +107,7 @@ def change(
             return last
         changed = [language for language in new if new[language] != last.texts.get(language)]
         version = _write(block, new, actor, "changed", changed=changed, before=last)
-        contents.make_stale(Content.objects.filter(blocks__has_key=block.name))
+        contents.make_stale(Content.objects.filter(blocks__has_key=block.name), tenant=block.tenant)
     contents.compile_stale(block.tenant)
     return version
 
@@ -182,6 +193,7 @@ def archive(*, block: Block, actor: Actor | None, now: datetime) -> None:
     block = Block.objects.select_for_update(of=("self",)).select_related("tenant").get(pk=block.pk)
     if block.archived_at:
         return
+    hold(block.tenant_id, alone=True)  # so that nobody begins to use it meanwhile
     users = [use.campaign.name for use in reading.uses().get(block.name, [])]
     if users := users + reading.rendered_by(block.name):
         raise InUse(users)
@@ -195,7 +207,7 @@ def restore(*, block: Block, actor: Actor | None) -> None:
         if not block.archived_at:
             return
         _put(block, actor, "restored", None)
-        contents.make_stale(_lacking(block.name))
+        contents.make_stale(_lacking(block.name), tenant=block.tenant)
     contents.compile_stale(block.tenant)
 
 

@@ -55,13 +55,6 @@ def text_in(texts: Mapping[str, str], language: str, default: str) -> str:
     return texts[languages.language_for(language, tuple(tag for tag in texts if tag), default)]
 
 
-def are_older(contents: QuerySet[Content]) -> bool:
-    """Whether any of the contents holds another version of a block than its newest."""
-    held = list(contents.exclude(blocks={}).values_list("blocks", flat=True))
-    last = {version.block.name: version.number for version in newest()} if held else {}
-    return any(last.get(name) != number for blocks in held for name, number in blocks.items())
-
-
 @dataclass(slots=True)
 class Use:
     """A campaign that renders a block: in its draft, or with which version of the block it goes on."""

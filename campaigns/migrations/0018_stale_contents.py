@@ -8,6 +8,10 @@ def schedule(apps, schema_editor):
     apps.get_model("django_q", "Schedule").objects.get_or_create(name="tact drafts", defaults=fields)
 
 
+def unschedule(apps, schema_editor):
+    apps.get_model("django_q", "Schedule").objects.filter(name="tact drafts").delete()
+
+
 class Migration(migrations.Migration):
     dependencies = [
         ("campaigns", "0017_blocks"),
@@ -26,5 +30,5 @@ class Migration(migrations.Migration):
                 condition=models.Q(("is_stale", True)), fields=["tenant"], name="content_stale"
             ),
         ),
-        migrations.RunPython(schedule, migrations.RunPython.noop),
+        migrations.RunPython(schedule, unschedule),
     ]

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from campaigns import contents
+from campaigns.holding import hold
 from campaigns.models import Campaign, Content, Source, SourceAnswer
 from campaigns.sources import guard, questions, reading
 from tenants import audit, vault
@@ -77,6 +78,7 @@ def add(*, tenant: Tenant, actor: Actor | None, headers: Mapping[str, str], **fi
 def _added(
     tenant: Tenant, actor: Actor | None, headers: Mapping[str, str], fields: Mapping[str, Any]
 ) -> Source:
+    hold(tenant.pk, alone=True)  # before its name is taken: who renames another to it holds this already
     if Source.objects.filter(tenant=tenant).count() >= MOST_SOURCES:
         raise Refused("", f"{MOST_SOURCES} sources are as many as there can be.")
     source = Source(tenant=tenant)
@@ -105,6 +107,7 @@ def _changed(
     source: Source, actor: Actor | None, headers: Mapping[str, str | None], fields: Mapping[str, Any]
 ) -> Source:
     source = Source.objects.select_for_update(of=("self",)).select_related("tenant").get(pk=source.pk)
+    hold(source.tenant_id, alone=True)  # so that nobody begins to use it under a name it loses
     before, asked_before = _shown(source), (source.url, source.method, source.body, bytes(source.secret))
     old_name, old_url = source.name, source.url
     kept = _kept(source, headers)
@@ -136,6 +139,7 @@ def _changed(
 def remove(*, source: Source, actor: Actor | None) -> None:
     """Forget a source, with its headers and answers. Raises InUse."""
     source = Source.objects.select_for_update(of=("self",)).select_related("tenant").get(pk=source.pk)
+    hold(source.tenant_id, alone=True)  # so that nobody begins to use it meanwhile
     if users := reading.used_by(source):
         raise InUse(users)
     _note(source, actor, "removed", {})
@@ -242,4 +246,5 @@ def _note(source: Source, actor: Actor | None, action: str, changes: dict[str, t
 
 def _make_stale(source: Source) -> None:
     """What drafts need may have changed with what the source asks with, and what was wrong with others may be right."""
-    contents.make_stale(Content.objects.filter(Q(sources__has_key=source.name) | ~Q(problems=[])))
+    found = Content.objects.filter(Q(sources__has_key=source.name) | ~Q(problems=[]))
+    contents.make_stale(found, tenant=source.tenant)
