@@ -19,6 +19,8 @@ urlpatterns = [
     ),
     path("blocks", blocks_api.Blocks.as_view(), name="api_blocks"),
     path("blocks/<uuid:public_id>", blocks_api.BlockDetail.as_view(), name="api_block"),
+    path("blocks/<uuid:public_id>/archive", blocks_api.Archive.as_view(), name="api_block_archive"),
+    path("blocks/<uuid:public_id>/restore", blocks_api.Restore.as_view(), name="api_block_restore"),
     path("sources", source_api.SourceList.as_view(), name="api_sources"),
     path("sources/<uuid:public_id>", source_api.SourceDetail.as_view(), name="api_source"),
 ]

@@ -101,7 +101,7 @@ class Blocks(Api):
         blocks = list(found[: asked["limit"] + 1])
         return page(blocks, limit=asked["limit"], shown=_Shown(self.tenant, blocks))
 
-    @describes("create_block", "Write a block", BlockShape, status=201, body=NewBlockBody)
+    @describes("create_block", "Write a block", BlockShape, status=201, body=NewBlockBody, errors=(409,))
     def post(self, request: Any) -> Response:
         """Checked as on its page: words with problems are not stored."""
         with _refusals():
@@ -125,12 +125,35 @@ class BlockDetail(Api):
         """In one language, as a version of its own: drafts take it over, what was launched keeps the words it has."""
         given, block = self.given(BlockWordsBody), _block_of(public_id)
         tag = tag_of(self.asked(LanguageQuery)["language"], own=self.tenant.language)
-        if block.archived_at:
-            raise conflict("archived", "It is archived: bring it back on its page first.")
         if given["text"] is None and not tag:
             raise invalid("text", "The default words stay: say what they are.")
         with _refusals():
             editing.change(block=block, actor=self.key, texts={tag: given["text"]}, seen=given.get("version"))
+        return Response(_Shown(self.tenant, [block])(block))
+
+
+class Archive(Api):
+    scopes = {"POST": "edit"}
+
+    @describes("archive_block", "Put it away", BlockShape, errors=(409,))
+    def post(self, request: Any, public_id: UUID) -> Response:
+        """Refused while a draft, what a campaign goes on with, or other blocks render it. Archived already is fine."""
+        block = _block_of(public_id)
+        with _refusals():
+            editing.archive(block=block, actor=self.key, now=self.now())
+        block.refresh_from_db(fields=["archived_at"])
+        return Response(_Shown(self.tenant, [block])(block))
+
+
+class Restore(Api):
+    scopes = {"POST": "edit"}
+
+    @describes("restore_block", "Bring it back", BlockShape)
+    def post(self, request: Any, public_id: UUID) -> Response:
+        """Drafts that missed it have its words then. Not archived is fine."""
+        block = _block_of(public_id)
+        editing.restore(block=block, actor=self.key)
+        block.refresh_from_db(fields=["archived_at"])
         return Response(_Shown(self.tenant, [block])(block))
 
 
@@ -141,6 +164,12 @@ def _refusals() -> Iterator[None]:
         yield
     except contents.ChangedMeanwhile as exc:
         raise conflict("changed_meanwhile", exc) from exc
+    except editing.InUse as exc:
+        raise conflict("in_use", exc) from exc
+    except editing.NameTaken as exc:
+        raise conflict("name_taken", exc) from exc
+    except editing.Archived as exc:
+        raise conflict("archived", exc) from exc
     except editing.Refused as exc:
         if not exc.problems:
             raise invalid(exc.field, str(exc)) from exc

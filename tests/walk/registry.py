@@ -169,6 +169,8 @@ ROUTES: dict[str, Route] = {
     "api_campaign_why": api(Campaign, {"profile": Profile}),
     "api_blocks": api(data={"name": "another", "text": "<p>Words</p>"}),
     "api_block": api(Block, {"text": "<p>Other words</p>"}),
+    "api_block_archive": api(Block),
+    "api_block_restore": api(Block),
     "api_sources": api(),
     "api_source": api(Source),
     "api_profile_deliveries": api(Profile),

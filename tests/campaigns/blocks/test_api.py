@@ -99,16 +99,37 @@ def test_a_name_is_had_once_and_an_archived_block_stays(
     api: Caller, make_block: Any, owner: Any, now: Any
 ) -> None:
     block = make_block()
-    for name in ("footer", "No good"):
-        error = shaped(api.post("blocks", {"name": name, "text": "x"}), 400, "invalid")
-        assert error["details"][0]["path"] == "name"
+    error = shaped(api.post("blocks", {"name": "No good", "text": "x"}), 400, "invalid")
+    assert error["details"][0]["path"] == "name"
+    shaped(api.post("blocks", {"name": "footer", "text": "x"}), 409, "name_taken")
     editing.archive(block=block, actor=owner, now=now)
     shaped(api.send("PUT", at(block), {"text": "x"}), 409, "archived")
     assert api.get(at(block)).json()["archived_at"]
+
+
+def test_a_block_is_put_away_once_nothing_renders_it_and_brought_back(
+    api: Caller, make_block: Any, campaign: Any, owner: Any
+) -> None:
+    block, variant = make_block(), campaign.versions.get().variants.get()
+    write(variant, owner, "{% render 'footer' %}")
+    said = shaped(api.post(f"{at(block)}/archive"), 409, "in_use")["message"]
+    assert "“Spring”" in said
+    write(variant, owner, "<p>x</p>")
+    for _ in range(2):
+        assert api.post(f"{at(block)}/archive").json()["archived_at"]
+    write(variant, owner, "{% render 'footer' %}")
+    assert "no block called" in variant.contents.get().problems[0]["message"]
+    for _ in range(2):
+        assert api.post(f"{at(block)}/restore").json()["archived_at"] is None
+    assert variant.contents.get().problems == []
+    noted = AuditEntry.objects.filter(thing="block").order_by("id").values_list("action", flat=True)
+    assert list(noted) == ["added", "archived", "restored"]
 
 
 def test_writing_asks_for_its_scope(tenant: Any, make_block: Any) -> None:
     block, reader = make_block(), Caller(tenant, scopes=["read"])
     assert reader.get(at(block)).status_code == 200
     shaped(reader.send("PUT", at(block), {"text": "x"}), 403, "not_allowed")
-    shaped(reader.post("blocks", {"name": "other", "text": "x"}), 403, "not_allowed")
+    for path, body in [("blocks", {"name": "other", "text": "x"}), (f"{at(block)}/archive", {})]:
+        shaped(reader.post(path, body), 403, "not_allowed")
+    shaped(reader.post(f"{at(block)}/restore"), 403, "not_allowed")
