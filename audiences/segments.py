@@ -20,6 +20,7 @@ from audiences.resolution import SegmentCycle as SegmentCycle
 from audiences.resolution import bare, references
 from audiences.resolution import resolve as resolve
 from audiences.rules import explain, memory, schema, sql
+from audiences.rules.phrases import share
 from audiences.rules.tree import InvalidRule
 from tenants import audit
 from tenants.audit import Actor
@@ -181,6 +182,11 @@ class Glimpse:
     @property
     def percent(self) -> float:
         return 100 * self.count / self.total if self.total else 0.0
+
+    @property
+    def share(self) -> str:
+        """The same in words."""
+        return share(self.count, self.total)
 
 
 PATIENCE = timedelta(seconds=20)

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 
 from audiences import segments
 from audiences.people_views import number
+from audiences.rules.phrases import share
 from audiences.rules.tree import InvalidRule
 from campaigns import contents, languages, shortfalls
 from campaigns.arms import CONTROL
@@ -65,7 +66,7 @@ def campaign_lacking(request: TenantRequest, draft: Version, key: str = "") -> H
     Of a variant's words, or without a key of all that the draft says. ``q`` and ``before`` as in the list of people.
     """
     of, words = _written(request, draft, key) if key else (draft, "")
-    need, named = request.GET.get("need", ""), request.GET.get("q", "").strip()[:MOST_ASKED]
+    need, named = _need(request), request.GET.get("q", "").strip()[:MOST_ASKED]
     now, before = clock.now(request.tenant), number(request.GET.get("before"))
     context: dict[str, Any] = {
         "campaign": draft.campaign,
@@ -87,7 +88,7 @@ def campaign_lacking(request: TenantRequest, draft: Version, key: str = "") -> H
         context["why_not"] = "Looking through so many people took too long: search for somebody."
     except (shortfalls.NotCounted, InvalidRule, segments.SegmentCycle) as why:
         context["why_not"] = str(why)
-    except (KeyError, ValueError):  # what is no path at all
+    except shortfalls.NotNeeded:
         raise Http404("The words do not need it.") from None
     asked = {"words": words, "need": need, "q": named}
     context["more"] = urlencode({name: value for name, value in asked.items() if value})
@@ -96,6 +97,16 @@ def campaign_lacking(request: TenantRequest, draft: Version, key: str = "") -> H
     )
     patch_vary_headers(response, ["HX-Request"])  # one URL, two bodies
     return response
+
+
+def _need(request: TenantRequest) -> str:
+    """What ``?need=`` asks about; raises Http404 for what is no path at all."""
+    need = request.GET.get("need", "")
+    try:
+        parsed(need)
+    except ValueError:
+        raise Http404("The words do not need it.") from None
+    return need
 
 
 def _all_told(of: Written | Version, need: str, now: datetime) -> dict[str, Any]:
@@ -149,7 +160,7 @@ def _found(written: Written) -> dict[str, Any]:
         return {"why_not": f"This segment cannot be used: {broken}", "needs": list(labels(needs).items())}
     return {
         "found": found,
-        "percent": _percent(found.together.people, found.meant_for),
+        "share": share(found.together.people, found.meant_for),
         "lines": list(_lines(found, version)),
         "event_lines": _of_events(found),
     }
@@ -162,7 +173,7 @@ class Line:
     need: str
     label: str
     people: int
-    percent: str
+    share: str  # of those the words are meant for
     instead: list[tuple[str, int]]  # words, people
     needed_by: str
     default: str  # offered to be said instead
@@ -183,7 +194,7 @@ def _line(one: Shortfall, label: str, meant_for: int, names: Mapping[str, str]) 
         need=one.need,
         label=label,
         people=one.people,
-        percent=_percent(one.people, meant_for),
+        share=share(one.people, meant_for),
         instead=[(names.get(key, key), people) for key, people in one.instead.items()],
         needed_by=", ".join(names.get(key, key) for key in one.needed_by),
         default=SAID_INSTEAD.get(one.need, ""),
@@ -203,14 +214,6 @@ def _names(version: Version) -> dict[str, str]:
 def _name(variant: Variant) -> str:
     name = f"Variant {variant.name}" if len(variant.name) == 1 else variant.name
     return f"{name}, the default" if variant.is_default and "default" not in name.lower() else name
-
-
-def _percent(people: int, of: int) -> str:
-    """Whole per cents, but never 0 of somebody and never 100 of fewer than all."""
-    share = 100 * people / of if of else 0
-    if 0 < share < 1:
-        return "less than 1"
-    return "more than 99" if 99 < share < 100 else str(round(share))
 
 
 def _of_events(found: Shortfalls) -> list[tuple[str, shortfalls.OfEvents]]:

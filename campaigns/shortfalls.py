@@ -33,6 +33,10 @@ class NotCounted(Exception):
     """There is nobody to count; the words say why and what to do."""
 
 
+class NotNeeded(LookupError):
+    """No words that are looked at need it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shortfall:
     """What some people lack. ``instead``: variant's key, CONTROL, NOTHING or UNDECIDED -> people; adds up to them."""
@@ -101,7 +105,7 @@ def people(
     """Return who lacks a need of some words, or of a whole version, the newest first; ``need`` empty: who lacks any.
 
     ``named``: only those whom ``people.beginning_with`` finds. ``before`` is the profile id to go on from. Raises
-    KeyError for what is not needed, and as ``count``.
+    NotNeeded, and as ``count``.
     """
     version = of.variant.version if isinstance(of, Written) else of
     ids = beginning_with(named, tenant_id=version.tenant_id) if named else None
@@ -220,6 +224,8 @@ class _Question:
         asked = self.needs
         if need not in asked and self._may_be_asked(need):
             return []  # none of these people reads the words that need it
+        if need and need not in asked:
+            raise NotNeeded(need)
         lacks = dict(zip(["", *asked], _lacks(asked), strict=True))[need]
         judge = self._judge()
         judged = self._judged(judge, asked)

@@ -83,6 +83,14 @@ def length(span: timedelta) -> str:
     return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 
+def share(part: int, of: int) -> str:
+    """Return "18 %": whole per cents, but never 0 of somebody and never 100 of fewer than all."""
+    percent = 100 * part / of if of else 0.0
+    if 0 < percent < 1:
+        return "less than 1 %"
+    return "more than 99 %" if 99 < percent < 100 else f"{round(percent)} %"
+
+
 def often(number: int) -> str:
     return {1: "once", 2: "twice"}.get(number, f"{number} times")
 

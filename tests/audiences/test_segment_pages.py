@@ -138,7 +138,7 @@ def test_the_live_count_says_sentence_number_and_people(
     make_profile(city="Lyon")
     page = client.post(reverse("segment_count"), posted(PARIS)).content.decode()
     assert "Everyone whose city is Paris." in page
-    assert "50% of 2" in page
+    assert "50 % of 2" in page
     assert "Ana Lima" in page
     assert "ana@example.test" in page
 

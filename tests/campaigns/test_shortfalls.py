@@ -332,6 +332,9 @@ def test_who_lacks_something_is_not_listed_where_that_cannot_be(
     Version.objects.update(rule=None, segment=None)
     assert "Choose an audience first" in marketer.get(there).content.decode()
     assert marketer.get(f"{there}?need=[").status_code == 404
+    monkeypatch.setattr(shortfalls, "people", lambda *_, **__: {}["fault"])
+    with pytest.raises(KeyError):  # ours is no wrong address
+        marketer.get(there)
 
 
 def test_other_tenants_people_are_not_counted(

@@ -42,7 +42,7 @@ class Bucket(Condition, frozen=True, tag="bucket", kw_only=True):
         return self.low <= buckets.bucket(subject.id, self.salt) <= self.high
 
     def words(self, is_opposite: bool = False) -> str:
-        percent = f"{(self.high - self.low + 1) * 100 / buckets.COUNT:g}%"
+        percent = f"{(self.high - self.low + 1) * 100 / buckets.COUNT:g} %"
         where = "is not" if is_opposite else "is"
         return f"who {where} in a random {percent} (buckets {self.low} to {self.high}, salt {self.salt})"
 

@@ -175,7 +175,7 @@ SENTENCES: list[tuple[Any, str]] = [
     ({"none": [local_time(weekdays=["sunday"])]}, "everyone for whom it is not now Sunday"),
     (segment(ID, name="VIP", rule={"all": []}), "everyone who is in the segment “VIP”"),
     ({"none": [segment(ID, name="VIP", rule={"all": []})]}, "everyone who is not in the segment “VIP”"),
-    (bucket(0, 999), "everyone who is in a random 10% (buckets 0 to 999, salt 7)"),
+    (bucket(0, 999), "everyone who is in a random 10 % (buckets 0 to 999, salt 7)"),
 ]  # fmt: skip
 
 
