@@ -39,6 +39,8 @@ def event_summary(event: Event) -> list[tuple[str, str]]:
     """Return the first few properties as (name, value); of our own messages those a person can read."""
     if event.is_internal:
         said = {name: event.properties[name] for name in TOLD if event.properties.get(name) not in (None, "")}
+        if "variant" in said:
+            said["variant"] = str(said["variant"]).upper()  # its key; no name is kept with what happened
         return [(TOLD[name], shown(value)) for name, value in said.items()]
     plain_first = sorted(event.properties.items(), key=lambda item: isinstance(item[1], dict | list))
     return [(name, shown(value)) for name, value in plain_first[:SUMMARY]]

@@ -272,6 +272,8 @@ def test_the_page_answers_from_both_sides(make_profile, make_campaign, run, clie
     from_person = reverse("profile_why", args=[profile.public_id])
     assert client.get(from_person, {"campaign": campaign.public_id}).url == there
     page = client.get(there).content.decode()
+    assert "variant A" in page
+    assert "arm a" not in page
     assert "Got it" in page
     assert "May be written to" in page
     for listing in (
