@@ -7,7 +7,7 @@ asked from anywhere.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import connection
 
@@ -18,6 +18,7 @@ WIDTH, HEIGHT = 480, 320  # of the picture
 REACH = 2.5  # of its upper edge from the centre, in radii
 BINS = 24  # across
 MOST_NEIGHBOURS = 40
+NAME = 80, 14  # the room that a name takes
 COASTS_FROM = 25_000  # metres of radius: the outline, 1:50 million, is off by kilometres and misplaces towns
 _METRES = math.pi / 180 * distances.RADIUS  # of a degree of latitude
 
@@ -42,6 +43,7 @@ class Circle:
     y: float
     r: float
     name: str = ""
+    name_y: float | None = None  # of a neighbour: where its name stands; None: another's is there
     is_crowded: bool = False  # of a bin: many people
 
 
@@ -163,4 +165,17 @@ def _neighbours(frame: _Frame, but: int | None) -> list[Circle]:
         r = place.radius_m / frame.unit
         if -r <= x <= WIDTH + r and -r <= y <= HEIGHT + r:
             found.append(Circle(x, y, round(r, 1), place.name))
-    return sorted(found, key=lambda one: math.hypot(one.x - WIDTH / 2, one.y - HEIGHT / 2))[:MOST_NEIGHBOURS]
+    nearest = sorted(found, key=lambda one: math.hypot(one.x - WIDTH / 2, one.y - HEIGHT / 2))
+    return _named(nearest[:MOST_NEIGHBOURS])
+
+
+def _named(circles: list[Circle]) -> list[Circle]:
+    """Place each name above its circle, where no other's stands."""
+    width, height = NAME
+    named: list[Circle] = []
+    for one in circles:
+        y = round(max(one.y - one.r - 4, height), 1)
+        others = [other for other in named if other.name_y is not None and abs(other.x - one.x) < width]
+        is_free = all(abs((other.name_y or 0) - y) >= height for other in others)
+        named.append(replace(one, name_y=y if is_free else None))
+    return named

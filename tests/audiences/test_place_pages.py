@@ -228,6 +228,21 @@ def test_the_outline_lies_under_the_places(
     assert picture.spot == (round(centre[1] * 100), round(-centre[0] * 100))
 
 
+def test_names_stand_above_their_circles_and_none_on_another(tenant: Tenant, make_place: Make) -> None:
+    make_place("Quarter", 0, 0, radius_m=300)
+    make_place("Block", 0, 0, radius_m=290)
+    make_place("Town", 0, 0, radius_m=2_000)
+    make_place("Far", 0, 0.02, radius_m=300)
+    picture = drawn(tenant=tenant, latitude=0, longitude=0, radius_m=1_000)
+    named = {one.name: one.name_y for one in picture.neighbours if one.name_y is not None}
+    assert len(named.keys() & {"Quarter", "Block"}) == 1
+    tops = {one.name: one.y - one.r for one in picture.neighbours}
+    assert named["Town"] < tops["Town"] < named["Far"] < tops["Far"]
+    make_place("World", 0, 0, radius_m=500_000)
+    picture = drawn(tenant=tenant, latitude=0, longitude=0, radius_m=1_000)
+    assert {one.name: one.name_y for one in picture.neighbours}["World"] == 14  # within the picture
+
+
 def test_people_are_shown_in_bins_of_this_tenant_only(tenant: Tenant, other_tenant: Tenant) -> None:
     at(tenant, 0.0001, 0.0001, 9)
     at(tenant, 0.0002, 0.0002)
