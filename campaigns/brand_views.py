@@ -55,13 +55,19 @@ def _in_need(name: str) -> list[str]:
         {
             content.variant.version.campaign.name
             for content in found.select_related("variant__version__campaign", "variant__version__tenant")
-            if f"brand.{name}" in contents.compiled_anew(content).needs_of_brand
+            if not _seen_as(name).isdisjoint(contents.compiled_anew(content).needs_of_brand)
         }
     )
 
 
 def _reading(names: Iterable[str]) -> QuerySet[Content]:
-    return Content.objects.filter(reads__overlap=[f"brand.{name}" for name in names])
+    return Content.objects.filter(reads__overlap=[path for name in names for path in _seen_as(name)])
+
+
+def _seen_as(name: str) -> set[str]:
+    """What messages see of a value: of the main colour also the one that reads well on it."""
+    seen = {f"brand.{name}"}
+    return seen | {"brand.on_primary_color"} if name == "primary_color" else seen
 
 
 @require_POST

@@ -86,6 +86,14 @@ def test_what_is_live_and_cannot_do_without_is_not_emptied(client_of, make_campa
     assert client.post(reverse("settings_brand"), FORM | {"support_email": ""}).status_code == 302
 
 
+def test_nor_is_the_main_colour_where_only_what_stands_on_it_is_printed(client_of, make_campaign, owner, now):
+    client = client_of("owner")
+    client.post(reverse("settings_brand"), FORM)
+    campaign = make_campaign(body="<p style='color: {{ brand.on_primary_color }}'>Hello</p>")
+    launching.launch(version=versions.draft_of(campaign), actor=owner, now=now)
+    assert client.post(reverse("settings_brand"), FORM | {"primary_color": ""}).status_code == 422
+
+
 @pytest.mark.parametrize(
     ("one", "other", "ratio"),
     [
