@@ -15,8 +15,10 @@ import pytest
 
 from config.embedded import install, server
 
+# A shell lets what it starts in the background ignore SIGINT, and all below it.
 USER = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from config import embedded
 print(embedded.ensure(), flush=True)
 sys.stdin.read()

@@ -193,6 +193,7 @@ def test_values_are_typed_as_the_data_has_them(shop: Tenant, open_browser: Calla
     row.get_by_label("Add a value").press("Enter")
     row.get_by_label("Add a value").fill("27")
     row.get_by_label("or missing").check()
+    expect(row.get_by_role("button", name="Remove 27")).to_be_visible()  # taken once the mouse is released
     assert rule_in(page) == {"all": [attribute("age", "is_one_of", [25, 26, 27], or_missing=True)]}
     row.get_by_role("button", name="Remove 26").click()
     row.get_by_label("Attribute's name").fill("plan")
