@@ -172,10 +172,12 @@ def _neighbours(frame: _Frame, but: int | None) -> list[Circle]:
 def _named(circles: list[Circle]) -> list[Circle]:
     """Place each name above its circle, where no other's stands."""
     width, height = NAME
-    named: list[Circle] = []
+    taken: list[tuple[float, float]] = []
+    named = []
     for one in circles:
         y = round(max(one.y - one.r - 4, height), 1)
-        others = [other for other in named if other.name_y is not None and abs(other.x - one.x) < width]
-        is_free = all(abs((other.name_y or 0) - y) >= height for other in others)
+        is_free = all(abs(x - one.x) >= width or abs(other - y) >= height for x, other in taken)
+        if is_free:
+            taken.append((one.x, y))
         named.append(replace(one, name_y=y if is_free else None))
     return named

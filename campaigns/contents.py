@@ -152,9 +152,7 @@ def compile_fields(
 ) -> Compiled:
     """Return a channel's fields ready to be filled, with what is wrong with them; stores nothing."""
     is_marketing = version.campaign.is_marketing
-    tenant = Tenant.objects.get(
-        pk=version.tenant_id
-    )  # as it is now: the version's was read before it was held
+    tenant = Tenant.objects.get(pk=version.tenant_id)  # the version's was read before the brand was held
     asking = mapping.mapped(fields, tenant=tenant)
     language = language or version.language
     compiled = channels.get(channel).compile(
@@ -245,7 +243,7 @@ def compile_some(*, most: int | None = None, until: float = inf) -> bool:
         if time.monotonic() >= until:
             break
         try:
-            compile_again(campaign, if_stale=True)
+            renew(campaign)
         except Exception:
             logger.exception("The draft of campaign %s could not be compiled anew.", campaign.pk)
     return not stale.exists()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import connection
+from audiences import holding
 
 LOCK = 7_113_004  # advisory, with the tenant's id
 
@@ -13,6 +13,4 @@ def hold(tenant_id: int, *, alone: bool = False) -> None:
     Taken before anything is read that is compiled with or copied, and before any content is written: whoever changes
     something finds all the words it concerns then, and two never wait for one another.
     """
-    how = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {how}(%s::int, %s::int)", [LOCK, tenant_id % 2**31])
+    holding.hold(LOCK, tenant_id, alone=alone)

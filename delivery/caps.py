@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
-from audiences import binary
+from audiences import binary, holding
 from campaigns import channels
 from campaigns.calendar import periods
 from delivery.claim import Due
@@ -134,8 +134,7 @@ def _period(cap: FrequencyCap) -> str:
 
 def hold(tenant: Tenant, *, alone: bool = False) -> None:
     """Until this transaction ends, let nobody change caps; ``alone``: let nobody reserve either."""
-    how = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
-    binary.send(f"SELECT {how}(%s::int, %s::int)", [LOCK, tenant.pk % 2**31])
+    holding.hold(LOCK, tenant.pk, alone=alone)
 
 
 def rooms(
