@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from django.db import transaction
 
-from audiences import binary, tombstones
+from audiences import tombstones
 from audiences.models import Profile
+from tenants import binary
 from tenants.models import Tenant
 
 # A missing standing says nothing: anything stated is stricter or at least clearer.

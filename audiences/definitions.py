@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 from django.db import transaction
 
-from audiences import attributes, binary
+from audiences import attributes
 from audiences.models import Definition, EventDefinition, Provenance, Sensitivity
-from tenants import audit
+from tenants import audit, binary
 from tenants.models import Tenant, User
 
 MAX_NAMES = 5_000  # of events, and of attributes, listed of one tenant

@@ -10,9 +10,9 @@ from datetime import datetime
 
 from django.db import transaction
 
-from audiences import binary, refusals, returning, tombstones
+from audiences import refusals, returning, tombstones
 from audiences.models import Erasure, Identity, Profile
-from tenants import audit
+from tenants import audit, binary
 from tenants.audit import Actor
 
 BATCH = 5_000

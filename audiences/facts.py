@@ -14,12 +14,13 @@ from uuid import UUID
 import msgspec
 from django.db import connection
 
-from audiences import binary, messages
+from audiences import messages
 from audiences import past as events_past
 from audiences.rules import event_sql, operands, schema, values
 from audiences.rules.fragments import Fragment, sql
 from audiences.rules.scope import Scope
 from audiences.rules.wanted import Wanted
+from tenants import binary
 
 _NOTHING: Mapping[str, tuple[str, ...]] = {}
 NEWEST = 1_000  # events of one name that are loaded for a profile, newest first: rules count to 500

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from audiences import binary
+from tenants import binary
 
 
 def hold(lock: int, tenant_id: int, *, alone: bool) -> None:

@@ -14,11 +14,11 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from audiences import binary, segments, tombstones
+from audiences import segments, tombstones
 from audiences.models import Segment, SegmentMember, WatchedSegment
 from audiences.rules import sql
 from audiences.signals import Merge
-from tenants import clock
+from tenants import binary, clock
 from tenants.models import Tenant
 
 RESTS = timedelta(minutes=1)  # between two looks at everybody

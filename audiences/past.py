@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
-from audiences import binary
+from tenants import binary
 
 PARTS = {"count": "totals", "first_at": "totals", "last_at": "totals", "first": "firsts", "last": "lasts"}
 """What an event has for templates, by which of the facts it comes from."""

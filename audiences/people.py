@@ -8,8 +8,8 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from audiences import binary
 from audiences.models import Identity, Profile
+from tenants import binary
 
 COUNTED = 10_000  # more are "more than": counting them all would take longer than the page
 CANDIDATES = 1_000  # of one kind of match; whoever has more should type another letter

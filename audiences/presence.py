@@ -14,10 +14,11 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from audiences import binary, tombstones
+from audiences import tombstones
 from audiences.models import Place, PlacePresence
 from audiences.rules import distances, sql
 from audiences.signals import Merge
+from tenants import binary
 from tenants.models import Tenant
 
 EVENTS = {"entered": "Place Entered", "left": "Place Left"}

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
-from audiences import binary
 from audiences.models import Erasure, Identity, Import, Profile
+from tenants import binary
 
 CALLS_AT_ONCE = 2_000
 

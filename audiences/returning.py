@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from audiences import binary
 from audiences.models import ErasedAddress, Profile
+from tenants import binary
 
 KINDS = tuple(ErasedAddress.Kind.values)  # attributes that hold an address
 CHANNELS = {"email": "email", "phone": "sms"}  # what is sent there

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from audiences import binary
 from audiences.models import Profile, Suppression
+from tenants import binary
 from tenants.models import Tenant
 
 AMONG = "SELECT address FROM audiences_suppression WHERE tenant_id = %s AND channel = %s AND address = ANY(%b::text[])"

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from audiences import binary
+from tenants import binary
 
 # Nothing that finds or describes a person stays on a tombstone.
 EMPTIED = """external_id = NULL, email = NULL, phone = NULL, first_name = NULL, last_name = NULL, language = NULL,

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 from django_scopes import scope
 
-from audiences import binary, partitions
+from audiences import partitions
 from benchmarks import data
 from benchmarks.data import World
 from benchmarks.harness import Bound, Options, Result, interleave
@@ -23,6 +23,7 @@ from delivery import cap_editing, caps
 from delivery.caps import Asking
 from delivery.claim import CHUNK, Due
 from delivery.models import FrequencyCap
+from tenants import binary
 
 LIMIT, DAYS = 3, 7
 HISTORY_DAYS = 30
@@ -126,9 +127,10 @@ def _decided(world: World, rows: list[Due], now: datetime) -> set[int]:
     with binary.together():
         binary.send("SET LOCAL synchronous_commit TO off", [])
         caps.hold(world.tenant)
+        asked = caps.ask(rows, tenant=world.tenant)
     zone = ZoneInfo("Europe/Berlin")
     asking = [Asking(row, [], zone) for row in rows]
-    rooms = caps.rooms(asking, tenant=world.tenant, channel="email", now=now)
+    rooms = caps.rooms(asking, asked, channel="email", now=now)
     to_send = [row for row in rows if all(room.opens_at is None for room in rooms[row.id])]
     taken = [(row.profile_id, room) for row in to_send for room in rooms[row.id]]
     caps.reserve(taken, tenant=world.tenant, now=now)

@@ -101,7 +101,7 @@ DATABASES["default"] |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True, "TEST"
 # Our statements run for milliseconds, compiling one for a second: measured on counts over 300,000 people.
 DATABASES["default"].setdefault("OPTIONS", {})["options"] = "-c jit=off"
 # What a connection asks again and again is planned once: a third of the database's time for a mail, a sixth for a
-# batch of 100 events. It concerns only what ``audiences.binary`` sends; Django puts values into its statements' text.
+# batch of 100 events. It concerns only what ``tenants.binary`` sends; Django puts values into its statements' text.
 DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 5
 if test_name := env.str("TACT_TEST_DB", default=""):
     DATABASES["default"]["TEST"] = {"NAME": f"test_tact_{test_name}"}

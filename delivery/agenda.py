@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.utils import timezone
 
-from audiences import binary
 from campaigns import schedules
 from campaigns.models import Campaign, Version
 from campaigns.versions import LAUNCHED_LAST, launched_last
 from delivery.models import Plan
+from tenants import binary
 from tenants.models import Tenant
 
 NOBODY_AFTER = 2**63 - 1  # no profile's id is higher

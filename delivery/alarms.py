@@ -14,13 +14,13 @@ from typing import Any
 from django.db import connection
 from django.db.models import Max
 
-from audiences import binary, segments
+from audiences import segments
 from campaigns import triggers
 from campaigns.models import Campaign, Source, Version
 from campaigns.sources import health, reading
 from delivery import queueing
 from delivery.models import Beat, Delivery, Provider
-from tenants import clock
+from tenants import binary, clock
 from tenants.models import Tenant
 
 OVERDUE = timedelta(minutes=2)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from audiences import binary
 from delivery import conversions, triggers
 from delivery.conversions import Goals
 from delivery.triggers import Listener
+from tenants import binary
 from tenants.models import Tenant
 
 ATTENTIVE = f"""

@@ -7,11 +7,10 @@ from typing import Any
 
 from django.db import transaction
 
-from audiences import binary
 from campaigns import channels
 from delivery import caps
 from delivery.models import FrequencyCap
-from tenants import audit, wake
+from tenants import audit, binary, wake
 from tenants.models import Tenant, User
 
 Kind, Scope = FrequencyCap.Kind, FrequencyCap.Scope

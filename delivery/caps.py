@@ -8,6 +8,7 @@ who moves to another zone takes along what they got.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,14 +17,16 @@ from functools import lru_cache
 from typing import cast
 from zoneinfo import ZoneInfo
 
+import msgspec
 from django.db import connection
 
-from audiences import binary, holding
+from audiences import holding
 from campaigns import channels
 from campaigns.calendar import periods
 from delivery.claim import Due
 from delivery.decide import Room
 from delivery.models import FrequencyCap
+from tenants import binary
 from tenants.models import Tenant
 
 Kind, Scope = FrequencyCap.Kind, FrequencyCap.Scope
@@ -38,9 +41,11 @@ LOCK = (
     7_113_003  # advisory, with the tenant's id: shared by who reserves, alone for who changes what is counted
 )
 
+# Without any cap the array is empty, and nothing is looked up.
 USES = """
 SELECT u.profile_id, u.cap_id, u.times FROM delivery_capuse u
-WHERE u.tenant_id = %s AND u.profile_id = ANY(%b::bigint[]) AND u.cap_id = ANY(%b::bigint[])
+WHERE u.tenant_id = %s AND u.profile_id = ANY(%b::bigint[])
+  AND u.cap_id = ANY(ARRAY(SELECT id FROM delivery_frequencycap WHERE tenant_id = %s AND archived_at IS NULL))
 """
 
 # Of these rows: those whose occasion holds a reservation, and whether it is their own. The aggregate keeps the plan to
@@ -55,6 +60,7 @@ CROSS JOIN LATERAL (
     WHERE d.tenant_id = r.tenant_id AND d.campaign_id = r.campaign_id AND d.profile_id = r.profile_id
       AND d.occasion = r.occasion AND d.occasion_at = r.occasion_at AND d.reserved_at IS NOT NULL) held
 WHERE held.itself IS NOT NULL
+  AND EXISTS (SELECT FROM delivery_frequencycap WHERE tenant_id = %s AND archived_at IS NULL)
 """
 
 # The newest stay, as many as the cap allows. The one that joins is later than the others, but where a sandbox's clock
@@ -69,11 +75,12 @@ ON CONFLICT (tenant_id, profile_id, cap_id) DO UPDATE SET times = (
 """
 
 
-_ends_at = lru_cache(maxsize=10_000)(periods.ends_at)  # what one chunk reserved has one time
+# What one chunk reserved has one time, and a chunk's people live in few zones.
+_begins_at = lru_cache(maxsize=1_000)(periods.begins_at)
+_ends_at = lru_cache(maxsize=10_000)(periods.ends_at)
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(msgspec.Struct, frozen=True, gc=False):
     """A due row as caps see it."""
 
     row: Due
@@ -85,21 +92,54 @@ class Asking:
 class _Counted:
     """A cap as it is held against the rows of a chunk."""
 
-    free: Room  # what it leaves to somebody who got nothing of late
+    cap_id: int
+    words: str
+    limit: int
+    free: tuple[Room, ...]  # what it leaves to somebody who used it up so many times of late
     channel: str | None  # only what goes there
     tag: str | None  # only what has it
     lasts: timedelta | None  # how long a reservation counts; None: until the period it was made in is over
+    counts_from: (
+        datetime | None
+    )  # the first moment whose reservations still count; None: as the person's period begins
     period: periods.Period
 
     @classmethod
-    def of(cls, cap: FrequencyCap) -> _Counted:
+    def of(cls, cap: FrequencyCap, *, now: datetime) -> _Counted:
+        said = words(cap)
+        lasts = timedelta(hours=cap.hours or 0) if cap.kind == Kind.ROLLING else None
         return cls(
-            free=Room(cap.pk, words(cap), cap.limit, 0, None),
+            cap_id=cap.pk,
+            words=said,
+            limit=cap.limit,
+            free=tuple(Room(cap.pk, said, cap.limit, used, None) for used in range(cap.limit)),
             channel=cap.value if cap.scope == Scope.CHANNEL else None,
             tag=cap.value if cap.scope == Scope.TAG else None,
-            lasts=timedelta(hours=cap.hours or 0) if cap.kind == Kind.ROLLING else None,
+            lasts=lasts,
+            counts_from=now - lasts + datetime.resolution if lasts else None,
             period=cast(periods.Period, cap.kind),
         )
+
+    def room(self, times: Sequence[datetime] | None, *, zone: ZoneInfo, now: datetime) -> Room:
+        """Return what is left to somebody who reserved at these times, the oldest first."""
+        if not times:
+            return self.free[0]
+        counts_from = self.counts_from or _begins_at(now, zone, self.period)
+        used = len(times) - bisect_left(times, counts_from)
+        if used < self.limit:
+            return self.free[used]
+        oldest = times[-self.limit]  # of those that count: it lets go first
+        frees_at = oldest + self.lasts if self.lasts else _ends_at(oldest, zone, self.period)
+        return Room(self.cap_id, self.words, self.limit, self.limit, frees_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was sent for about some rows: the caps in force, what their people used of them, who holds a reservation."""
+
+    caps: binary.Answer
+    uses: binary.Answer
+    held: binary.Answer | None
 
 
 def in_force(tenant: Tenant) -> list[FrequencyCap]:
@@ -107,7 +147,11 @@ def in_force(tenant: Tenant) -> list[FrequencyCap]:
 
     In plain SQL: every chunk asks, and putting a query together costs more than running it.
     """
-    return [FrequencyCap.from_db(connection.alias, FIELDS, row) for row in binary.run(IN_FORCE, [tenant.pk])]
+    return _read(binary.send(IN_FORCE, [tenant.pk]))
+
+
+def _read(answer: binary.Answer) -> list[FrequencyCap]:
+    return [FrequencyCap.from_db(connection.alias, FIELDS, row) for row in answer.rows()]
 
 
 def words(cap: FrequencyCap) -> str:
@@ -137,47 +181,19 @@ def hold(tenant: Tenant, *, alone: bool = False) -> None:
     holding.hold(LOCK, tenant.pk, alone=alone)
 
 
-def rooms(
-    asking: Sequence[Asking], *, tenant: Tenant, channel: str, now: datetime
-) -> dict[int, tuple[Room, ...]]:
-    """Return by row what each cap it would count towards leaves to its person.
-
-    A row that has its reservation counts no more; beside one of the same occasion it counts for its channel only.
-    Read it with the profiles locked, else another may reserve meanwhile.
-    """
-    caps = [_Counted.of(cap) for cap in in_force(tenant)] if asking else []
-    if not caps:
-        return {}
-    held = _held([one.row for one in asking], tenant=tenant)
-    used = {
-        (profile_id, cap_id): times
-        for profile_id, cap_id, times in binary.run(
-            USES,
-            [
-                tenant.pk,
-                binary.bigints(one.row.profile_id for one in asking),
-                [cap.free.cap_id for cap in caps],
-            ],
-            reads_binary=True,
-        )
-    }
-    return {
-        one.row.id: tuple(
-            [
-                _room(cap, used.get((one.row.profile_id, cap.free.cap_id)), zone=one.zone, now=now)
-                for cap in caps
-                if _counts(cap, one, channel=channel, held=held)
-            ]
-        )
-        for one in asking
-    }
+def ask(rows: Sequence[Due], *, tenant: Tenant) -> Asked:
+    """Send for what ``rooms`` needs, once the profiles are locked: else another may reserve meanwhile."""
+    profile_ids = binary.bigints([row.profile_id for row in rows])
+    return Asked(
+        caps=binary.send(IN_FORCE, [tenant.pk]),
+        uses=binary.send(USES, [tenant.pk, profile_ids, tenant.pk], reads_binary=True),
+        held=_ask_held([row for row in rows if not row.is_unreserved], tenant=tenant),
+    )
 
 
-def _held(rows: list[Due], *, tenant: Tenant) -> dict[int, bool]:
-    """Return the rows whose occasion holds a reservation: True where it is theirs, False where it is another's."""
-    rows = [row for row in rows if not row.is_unreserved]
+def _ask_held(rows: list[Due], *, tenant: Tenant) -> binary.Answer | None:
     if not rows:
-        return {}
+        return None
     columns = [
         [row.id for row in rows],
         [row.occasion_at for row in rows],
@@ -185,30 +201,40 @@ def _held(rows: list[Due], *, tenant: Tenant) -> dict[int, bool]:
         [row.profile_id for row in rows],
         [row.occasion for row in rows],
     ]
-    return dict(binary.run(HELD, [tenant.pk, *columns]))
+    return binary.send(HELD, [tenant.pk, *columns, tenant.pk])
 
 
-def _counts(cap: _Counted, one: Asking, *, channel: str, held: dict[int, bool]) -> bool:
+def rooms(
+    asking: Sequence[Asking], asked: Asked, *, channel: str, now: datetime
+) -> dict[int, tuple[Room, ...]]:
+    """Return by row what each cap it would count towards leaves to its person; ``asked`` was about these rows.
+
+    A row that has its reservation counts no more; beside one of the same occasion it counts for its channel only.
+    """
+    caps = [_Counted.of(cap, now=now) for cap in _read(asked.caps)]
+    caps = [cap for cap in caps if cap.channel in (None, channel)]
+    if not caps:
+        return {}
+    held: dict[int, bool] = dict(asked.held.rows()) if asked.held else {}
+    used = {(profile_id, cap_id): times for profile_id, cap_id, times in asked.uses.rows()}
+    return {
+        one.row.id: tuple(
+            [
+                cap.room(used.get((one.row.profile_id, cap.cap_id)), zone=one.zone, now=now)
+                for cap in caps
+                if _counts(cap, one, held)
+            ]
+        )
+        for one in asking
+    }
+
+
+def _counts(cap: _Counted, one: Asking, held: dict[int, bool]) -> bool:
+    """Whether a row counts towards a cap. In ``held``: True where its reservation is its own, False where another's."""
     is_its_own = held.get(one.row.id)
     if is_its_own or (is_its_own is False and cap.channel is None):
         return False
-    if cap.channel is not None:
-        return cap.channel == channel
     return cap.tag is None or cap.tag in one.tags
-
-
-def _room(cap: _Counted, times: list[datetime] | None, *, zone: ZoneInfo, now: datetime) -> Room:
-    free = cap.free
-    if not times:
-        return free
-    limit, frees_at = free.limit, now
-    used = min(len(times), limit)
-    for at in times[-limit:]:  # the oldest first: it stops counting before the others
-        frees_at = at + cap.lasts if cap.lasts else _ends_at(at, zone, cap.period)
-        if frees_at > now:
-            break
-        used -= 1
-    return Room(free.cap_id, free.words, limit, used, frees_at if used == limit else None) if used else free
 
 
 def reserve(taken: Iterable[tuple[int, Room]], *, tenant: Tenant, now: datetime) -> None:

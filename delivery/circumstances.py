@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
-from audiences import binary, segments, suppression
 from audiences import facts as people
+from audiences import segments, suppression
 from audiences.facts import Facts
 from audiences.rules import memory, sql
 from campaigns import anniversaries, arms, contents, hours, past
@@ -27,6 +27,7 @@ from delivery.claim import Due
 from delivery.decide import Circumstances
 from delivery.stamps import stamp
 from delivery.tracking import Paths
+from tenants import binary
 from tenants.models import Tenant
 
 # In id order, like everyone who locks profiles; a second racer for the same person's caps waits here. Tombstones are
@@ -95,13 +96,14 @@ def lock(rows: list[Due], *, tenant: Tenant) -> None:
 
 def look(
     rows: list[Due],
+    asked: caps.Asked,
     *,
     tenant: Tenant,
     channel: str,
     now: datetime,
     imagined: Mapping[int, dict[str, Any]] | None = None,
 ) -> list[Known]:
-    """Return what is known of each row, in the order given. Locks and changes nothing.
+    """Return what is known of each row, in the order given; caps were ``asked`` about them. Locks and changes nothing.
 
     ``imagined`` are the properties of events that are not stored, by the ids under which rows refer to them.
     """
@@ -115,7 +117,7 @@ def look(
     standings = _standings(rows, tenant=tenant)
     versions = {campaign_id: brief.version for campaign_id, brief in briefs.items()}
     triggered = occasions.of_rows(rows, versions, tenant=tenant, now=now, imagined=imagined or {})
-    rooms = caps.rooms(_asking(rows, briefs, facts, tenant), tenant=tenant, channel=channel, now=now)
+    rooms = caps.rooms(_asking(rows, briefs, facts, tenant), asked, channel=channel, now=now)
     known = []
     for row in rows:
         brief, seen = briefs[row.campaign_id], facts.get(row.profile_id)  # tombstones have no facts

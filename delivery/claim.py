@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from audiences import binary
 from campaigns.versions import LAUNCHED_LAST
 from delivery import agenda, rates
 from delivery.models import Delivery, Provider
+from tenants import binary
 from tenants.models import Tenant
 
 CHUNK = 500

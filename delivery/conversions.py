@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 import msgspec
 from django.db import connection
 
-from audiences import binary, ingest
+from audiences import ingest
 from audiences.rules import memory
 from audiences.signals import RecordedEvent
 from campaigns.arms import CONTROL
 from delivery import traces
+from tenants import binary
 from tenants.models import Tenant
 
 # One statement for a batch: each event finds its exposure through the index on a profile's deliveries.

@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 from django.db import transaction
 
-from audiences import binary
 from delivery import caps, claim, rates
 from delivery.circumstances import Known, lock, look
 from delivery.claim import IS_PLANNED, MEANT, Chunk
 from delivery.decide import Decision, decide
 from delivery.models import Delivery
+from tenants import binary
 from tenants.models import Tenant
 
 STATES = {"send": Delivery.State.PLANNED, "hold_out": Delivery.State.HELD_OUT, "skip": Delivery.State.SKIPPED}
@@ -78,7 +78,8 @@ def settle_decisions(chunk: Chunk, *, tenant: Tenant, channel: str, now: datetim
         binary.send("SET LOCAL synchronous_commit TO off", [])
         caps.hold(tenant)
         lock(chunk.rows, tenant=tenant)
-    known = look(chunk.rows, tenant=tenant, channel=channel, now=now)
+        asked = caps.ask(chunk.rows, tenant=tenant)
+    known = look(chunk.rows, asked, tenant=tenant, channel=channel, now=now)
     held = [one.row for one in known if not one.brief.is_live]
     claim.release(held, tenant=tenant, token=chunk.token)
     decided = [(one, decide(one.circumstances, now=now)) for one in known if one.brief.is_live]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from audiences import binary, returning
+from audiences import returning
 from audiences.erasure import BATCH, IsOver
 from audiences.models import Erasure
 from delivery.models import Delivery
 from delivery.sandbox import inbox
 from delivery.sandbox.keeping import INBOX_NAME
+from tenants import binary
 
 ADDRESSES = """
 SELECT DISTINCT address FROM delivery_delivery WHERE tenant_id = %s AND profile_id = ANY(%b::bigint[]) AND address <> ''

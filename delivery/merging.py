@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from audiences import binary
 from audiences.signals import Merge
 from delivery import caps
+from tenants import binary
 from tenants.models import Tenant
 
 # Several of these people were owed the same message: the row furthest along stays, the winner's own if they are as

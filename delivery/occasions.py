@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from audiences import binary
 from campaigns import triggers
 from campaigns.models import Version
 from delivery.claim import Due
+from tenants import binary
 from tenants.models import Tenant
 
 PROPERTIES = """

@@ -12,7 +12,6 @@ from functools import lru_cache
 from django.db import InterfaceError, OperationalError
 from django_scopes import scope
 
-from audiences import binary
 from campaigns import channels
 from delivery import agenda, claim, composing, plan, providers, rates, recording, sourcing
 from delivery.channels.email.sending import Mailer
@@ -23,6 +22,7 @@ from delivery.handover import Handover, message
 from delivery.models import Delivery
 from delivery.recording import GROUP, Result
 from delivery.stamps import stamp
+from tenants import binary
 from tenants.models import Tenant
 
 log = logging.getLogger(__name__)

@@ -17,9 +17,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from audiences import binary
 from delivery import warm_up
 from delivery.models import Provider
+from tenants import binary
 from tenants.models import Tenant
 
 MINUTE = timedelta(minutes=1)

@@ -11,10 +11,11 @@ from typing import TypeVar
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from audiences import binary, ingest, returning, suppression, tombstones
+from audiences import ingest, returning, suppression, tombstones
 from delivery import claim, traces
 from delivery.claim import IS_OPEN, IS_PLANNED, MEANT, Due
 from delivery.models import Delivery
+from tenants import binary
 from tenants.models import Tenant
 
 T = TypeVar("T")

@@ -13,12 +13,12 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from audiences import binary, ingest, partitions
+from audiences import ingest, partitions
 from audiences.ingest import InternalEvent
 from campaigns import triggers, versions
 from campaigns.models import Campaign, Version
 from delivery.plan import channel_of
-from tenants import wake
+from tenants import binary, wake
 
 MOST_AT_ONCE = 100
 LONGEST_KEY = 64

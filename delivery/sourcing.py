@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from audiences import binary
 from campaigns.sources import gathering
 from campaigns.sources.gathering import Gathered
 from delivery import claim, recording
@@ -20,6 +19,7 @@ from delivery.claim import IS_PLANNED, MEANT, Due
 from delivery.handover import message
 from delivery.models import Delivery
 from delivery.recording import Result
+from tenants import binary
 from tenants.models import Tenant
 
 SECONDS = 30.0  # for all sources of a chunk; the lease lasts four times as long

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from audiences import binary, partitions
+from audiences import partitions
 from audiences.signals import RecordedEvent
 from campaigns import triggers
 from campaigns.models import Version
 from campaigns.triggers import Happening
 from campaigns.versions import LAUNCHED_LAST
 from delivery.plan import channel_of
-from tenants import wake
+from tenants import binary, wake
 from tenants.models import Tenant
 
 # The newest launched version of each campaign decides, also while the campaign is paused: what it plans waits.

@@ -5,3 +5,6 @@ from django.apps import AppConfig
 
 class TenantsConfig(AppConfig):
     name = "tenants"
+
+    def ready(self) -> None:
+        from tenants import binary  # noqa: F401 - the first connection copies how values are sent

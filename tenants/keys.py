@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django_scopes import scopes_disabled
 
-from tenants import audit
+from tenants import audit, binary
 from tenants.models import ApiKey, Tenant, User
 
 PREFIX = {ApiKey.Kind.WRITE: "wk_", ApiKey.Kind.SECRET: "sk_"}
@@ -83,11 +83,10 @@ def find(key: str, *, now: datetime | None = None) -> ApiKey | None:
     """
     if not key or len(key) > 200:
         return None
-    with connection.cursor() as cursor:
-        cursor.execute(ALIVE, [now, digest(key)])
-        found = cursor.fetchone()
-    if found is None:
+    rows = binary.run(ALIVE, [now, digest(key)])
+    if not rows:
         return None
+    (found,) = rows
     row = ApiKey.from_db(connection.alias, KEY, found[1 : 1 + len(KEY)])
     row.tenant = Tenant.from_db(connection.alias, TENANT, found[1 + len(KEY) :])
     row.asked_at = found[0]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
-from audiences import binary
 from audiences.ingest.calls import Key
 from audiences.models import Import
+from tenants import binary
 
 NOTE = """
 INSERT INTO audiences_rehearsedidentity (tenant_id, import_file_id, digest)

@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
-from audiences import binary, partitions
+from audiences import partitions
 from audiences.signals import RecordedEvent
+from tenants import binary
 
 # Ids rise in the order given.
 INSERT = """

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from audiences import binary
 from audiences.retention import ADDED
 from audiences.tombstones import EMPTIED
+from tenants import binary
 
 if TYPE_CHECKING:
     from audiences.signals import Merge

@@ -7,8 +7,8 @@ from datetime import datetime
 
 import msgspec
 
-from audiences import binary
 from audiences.ingest.calls import ANONYMOUS_ID, EXTERNAL_ID, Call, Key, Origin
+from tenants import binary
 from tenants.strict import Refused
 
 # An upsert that never inserts: an UPDATE would lock in whatever order its plan has, and its plan may read all people.

@@ -9,13 +9,14 @@ from typing import Any
 
 import msgspec
 
-from audiences import attributes, binary, consent, returning
+from audiences import attributes, consent, returning
 from audiences.ingest.calls import EMAIL, Call, Origin
 from audiences.ingest.clocks import may_count
 from audiences.ingest.people import People, Person
 from audiences.models import Profile
 from audiences.presence import Fix
 from audiences.signals import AttributeChange
+from tenants import binary
 
 COLUMNS = tuple(attributes.STANDARD)  # external_id, email, ...
 TYPES = {"latitude": "float8", "longitude": "float8"}

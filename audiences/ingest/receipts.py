@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from audiences import binary
+from tenants import binary
 
 KEPT = timedelta(days=30)  # raw time
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from msgspec import Raw
 
-from audiences import binary, definitions, partitions
+from audiences import definitions, partitions
 from audiences.ingest import events, merging, receipts, visits
 from audiences.ingest.calls import Call, Context, Origin, Reader, Refusal
 from audiences.ingest.clocks import Clock
@@ -18,6 +18,7 @@ from audiences.ingest.people import Moved, People, Person
 from audiences.ingest.profiles import Profiles
 from audiences.models import Receipt, RefusedCall
 from audiences.signals import AttributeChange, Merge, RecordedEvent, events_recorded
+from tenants import binary
 from tenants.models import Tenant
 
 ATTEMPTS = 12  # each fails only if somebody else got on with it meanwhile

@@ -20,6 +20,11 @@ def key(moment: datetime, zone: ZoneInfo, period: Period) -> str:
     return _first_date(moment, zone, period).isoformat()
 
 
+def begins_at(moment: datetime, zone: ZoneInfo, period: Period) -> datetime:
+    """Return, in UTC, the first instant of the period that an aware moment falls in."""
+    return _begins_at(_first_date(moment, zone, period), zone)
+
+
 def ends_at(moment: datetime, zone: ZoneInfo, period: Period) -> datetime:
     """Return, in UTC, the first instant of the next period: always later than the aware moment."""
     first = _first_date(moment, zone, period)

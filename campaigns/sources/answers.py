@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from audiences import binary
+from tenants import binary
 from tenants.models import Tenant
 
 Key = tuple[int, str]  # the source's id and the question's hash

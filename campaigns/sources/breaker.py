@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from audiences import binary
 from campaigns.models import Source
+from tenants import binary
 from tenants.models import Tenant
 
 OPENS_AFTER = 5  # failures in a row

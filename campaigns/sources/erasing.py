@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from audiences import binary
 from audiences.erasure import BATCH, IsOver
 from audiences.models import Erasure
+from tenants import binary
 
 # A source that asks the same for everybody fills nothing in.
 PERSONAL = "tenant_id = %s AND (url LIKE '%%{%%' OR body LIKE '%%{%%')"

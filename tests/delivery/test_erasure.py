@@ -12,7 +12,6 @@ from django.db import connection
 from django.urls import reverse
 
 from audiences import (
-    binary,
     consent,
     erasure,
     ingest,
@@ -43,7 +42,7 @@ from delivery.channels.email.sending import Mailer
 from delivery.models import CapUse, Delivery, FrequencyCap
 from delivery.sandbox import inbox
 from delivery.sandbox.keeping import INBOX_NAME, Keeper
-from tenants import clock
+from tenants import binary, clock
 from tenants.models import AuditEntry
 from tests.api import shaped
 from tests.delivery.steps import planned

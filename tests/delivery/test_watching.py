@@ -8,14 +8,14 @@ import pytest
 from django.db import connection
 from django_scopes import scope
 
-from audiences import binary, ingest, memberships, segments
+from audiences import ingest, memberships, segments
 from audiences.models import Event, Profile, SegmentMember, WatchedSegment
 from campaigns import drafts, launching, lifecycle, triggers, versions
 from campaigns.launching import NotReady
 from campaigns.models import Campaign, Version
 from delivery import tasks, traces, watching
 from delivery.models import Delivery
-from tenants import clock
+from tenants import binary, clock
 
 pytestmark = pytest.mark.usefixtures("postbox")
 GOLD = {"on": "attribute", "name": "plan", "operator": "is", "value": "gold"}

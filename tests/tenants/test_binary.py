@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from audiences import binary
-from audiences.binary import Column
+from tenants import binary
+from tenants.binary import Column
 from tenants.models import Tenant
 
 MOMENT = datetime(2026, 6, 15, 12, 30, 1, 250_001, tzinfo=UTC)
