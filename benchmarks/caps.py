@@ -127,13 +127,13 @@ def _decided(world: World, rows: list[Due], now: datetime) -> set[int]:
     with binary.together():
         binary.send("SET LOCAL synchronous_commit TO off", [])
         caps.hold(world.tenant)
-        asked = caps.ask(rows, tenant=world.tenant)
+        asked = caps.Asked(rows, tenant=world.tenant)
     zone = ZoneInfo("Europe/Berlin")
     asking = [Asking(row, [], zone) for row in rows]
     rooms = caps.rooms(asking, asked, channel="email", now=now)
     to_send = [row for row in rows if all(room.opens_at is None for room in rooms[row.id])]
     taken = [(row.profile_id, room) for row in to_send for room in rooms[row.id]]
-    caps.reserve(taken, tenant=world.tenant, now=now)
+    caps.reserve(taken, asked, tenant=world.tenant, now=now)
     return {row.profile_id for row in to_send}
 
 

@@ -13,8 +13,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import cast
+from functools import cached_property, lru_cache
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -43,7 +43,7 @@ LOCK = (
 
 # Without any cap the array is empty, and nothing is looked up.
 USES = """
-SELECT u.profile_id, u.cap_id, u.times FROM delivery_capuse u
+SELECT u.profile_id, u.cap_id, u.times, u.ctid FROM delivery_capuse u
 WHERE u.tenant_id = %s AND u.profile_id = ANY(%b::bigint[])
   AND u.cap_id = ANY(ARRAY(SELECT id FROM delivery_frequencycap WHERE tenant_id = %s AND archived_at IS NULL))
 """
@@ -65,13 +65,22 @@ WHERE held.itself IS NOT NULL
 
 # The newest stay, as many as the cap allows. The one that joins is later than the others, but where a sandbox's clock
 # was set back.
-RESERVE = """
+JOINED = """(CASE WHEN r.at < u.times[cardinality(u.times)]
+                  THEN ARRAY(SELECT at FROM unnest(u.times || r.at) AS at ORDER BY at)
+                  ELSE u.times || r.at END)[greatest(1, cardinality(u.times) + 2 - r.most):]"""
+TAKER = "(SELECT %s::bigint AS tenant_id, %s::bigint AS cap_id, %s::timestamptz AS at, %s::int AS most, {taker}) r"
+# Changed at the place where it was read: at half of what finding it once more by its key would cost.
+RESERVE_AGAIN = f"""
+UPDATE delivery_capuse u SET times = {JOINED}
+FROM {TAKER.format(taker="unnest(%b::bigint[]) AS profile_id, unnest(%b::tid[]) AS place")}
+WHERE u.ctid = r.place AND u.tenant_id = r.tenant_id AND u.profile_id = r.profile_id AND u.cap_id = r.cap_id
+RETURNING u.profile_id
+"""
+RESERVE = f"""
 INSERT INTO delivery_capuse AS u (tenant_id, profile_id, cap_id, times)
-SELECT %s, profile_id, %s, ARRAY[%s::timestamptz] FROM unnest(%b::bigint[]) AS r(profile_id)
-ON CONFLICT (tenant_id, profile_id, cap_id) DO UPDATE SET times = (
-    CASE WHEN excluded.times[1] < u.times[cardinality(u.times)]
-         THEN ARRAY(SELECT at FROM unnest(u.times || excluded.times) AS at ORDER BY at)
-         ELSE u.times || excluded.times END)[greatest(1, cardinality(u.times) + 2 - %s):]
+SELECT tenant_id, profile_id, cap_id, ARRAY[at] FROM {TAKER.format(taker="unnest(%b::bigint[]) AS profile_id")}
+ON CONFLICT (tenant_id, profile_id, cap_id) DO UPDATE
+SET times = (SELECT {JOINED} FROM (SELECT excluded.times[1] AS at, %s::int AS most) r)
 """
 
 
@@ -120,7 +129,7 @@ class _Counted:
             period=cast(periods.Period, cap.kind),
         )
 
-    def room(self, times: Sequence[datetime] | None, *, zone: ZoneInfo, now: datetime) -> Room:
+    def room(self, times: Sequence[datetime] | None, zone: ZoneInfo, now: datetime) -> Room:
         """Return what is left to somebody who reserved at these times, the oldest first."""
         if not times:
             return self.free[0]
@@ -133,13 +142,40 @@ class _Counted:
         return Room(self.cap_id, self.words, self.limit, self.limit, frees_at)
 
 
-@dataclass(frozen=True, slots=True)
 class Asked:
-    """What was sent for about some rows: the caps in force, what their people used of them, who holds a reservation."""
+    """What was sent for about some rows: the caps in force, what their people used of them, who holds a reservation.
 
-    caps: binary.Answer
-    uses: binary.Answer
-    held: binary.Answer | None
+    The profiles have to be locked by then, else others may reserve meanwhile.
+    """
+
+    def __init__(self, rows: Sequence[Due], *, tenant: Tenant) -> None:
+        profile_ids = binary.bigints([row.profile_id for row in rows])
+        self._caps = binary.send(IN_FORCE, [tenant.pk])
+        self._uses = binary.send(USES, [tenant.pk, profile_ids, tenant.pk], reads_binary=True)
+        self._held = _ask_held([row for row in rows if not row.is_unreserved], tenant=tenant)
+
+    @cached_property
+    def caps(self) -> list[FrequencyCap]:
+        return _read(self._caps)
+
+    @cached_property
+    def held(self) -> dict[int, bool]:
+        """Rows whose occasion holds a reservation: True where it is their own, False where it is another's."""
+        return dict(self._held.rows()) if self._held else {}
+
+    @cached_property
+    def times(self) -> dict[tuple[int, int], list[datetime]]:
+        """When (profile id, cap id) was reserved, the oldest first."""
+        return {(profile_id, cap_id): times for profile_id, cap_id, times, _ in self._used}
+
+    @cached_property
+    def places(self) -> dict[tuple[int, int], bytes]:
+        """Where that lies in the table."""
+        return {(profile_id, cap_id): place for profile_id, cap_id, _, place in self._used}
+
+    @cached_property
+    def _used(self) -> list[tuple[Any, ...]]:
+        return self._uses.rows()
 
 
 def in_force(tenant: Tenant) -> list[FrequencyCap]:
@@ -181,16 +217,6 @@ def hold(tenant: Tenant, *, alone: bool = False) -> None:
     holding.hold(LOCK, tenant.pk, alone=alone)
 
 
-def ask(rows: Sequence[Due], *, tenant: Tenant) -> Asked:
-    """Send for what ``rooms`` needs, once the profiles are locked: else another may reserve meanwhile."""
-    profile_ids = binary.bigints([row.profile_id for row in rows])
-    return Asked(
-        caps=binary.send(IN_FORCE, [tenant.pk]),
-        uses=binary.send(USES, [tenant.pk, profile_ids, tenant.pk], reads_binary=True),
-        held=_ask_held([row for row in rows if not row.is_unreserved], tenant=tenant),
-    )
-
-
 def _ask_held(rows: list[Due], *, tenant: Tenant) -> binary.Answer | None:
     if not rows:
         return None
@@ -211,17 +237,16 @@ def rooms(
 
     A row that has its reservation counts no more; beside one of the same occasion it counts for its channel only.
     """
-    caps = [_Counted.of(cap, now=now) for cap in _read(asked.caps)]
-    caps = [cap for cap in caps if cap.channel in (None, channel)]
-    if not caps:
+    counted = [_Counted.of(cap, now=now) for cap in asked.caps]
+    counted = [cap for cap in counted if cap.channel in (None, channel)]
+    if not counted:
         return {}
-    held: dict[int, bool] = dict(asked.held.rows()) if asked.held else {}
-    used = {(profile_id, cap_id): times for profile_id, cap_id, times in asked.uses.rows()}
+    times, held = asked.times, asked.held
     return {
         one.row.id: tuple(
             [
-                cap.room(used.get((one.row.profile_id, cap.cap_id)), zone=one.zone, now=now)
-                for cap in caps
+                cap.room(times.get((one.row.profile_id, cap.cap_id)), one.zone, now)
+                for cap in counted
                 if _counts(cap, one, held)
             ]
         )
@@ -230,18 +255,30 @@ def rooms(
 
 
 def _counts(cap: _Counted, one: Asking, held: dict[int, bool]) -> bool:
-    """Whether a row counts towards a cap. In ``held``: True where its reservation is its own, False where another's."""
     is_its_own = held.get(one.row.id)
     if is_its_own or (is_its_own is False and cap.channel is None):
         return False
     return cap.tag is None or cap.tag in one.tags
 
 
-def reserve(taken: Iterable[tuple[int, Room]], *, tenant: Tenant, now: datetime) -> None:
+def reserve(taken: Iterable[tuple[int, Room]], asked: Asked, *, tenant: Tenant, now: datetime) -> None:
     """Take the room of each (profile id, room): once for each row, in the transaction that marks it reserved."""
     takers: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
     for profile_id, room in taken:
         takers[room.cap_id, room.limit].append(profile_id)
+    again = []
     with binary.together():
         for (cap_id, limit), profile_ids in takers.items():
-            binary.send(RESERVE, [tenant.pk, cap_id, now, binary.bigints(profile_ids), limit])
+            values = [tenant.pk, cap_id, now, limit]
+            places = {id_: place for id_ in profile_ids if (place := asked.places.get((id_, cap_id)))}
+            if places:
+                columns = [binary.bigints(places), binary.places(places.values())]
+                again.append((values, places.keys(), binary.send(RESERVE_AGAIN, [*values, *columns])))
+            _reserve([id_ for id_ in profile_ids if id_ not in places], values)
+    for values, known, answer in again:
+        _reserve(known - {id_ for (id_,) in answer.rows()}, values)  # none, unless its row went elsewhere
+
+
+def _reserve(profile_ids: Collection[int], values: list[Any]) -> None:
+    if profile_ids:
+        binary.send(RESERVE, [*values, binary.bigints(profile_ids), values[-1]])

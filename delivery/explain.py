@@ -277,7 +277,7 @@ def _forecast(
     imagined: Mapping[int, dict[str, Any]] | None = None,
 ) -> Forecast:
     tenant = campaign.tenant
-    asked = caps.ask([row], tenant=tenant)
+    asked = caps.Asked([row], tenant=tenant)
     (known,) = circumstances.look([row], asked, tenant=tenant, channel=channel, now=at, imagined=imagined)
     gates = every_gate(known.circumstances, now=at)
     return Forecast(

@@ -57,6 +57,11 @@ def texts(values: Iterable[str | None]) -> Column:
     return _column(25, [None if value is None else value.encode() for value in values])
 
 
+def places(values: Iterable[bytes | None]) -> Column:
+    """Return a column of ``tid``, where rows lie in their table, each as a statement that reads binary returned it."""
+    return _column(27, list(values))
+
+
 def jsons(values: Iterable[bytes]) -> Column:
     """Return a column of ``jsonb``, each value given as its JSON."""
     return _column(3802, [b"\x01" + value for value in values])

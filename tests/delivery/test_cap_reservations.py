@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import transaction
 from django_scopes import scope
 
 from audiences import ingest, partitions
@@ -45,6 +46,29 @@ class TestReservations:
             at(moment)
             assert len(send()) == 1
         assert CapUse.objects.get().times == sorted(CapUse.objects.get().times)
+
+    def test_a_reservation_that_moved_since_it_was_read_is_found_by_its_key(
+        self, make_profile, make_cap, send, tenant
+    ):
+        people = [make_profile() for _ in range(3)]
+        cap = make_cap(3, **WEEKLY)
+        send()
+        first = CapUse.objects.values_list("times", flat=True)[0]
+        rows = [
+            claim.Due(number, NOON, person.pk, 1, "once", NOON, 1, None, True)
+            for number, person in enumerate(people)
+        ]
+        later = clock.now(tenant) + HOUR
+        with transaction.atomic():
+            asked = caps.Asked(rows, tenant=tenant)
+            asking = [caps.Asking(row, [], ZoneInfo(BERLIN)) for row in rows]
+            rooms = caps.rooms(asking, asked, channel="email", now=later)
+            CapUse.objects.filter(profile=people[0]).update(cap=cap)  # its row lies elsewhere from here on
+            CapUse.objects.filter(profile=people[1]).delete()
+            taken = [(row.profile_id, rooms[row.id][0]) for row in rows]
+            caps.reserve(taken, asked, tenant=tenant, now=later)
+        times = dict(CapUse.objects.values_list("profile_id", "times"))
+        assert [times[person.pk] for person in people] == [[*first, later], [later], [*first, later]]
 
     def test_held_out_takes_no_room_but_needs_it(self, make_profile, make_cap, send, at):
         people = [make_profile() for _ in range(40)]

@@ -80,13 +80,27 @@ def test_a_period_ends_where_the_next_begins(moment, name, period):
     assert periods.key(end, zone, period) > periods.key(moment, zone, period)
 
 
-@pytest.mark.parametrize("ask", [periods.key, periods.ends_at])
+@given(
+    st.datetimes(datetime(2005, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),
+    st.sampled_from(ZONES),
+    st.sampled_from(["day", "week"]),
+)
+def test_a_period_begins_where_the_one_before_ends(moment, name, period):
+    zone = ZoneInfo(name)
+    start = periods.begins_at(moment, zone, period)
+    assert start <= moment
+    assert start.tzinfo is UTC
+    assert periods.key(start, zone, period) == periods.key(moment, zone, period)
+    assert periods.ends_at(start - timedelta(microseconds=1), zone, period) == start
+
+
+@pytest.mark.parametrize("ask", [periods.key, periods.begins_at, periods.ends_at])
 def test_periods_are_asked_about_aware_moments(ask):
     with pytest.raises(ValueError, match="aware"):
         ask(datetime(2026, 7, 1), ZoneInfo("UTC"), "day")
 
 
-@pytest.mark.parametrize("ask", [periods.key, periods.ends_at])
+@pytest.mark.parametrize("ask", [periods.key, periods.begins_at, periods.ends_at])
 def test_only_days_and_weeks_are_periods(ask):
     with pytest.raises(AssertionError):
         ask(datetime(2026, 7, 1, tzinfo=UTC), ZoneInfo("UTC"), "month")
