@@ -86,6 +86,16 @@ class Known:
         return words.id if words else None
 
 
+class Asked:
+    """What was sent for about some rows because nothing else has to be known for it; their profiles are locked."""
+
+    def __init__(self, rows: Sequence[Due], *, tenant: Tenant) -> None:
+        campaigns = list({row.campaign_id for row in rows})
+        self.newest = binary.send(NEWEST, [tenant.pk, campaigns])
+        self.standings = binary.send(STANDINGS, [tenant.pk, campaigns, [row.profile_id for row in rows]])
+        self.caps = caps.Asked(rows, tenant=tenant)
+
+
 def lock(rows: list[Due], *, tenant: Tenant) -> None:
     """Lock the rows' profiles until the transaction ends.
 
@@ -96,28 +106,28 @@ def lock(rows: list[Due], *, tenant: Tenant) -> None:
 
 def look(
     rows: list[Due],
-    asked: caps.Asked,
+    asked: Asked,
     *,
     tenant: Tenant,
     channel: str,
     now: datetime,
     imagined: Mapping[int, dict[str, Any]] | None = None,
 ) -> list[Known]:
-    """Return what is known of each row, in the order given; caps were ``asked`` about them. Locks and changes nothing.
+    """Return what is known of each row, in the order given; ``asked`` is about them. Locks and changes nothing.
 
     ``imagined`` are the properties of events that are not stored, by the ids under which rows refer to them.
     """
-    briefs = brief_campaigns({row.campaign_id for row in rows}, tenant=tenant)
+    briefs = _brief(asked.newest, tenant)
     ids = sorted({row.profile_id for row in rows})
     rules = [rule for brief in briefs.values() for rule in brief.spec.rules]
     read = past.joined(*(brief.spec.past for brief in briefs.values()))
     facts = people.load(tenant_id=tenant.pk, ids=ids, rules=rules, past=read, now=now)
     in_audience = _in_audience(rows, briefs, facts.keys(), tenant=tenant, now=now)
     suppressed = _suppressed(facts.values(), tenant=tenant, channel=channel)
-    standings = _standings(rows, tenant=tenant)
+    standings = _standings(asked.standings)
     versions = {campaign_id: brief.version for campaign_id, brief in briefs.items()}
     triggered = occasions.of_rows(rows, versions, tenant=tenant, now=now, imagined=imagined or {})
-    rooms = caps.rooms(_asking(rows, briefs, facts, tenant), asked, channel=channel, now=now)
+    rooms = caps.rooms(_asking(rows, briefs, facts, tenant), asked.caps, channel=channel, now=now)
     known = []
     for row in rows:
         brief, seen = briefs[row.campaign_id], facts.get(row.profile_id)  # tombstones have no facts
@@ -172,10 +182,10 @@ def _address(seen: Facts | None) -> str:
     return (seen.attribute("email") if seen else None) or ""
 
 
-def brief_campaigns(ids: Iterable[int], *, tenant: Tenant) -> dict[int, Brief]:
-    """Return the briefs of some campaigns: each is read anew when it has changed, its versions once per process."""
+def _brief(newest: binary.Answer, tenant: Tenant) -> dict[int, Brief]:
+    """Return the campaigns' briefs: each is read anew when it has changed, its versions once per process."""
     found = {}
-    for version_id, campaign_stamp in binary.run(NEWEST, [tenant.pk, list(ids)]):
+    for version_id, campaign_stamp in newest.rows():
         version = _version(version_id, campaign_stamp)
         version.tenant = version.campaign.tenant = tenant
         spec, parts, sources = _frozen(version_id)
@@ -263,13 +273,10 @@ def _zone(seen: Facts | None, default: ZoneInfo) -> ZoneInfo:
     return wall.zone_of(seen.attribute("timezone") if seen else None, default)
 
 
-def _standings(rows: list[Due], *, tenant: Tenant) -> dict[tuple[int, int], arms.Standing]:
-    campaigns, profiles = {row.campaign_id for row in rows}, [row.profile_id for row in rows]
+def _standings(answer: binary.Answer) -> dict[tuple[int, int], arms.Standing]:
     return {
         (campaign, profile): arms.Standing(control, json.loads(shares))
-        for campaign, profile, control, shares in binary.run(
-            STANDINGS, [tenant.pk, list(campaigns), profiles]
-        )
+        for campaign, profile, control, shares in answer.rows()
     }
 
 

@@ -11,7 +11,7 @@ import msgspec
 from django.db import transaction
 
 from delivery import caps, claim, rates
-from delivery.circumstances import Known, lock, look
+from delivery.circumstances import Asked, Known, lock, look
 from delivery.claim import IS_PLANNED, MEANT, Chunk
 from delivery.decide import Decision, decide
 from delivery.models import Delivery
@@ -78,7 +78,7 @@ def settle_decisions(chunk: Chunk, *, tenant: Tenant, channel: str, now: datetim
         binary.send("SET LOCAL synchronous_commit TO off", [])
         caps.hold(tenant)
         lock(chunk.rows, tenant=tenant)
-        asked = caps.Asked(chunk.rows, tenant=tenant)
+        asked = Asked(chunk.rows, tenant=tenant)
     known = look(chunk.rows, asked, tenant=tenant, channel=channel, now=now)
     held = [one.row for one in known if not one.brief.is_live]
     claim.release(held, tenant=tenant, token=chunk.token)
@@ -89,7 +89,7 @@ def settle_decisions(chunk: Chunk, *, tenant: Tenant, channel: str, now: datetim
     kept = [(one, decision) for one, decision in decided if one.row.id in ours]
     to_send = [one for one, decision in kept if decision.verdict == "send"]
     taken = [(one.row.profile_id, room) for one in to_send for room in one.circumstances.caps]
-    caps.reserve(taken, asked, tenant=tenant, now=now)
+    caps.reserve(taken, asked.caps, tenant=tenant, now=now)
     _enter([pair for pair in kept if pair[1].verdict != "skip"], tenant=tenant, now=now)
     return to_send
 

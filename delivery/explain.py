@@ -16,7 +16,7 @@ from audiences.models import Profile
 from audiences.rules import explain as rules
 from campaigns import launching, versions
 from campaigns.models import Campaign, Version
-from delivery import caps, circumstances, explaining, queueing, results
+from delivery import circumstances, explaining, queueing, results
 from delivery.claim import Due
 from delivery.decide import Decision, decide, every_gate
 from delivery.explain_entering import Entering, moment, way_in
@@ -277,7 +277,7 @@ def _forecast(
     imagined: Mapping[int, dict[str, Any]] | None = None,
 ) -> Forecast:
     tenant = campaign.tenant
-    asked = caps.Asked([row], tenant=tenant)
+    asked = circumstances.Asked([row], tenant=tenant)
     (known,) = circumstances.look([row], asked, tenant=tenant, channel=channel, now=at, imagined=imagined)
     gates = every_gate(known.circumstances, now=at)
     return Forecast(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -69,11 +69,17 @@ def of_rows(
     if not asked:
         return {}
     triggered = [row for row in asked if row.event_id is not None]
-    properties = _properties(triggered, tenant) | dict(imagined)
-    called_off = _called_off(triggered, versions, tenant=tenant, now=now)
-    before = _before(asked, tenant)
+    ends = {row.campaign_id: _ends(versions[row.campaign_id]) for row in triggered}
+    endable = {row.id: row for row in triggered if ends[row.campaign_id]}
+    with binary.together():
+        properties = _ask_properties(triggered, tenant)
+        since = _ask_since(endable.values(), ends, tenant) if endable else None
+        before = _ask_before(asked, tenant)
+    held = {id_: msgspec.json.decode(text) for id_, text in properties.rows()} | dict(imagined)
+    called_off = _called_off(since, endable, ends, now=now) if since else {}
+    had = {id_: (count or 0, *rest) for id_, count, *rest in before.rows()}
     return {
-        row.id: Occasion(properties.get(row.event_id or 0, {}), called_off.get(row.id), *before[row.id])
+        row.id: Occasion(held.get(row.event_id or 0, {}), called_off.get(row.id), *had[row.id])
         for row in asked
     }
 
@@ -82,34 +88,49 @@ def _is_once(version: Version) -> bool:
     return version.when == Version.When.REPEAT and version.again == Version.Again.ONCE
 
 
-def _properties(rows: Sequence[Due], tenant: Tenant) -> dict[int, dict[str, Any]]:
-    found = binary.run(
-        PROPERTIES, [[row.event_id for row in rows], [row.occasion_at for row in rows], tenant.pk]
-    )
-    return {id_: msgspec.json.decode(text) for id_, text in found}
+def _ask_properties(rows: Iterable[Due], tenant: Tenant) -> binary.Answer:
+    given = list(rows)
+    columns = [[row.event_id for row in given], [row.occasion_at for row in given]]
+    return binary.send(PROPERTIES, [*columns, tenant.pk])
 
 
-def _called_off(
-    rows: Sequence[Due], versions: Mapping[int, Version], *, tenant: Tenant, now: datetime
-) -> dict[int, dict[str, str]]:
-    """Return the first event since that is an exception; those that arrived later have cancelled the row themselves."""
-    ends = {row.campaign_id: _ends(versions[row.campaign_id]) for row in rows}
-    by_id = {row.id: row for row in rows if ends[row.campaign_id]}
-    names = {each.name for row in by_id.values() for each in ends[row.campaign_id]}
-    if not names:
-        return {}
-    given = list(by_id.values())
+def _ask_since(
+    rows: Iterable[Due], ends: Mapping[int, list[triggers.Happening]], tenant: Tenant
+) -> binary.Answer:
+    given = list(rows)
     columns = [
         [row.id for row in given],
         [row.profile_id for row in given],
         [row.event_id for row in given],
         [row.occasion_at for row in given],
     ]
+    names = {each.name for row in given for each in ends[row.campaign_id]}
+    return binary.send(SINCE, [*columns, tenant.pk, list(names)])
+
+
+def _ask_before(rows: Iterable[Due], tenant: Tenant) -> binary.Answer:
+    given = list(rows)
+    columns = [
+        [row.id for row in given],
+        [row.campaign_id for row in given],
+        [row.profile_id for row in given],
+    ]
+    return binary.send(BEFORE, [tenant.pk, *columns, tenant.pk])
+
+
+def _called_off(
+    since: binary.Answer,
+    rows: Mapping[int, Due],
+    ends: Mapping[int, list[triggers.Happening]],
+    *,
+    now: datetime,
+) -> dict[int, dict[str, str]]:
+    """Return the first event since that is an exception; those that arrived later have cancelled the row themselves."""
     first: dict[int, dict[str, str]] = {}
-    for id_, name, is_internal, at, text in binary.run(SINCE, [*columns, tenant.pk, list(names)]):
+    for id_, name, is_internal, at, text in since.rows():
         meant = [
             each
-            for each in ends[by_id[id_].campaign_id]
+            for each in ends[rows[id_].campaign_id]
             if each.name == name and each.is_internal == is_internal
         ]
         held = msgspec.json.decode(text)
@@ -121,13 +142,3 @@ def _called_off(
 @lru_cache(maxsize=1_024)  # a launched version never changes; by its id
 def _ends(version: Version) -> list[triggers.Happening]:
     return triggers.calling_off(version)
-
-
-def _before(rows: Sequence[Due], tenant: Tenant) -> dict[int, tuple[int, datetime | None, bool]]:
-    columns = [
-        [row.id for row in rows],
-        [row.campaign_id for row in rows],
-        [row.profile_id for row in rows],
-    ]
-    found = binary.run(BEFORE, [tenant.pk, *columns, tenant.pk])
-    return {id_: (count or 0, last_at, is_on_its_way) for id_, count, last_at, is_on_its_way in found}
