@@ -8,5 +8,5 @@ import environ
 def configuration(url: str) -> dict[str, Any]:
     """Return one entry of ``DATABASES``. Without a ``url`` it starts the embedded server, at the first connection."""
     if url:
-        return dict(environ.Env.db_url_config(url))
-    return {"ENGINE": "config.database", "NAME": "tact"}
+        return dict(environ.Env.db_url_config(url, engine="config.database"))
+    return {"ENGINE": "config.database.embedded", "NAME": "tact"}

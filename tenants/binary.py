@@ -100,7 +100,7 @@ class Answer:
             with together():
                 pass
         with self._cursor as cursor:
-            return cursor.fetchall() if self._raw.description else []
+            return cursor.fetchall() if self._raw.pgresult.nfields else []
 
 
 # A plan made for one array of three costs less on paper than the plan for any, which reckons with ten. The database

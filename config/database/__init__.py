@@ -1,1 +1,1 @@
-"""A Django database engine: PostgreSQL that starts the embedded server when a command first connects."""
+"""A Django database engine: PostgreSQL over kept connections, the server ours or another's."""

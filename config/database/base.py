@@ -1,26 +1,28 @@
-"""Django's PostgreSQL engine on the embedded server, which a connection starts and a mere import does not."""
+"""Django's PostgreSQL engine, which looks before a request whether its kept connection still lives, and seldom asks."""
 
-from collections.abc import Iterable
+from __future__ import annotations
+
+import select
 from typing import Any
 
-from django.db.backends.postgresql import base, client
-from psycopg.conninfo import conninfo_to_dict
-
-from config import embedded
-
-
-class DatabaseClient(client.DatabaseClient):
-    def runshell(self, parameters: Iterable[str]) -> None:
-        """Open psql, for ``manage.py dbshell``, on a running server."""
-        address = conninfo_to_dict(embedded.ensure())
-        self.connection.settings_dict |= {"HOST": address["host"], "USER": address["user"]}
-        super().runshell(parameters)
+from django.db.backends.postgresql import base
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    client_class = DatabaseClient
+    def close_if_health_check_failed(self) -> None:
+        """Close a connection that is dead. A server that goes says so: where nothing came, no query has to find out.
 
-    def get_connection_params(self) -> dict[str, Any]:
-        """Return what psycopg needs, on a server that answers: every new connection asks for one."""
-        address = conninfo_to_dict(embedded.ensure())
-        return super().get_connection_params() | {"host": address["host"], "user": address["user"]}
+        Asking each time costs every request a round trip.
+        """
+        if self.connection is not None and _is_silent(self.connection):
+            self.health_check_done = True
+        super().close_if_health_check_failed()
+
+
+def _is_silent(connection: Any) -> bool:
+    """Whether nothing arrived on an idle connection: no goodbye, and no end."""
+    if connection.closed:
+        return False
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return not poll.poll(0)

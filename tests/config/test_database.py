@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.db import connection, connections
 
 from config import database_url, folders
 
@@ -50,8 +51,35 @@ def test_the_first_query_finds_a_server_and_the_right_role(base: Path):
 
 def test_a_database_url_is_taken_as_it_is():
     given = database_url.configuration("postgres://me:secret@db.example.com:5433/house")
-    assert given["ENGINE"] == "django.db.backends.postgresql"
+    assert given["ENGINE"] == "config.database"
     assert [given[name] for name in ("HOST", "PORT", "NAME", "USER", "PASSWORD")] == [
         *("db.example.com", 5433, "house"),
         *("me", "secret"),
     ]
+
+
+class TestKeptConnections:
+    def test_one_that_lives_is_not_asked(self, db, monkeypatch):
+        kept = connections["default"]
+        with monkeypatch.context() as patched:
+            patched.setattr(kept, "is_usable", lambda: pytest.fail("it was asked"))
+            patched.setattr(kept, "health_check_enabled", True)
+            patched.setattr(kept, "health_check_done", False)
+            with kept.cursor() as cursor:
+                cursor.execute("SELECT 1")
+            assert kept.health_check_done
+
+    def test_one_that_the_server_ended_is_made_anew(self, transactional_db):
+        other = connection.copy()
+        other.health_check_enabled = True
+        try:
+            with other.cursor() as cursor, connection.cursor() as ending:
+                cursor.execute("SELECT pg_backend_pid()")
+                (pid,) = cursor.fetchone()
+                ending.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
+            other.health_check_done = False  # as at the beginning of a request
+            with other.cursor() as cursor:
+                cursor.execute("SELECT pg_backend_pid()")
+                assert cursor.fetchone() != (pid,)
+        finally:
+            other.close()
