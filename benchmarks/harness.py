@@ -27,7 +27,7 @@ class Options:
     asked: int = 10_000  # due rows that caps are asked about
     rate: int = 200  # events a second, each its own request
     seconds: int = 10  # of such events, a round
-    one_in: int = 1  # of so many such events sets a message off
+    one_in: int = 2  # of so many such events sets a message off
     clients: int = 2  # processes that send requests, two connections each
     drains: int = 2  # processes that send mail, on either side
     seed: int = 7

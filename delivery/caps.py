@@ -84,7 +84,8 @@ SET times = (SELECT {JOINED} FROM (SELECT excluded.times[1] AS at, %s::int AS mo
 """
 
 
-# What one chunk reserved has one time, and a chunk's people live in few zones.
+# People are told apart by how often they used a cap up, their zones and what one chunk reserved: each seldom differs.
+_open = lru_cache(maxsize=10_000)(Room)
 _begins_at = lru_cache(maxsize=1_000)(periods.begins_at)
 _ends_at = lru_cache(maxsize=10_000)(periods.ends_at)
 
@@ -104,24 +105,19 @@ class _Counted:
     cap_id: int
     words: str
     limit: int
-    free: tuple[Room, ...]  # what it leaves to somebody who used it up so many times of late
     channel: str | None  # only what goes there
     tag: str | None  # only what has it
     lasts: timedelta | None  # how long a reservation counts; None: until the period it was made in is over
-    counts_from: (
-        datetime | None
-    )  # the first moment whose reservations still count; None: as the person's period begins
+    counts_from: datetime | None  # what is older does not; None: what is from before the person's period
     period: periods.Period
 
     @classmethod
     def of(cls, cap: FrequencyCap, *, now: datetime) -> _Counted:
-        said = words(cap)
         lasts = timedelta(hours=cap.hours or 0) if cap.kind == Kind.ROLLING else None
         return cls(
             cap_id=cap.pk,
-            words=said,
+            words=words(cap),
             limit=cap.limit,
-            free=tuple(Room(cap.pk, said, cap.limit, used, None) for used in range(cap.limit)),
             channel=cap.value if cap.scope == Scope.CHANNEL else None,
             tag=cap.value if cap.scope == Scope.TAG else None,
             lasts=lasts,
@@ -129,14 +125,11 @@ class _Counted:
             period=cast(periods.Period, cap.kind),
         )
 
-    def room(self, times: Sequence[datetime] | None, zone: ZoneInfo, now: datetime) -> Room:
+    def room(self, times: Sequence[datetime], zone: ZoneInfo, now: datetime) -> Room:
         """Return what is left to somebody who reserved at these times, the oldest first."""
-        if not times:
-            return self.free[0]
-        counts_from = self.counts_from or _begins_at(now, zone, self.period)
-        used = len(times) - bisect_left(times, counts_from)
+        used = len(times) - bisect_left(times, self.counts_from or _begins_at(now, zone, self.period))
         if used < self.limit:
-            return self.free[used]
+            return _open(self.cap_id, self.words, self.limit, used, None)
         oldest = times[-self.limit]  # of those that count: it lets go first
         frees_at = oldest + self.lasts if self.lasts else _ends_at(oldest, zone, self.period)
         return Room(self.cap_id, self.words, self.limit, self.limit, frees_at)
@@ -245,7 +238,7 @@ def rooms(
     return {
         one.row.id: tuple(
             [
-                cap.room(times.get((one.row.profile_id, cap.cap_id)), one.zone, now)
+                cap.room(times.get((one.row.profile_id, cap.cap_id), ()), one.zone, now)
                 for cap in counted
                 if _counts(cap, one, held)
             ]
