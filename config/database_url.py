@@ -3,10 +3,19 @@
 from typing import Any
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 
 def configuration(url: str) -> dict[str, Any]:
-    """Return one entry of ``DATABASES``. Without a ``url`` it starts the embedded server, at the first connection."""
+    """Return one entry of ``DATABASES``. Without a ``url`` it starts the embedded server, at the first connection.
+
+    Raises ImproperlyConfigured where it names no PostgreSQL.
+    """
     if url:
-        return dict(environ.Env.db_url_config(url, engine="config.database"))
+        given = dict(environ.Env.db_url_config(url))
+        if given["ENGINE"] != "django.db.backends.postgresql":
+            raise ImproperlyConfigured(
+                "DATABASE_URL has to name a PostgreSQL: postgres://user:password@host:5432/name"
+            )
+        return given | {"ENGINE": "config.database"}
     return {"ENGINE": "config.database.embedded", "NAME": "tact"}

@@ -49,7 +49,7 @@ WHERE u.tenant_id = %s AND u.profile_id = ANY(%b::bigint[])
 """
 
 # Of these rows: those whose occasion holds a reservation, and whether it is their own. The aggregate keeps the plan to
-# one look into delivery_once for each row.
+# one look into delivery_once for each row. Without any cap it looks nothing up.
 HELD = """
 SELECT r.id, held.itself
 FROM (SELECT g.*, %s::bigint AS tenant_id
@@ -72,8 +72,8 @@ TAKER = "(SELECT %s::bigint AS tenant_id, %s::bigint AS cap_id, %s::timestamptz 
 # Changed at the place where it was read: at half of what finding it once more by its key would cost.
 RESERVE_AGAIN = f"""
 UPDATE delivery_capuse u SET times = {JOINED}
-FROM {TAKER.format(taker="unnest(%b::bigint[]) AS profile_id, unnest(%b::tid[]) AS place")}
-WHERE u.ctid = r.place AND u.tenant_id = r.tenant_id AND u.profile_id = r.profile_id AND u.cap_id = r.cap_id
+FROM {TAKER.format(taker="unnest(%b::bigint[]) AS profile_id, unnest(%b::tid[]) AS tid")}
+WHERE u.ctid = r.tid AND u.tenant_id = r.tenant_id AND u.profile_id = r.profile_id AND u.cap_id = r.cap_id
 RETURNING u.profile_id
 """
 RESERVE = f"""
@@ -84,7 +84,7 @@ SET times = (SELECT {JOINED} FROM (SELECT excluded.times[1] AS at, %s::int AS mo
 """
 
 
-# People are told apart by how often they used a cap up, their zones and what one chunk reserved: each seldom differs.
+# A chunk's people share a few counts, zones and moments.
 _open = lru_cache(maxsize=10_000)(Room)
 _begins_at = lru_cache(maxsize=1_000)(periods.begins_at)
 _ends_at = lru_cache(maxsize=10_000)(periods.ends_at)
@@ -108,7 +108,7 @@ class _Counted:
     channel: str | None  # only what goes there
     tag: str | None  # only what has it
     lasts: timedelta | None  # how long a reservation counts; None: until the period it was made in is over
-    counts_from: datetime | None  # what is older does not; None: what is from before the person's period
+    counts_from: datetime | None  # the first moment that counts; None: as the person's period begins
     period: periods.Period
 
     @classmethod
@@ -138,7 +138,7 @@ class _Counted:
 class Asked:
     """What was sent for about some rows: the caps in force, what their people used of them, who holds a reservation.
 
-    The profiles have to be locked by then, else others may reserve meanwhile.
+    Who means to reserve has locked the profiles by then.
     """
 
     def __init__(self, rows: Sequence[Due], *, tenant: Tenant) -> None:
@@ -162,9 +162,9 @@ class Asked:
         return {(profile_id, cap_id): times for profile_id, cap_id, times, _ in self._used}
 
     @cached_property
-    def places(self) -> dict[tuple[int, int], bytes]:
-        """Where that lies in the table."""
-        return {(profile_id, cap_id): place for profile_id, cap_id, _, place in self._used}
+    def tids(self) -> dict[tuple[int, int], bytes]:
+        """Where that lies in its table."""
+        return {(profile_id, cap_id): tid for profile_id, cap_id, _, tid in self._used}
 
     @cached_property
     def _used(self) -> list[tuple[Any, ...]]:
@@ -255,7 +255,7 @@ def _counts(cap: _Counted, one: Asking, held: dict[int, bool]) -> bool:
 
 
 def reserve(taken: Iterable[tuple[int, Room]], asked: Asked, *, tenant: Tenant, now: datetime) -> None:
-    """Take the room of each (profile id, room): once for each row, in the transaction that marks it reserved."""
+    """Take the room of each (profile id, room), none twice, in the transaction that marks their rows reserved."""
     takers: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
     for profile_id, room in taken:
         takers[room.cap_id, room.limit].append(profile_id)
@@ -263,11 +263,11 @@ def reserve(taken: Iterable[tuple[int, Room]], asked: Asked, *, tenant: Tenant, 
     with binary.together():
         for (cap_id, limit), profile_ids in takers.items():
             values = [tenant.pk, cap_id, now, limit]
-            places = {id_: place for id_ in profile_ids if (place := asked.places.get((id_, cap_id)))}
-            if places:
-                columns = [binary.bigints(places), binary.places(places.values())]
-                again.append((values, places.keys(), binary.send(RESERVE_AGAIN, [*values, *columns])))
-            _reserve([id_ for id_ in profile_ids if id_ not in places], values)
+            tids = {id_: tid for id_ in profile_ids if (tid := asked.tids.get((id_, cap_id)))}
+            if tids:
+                columns = [binary.bigints(tids), binary.tids(tids.values())]
+                again.append((values, tids.keys(), binary.send(RESERVE_AGAIN, [*values, *columns])))
+            _reserve([id_ for id_ in profile_ids if id_ not in tids], values)
     for values, known, answer in again:
         _reserve(known - {id_ for (id_,) in answer.rows()}, values)  # none, unless its row went elsewhere
 

@@ -87,7 +87,7 @@ class Known:
 
 
 class Asked:
-    """What was sent for about some rows because nothing else has to be known for it; their profiles are locked."""
+    """What was sent for about some rows because nothing else has to be known for it; for one look."""
 
     def __init__(self, rows: Sequence[Due], *, tenant: Tenant) -> None:
         campaigns = list({row.campaign_id for row in rows})

@@ -36,6 +36,7 @@ class Handover:
         self._carrier = chunk.carrier
         self._tenant = tenant
         self._goes_on = goes_on
+        self._months: set[tuple[int, int]] = set()
 
     def run(self, ready: Sequence[Ready]) -> None:
         """Bring every mail to its outcome; when it is time to leave, or nobody takes mail, the rest waits."""
@@ -103,9 +104,9 @@ class Handover:
     def _now(self) -> datetime:
         """The tenant's time, whose month is there for the traces; a sandbox's clock may be moved at any moment."""
         now = clock.now(self._tenant)
-        ingest.ensure_months(
-            [now], trust=True
-        )  # before any lock is taken; retention never drops the month of now
+        if (now.year, now.month) not in self._months:  # made before any lock is taken
+            ingest.ensure_months([now])
+            self._months.add((now.year, now.month))
         return now
 
 

@@ -59,7 +59,7 @@ def texts(values: Iterable[str | None]) -> Column:
     return _column(25, [None if value is None else value.encode() for value in values])
 
 
-def places(values: Iterable[bytes | None]) -> Column:
+def tids(values: Iterable[bytes | None]) -> Column:
     """Return a column of ``tid``, where rows lie in their table, each as a statement that reads binary returned it."""
     return _column(27, list(values))
 
@@ -103,8 +103,8 @@ class Answer:
             return cursor.fetchall() if self._raw.pgresult.nfields else []
 
 
-# A plan made for one array of three costs less on paper than the plan for any, which reckons with ten. The database
-# would plan anew for each: a third of what a few mails take it. Behind a SELECT it cannot see how long an array is.
+# A plan for one array of three costs less on paper than the plan for any array, which reckons with ten; the database
+# would plan anew each time, a third of what a few mails take it. Behind a SELECT it cannot see how long an array is.
 _ARRAY = re.compile(r"%b::(\w+)\[\]")
 
 
@@ -120,13 +120,18 @@ def send(sql: str, parameters: Sequence[Any], *, reads_binary: bool = False) -> 
     three times as much. It runs in Django's transaction, raises Django's errors and passes Django's execute wrappers.
     With ``reads_binary`` the rows come in binary form too: times are read far faster, but jsonb by psycopg, not Django.
     """
-    connection.ensure_connection()
+    _connect()
     raw: Any = psycopg.Cursor(connection.connection)  # Django's own put values into the text of the statement
     raw.format = psycopg.pq.Format.BINARY if reads_binary else psycopg.pq.Format.TEXT
     wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
     cursor = wrap(raw)
     cursor.execute(_planned_once(sql), parameters)
     return Answer(cursor, raw)
+
+
+def _connect() -> None:
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()
 
 
 def run(sql: str, parameters: Sequence[Any], *, reads_binary: bool = False) -> list[tuple[Any, ...]]:
@@ -140,7 +145,7 @@ def together() -> Iterator[None]:
 
     The block ends once all are done and raises what the first that failed says; those after it did nothing then.
     """
-    connection.ensure_connection()
+    _connect()
     failed: Exception | None = None
     with connection.wrap_database_errors:
         try:

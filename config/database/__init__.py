@@ -1,1 +1,1 @@
-"""A Django database engine: PostgreSQL over kept connections, the server ours or another's."""
+"""A Django database engine: PostgreSQL over kept connections."""

@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, connections
 
 from config import database_url, folders
+from config.database.base import DatabaseWrapper
+from tenants import binary
 
 
 @pytest.fixture
@@ -58,28 +61,56 @@ def test_a_database_url_is_taken_as_it_is():
     ]
 
 
+@pytest.mark.parametrize("url", ["mysql://me@db.example.com/house", "sqlite:///house.db"])
+def test_only_postgresql_is_taken(url: str):
+    with pytest.raises(ImproperlyConfigured, match="PostgreSQL"):
+        database_url.configuration(url)
+
+
+@pytest.fixture
+def kept(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[DatabaseWrapper]:
+    """A connection that served a request a moment ago, at the beginning of the next."""
+    wrapper = connections["default"]
+    with wrapper.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    with monkeypatch.context() as patched:
+        patched.setattr(wrapper, "health_check_enabled", True)
+        patched.setattr(wrapper, "health_check_done", False)
+        patched.setattr(wrapper, "_alive_at", time.monotonic())
+        yield wrapper
+
+
+def pid_by_cursor() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
+
+
+def pid_by_binary() -> int:
+    ((pid,),) = binary.run("SELECT pg_backend_pid()", [])
+    return int(pid)
+
+
+@pytest.mark.parametrize("ask", [pid_by_cursor, pid_by_binary])
 class TestKeptConnections:
-    def test_one_that_lives_is_not_asked(self, db, monkeypatch):
-        kept = connections["default"]
+    def test_one_in_use_of_late_is_not_asked(self, kept, ask, monkeypatch):
         with monkeypatch.context() as patched:
             patched.setattr(kept, "is_usable", lambda: pytest.fail("it was asked"))
-            patched.setattr(kept, "health_check_enabled", True)
-            patched.setattr(kept, "health_check_done", False)
-            with kept.cursor() as cursor:
-                cursor.execute("SELECT 1")
-            assert kept.health_check_done
+            ask()
+        assert kept.health_check_done
 
-    def test_one_that_the_server_ended_is_made_anew(self, transactional_db):
-        other = connection.copy()
-        other.health_check_enabled = True
-        try:
-            with other.cursor() as cursor, connection.cursor() as ending:
-                cursor.execute("SELECT pg_backend_pid()")
-                (pid,) = cursor.fetchone()
-                ending.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
-            other.health_check_done = False  # as at the beginning of a request
-            with other.cursor() as cursor:
-                cursor.execute("SELECT pg_backend_pid()")
-                assert cursor.fetchone() != (pid,)
-        finally:
-            other.close()
+    def test_one_that_rested_is(self, kept, ask, monkeypatch):
+        asked = []
+        monkeypatch.setattr(kept, "_alive_at", time.monotonic() - 31)
+        monkeypatch.setattr(kept, "is_usable", lambda: asked.append(1) or True)
+        ask()
+        ask()
+        assert asked == [1]
+
+    def test_one_that_the_server_ended_is_made_anew(self, kept, ask):
+        pid = kept.connection.info.backend_pid
+        other = kept.copy()
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
+        other.close()
+        assert ask() != pid

@@ -1,1 +1,1 @@
-"""The same on the embedded server, which a connection starts and a mere import does not."""
+"""A Django database engine: PostgreSQL on the embedded server, which a connection starts and a mere import does not."""
