@@ -32,25 +32,23 @@ from tenants.models import Tenant
 Kind, Scope = FrequencyCap.Kind, FrequencyCap.Scope
 
 FIELDS = [field.attname for field in FrequencyCap._meta.concrete_fields]
-IN_FORCE = f"""
-SELECT {", ".join(connection.ops.quote_name(name) for name in FIELDS)} FROM delivery_frequencycap
-WHERE tenant_id = %s AND archived_at IS NULL ORDER BY id
-"""
+LIVE = "FROM delivery_frequencycap WHERE tenant_id = %s AND archived_at IS NULL"
+IN_FORCE = f"SELECT {', '.join(connection.ops.quote_name(name) for name in FIELDS)} {LIVE} ORDER BY id"
 
 LOCK = (
     7_113_003  # advisory, with the tenant's id: shared by who reserves, alone for who changes what is counted
 )
 
 # Without any cap the array is empty, and nothing is looked up.
-USES = """
+USES = f"""
 SELECT u.profile_id, u.cap_id, u.times, u.ctid FROM delivery_capuse u
 WHERE u.tenant_id = %s AND u.profile_id = ANY(%b::bigint[])
-  AND u.cap_id = ANY(ARRAY(SELECT id FROM delivery_frequencycap WHERE tenant_id = %s AND archived_at IS NULL))
+  AND u.cap_id = ANY(ARRAY(SELECT id {LIVE}))
 """
 
 # Of these rows: those whose occasion holds a reservation, and whether it is their own. The aggregate keeps the plan to
 # one look into delivery_once for each row. Without any cap it looks nothing up.
-HELD = """
+HELD = f"""
 SELECT r.id, held.itself
 FROM (SELECT g.*, %s::bigint AS tenant_id
       FROM unnest(%b::bigint[], %b::timestamptz[], %b::bigint[], %b::bigint[], %b::text[])
@@ -60,7 +58,7 @@ CROSS JOIN LATERAL (
     WHERE d.tenant_id = r.tenant_id AND d.campaign_id = r.campaign_id AND d.profile_id = r.profile_id
       AND d.occasion = r.occasion AND d.occasion_at = r.occasion_at AND d.reserved_at IS NOT NULL) held
 WHERE held.itself IS NOT NULL
-  AND EXISTS (SELECT FROM delivery_frequencycap WHERE tenant_id = %s AND archived_at IS NULL)
+  AND EXISTS (SELECT {LIVE})
 """
 
 # The newest stay, as many as the cap allows. The one that joins is later than the others, but where a sandbox's clock

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -73,7 +73,7 @@ def of_rows(
     endable = {row.id: row for row in triggered if ends[row.campaign_id]}
     with binary.together():
         properties = _ask_properties(triggered, tenant)
-        since = _ask_since(endable.values(), ends, tenant) if endable else None
+        since = _ask_since(list(endable.values()), ends, tenant) if endable else None
         before = _ask_before(asked, tenant)
     held = {id_: msgspec.json.decode(text) for id_, text in properties.rows()} | dict(imagined)
     called_off = _called_off(since, endable, ends, now=now) if since else {}
@@ -88,32 +88,29 @@ def _is_once(version: Version) -> bool:
     return version.when == Version.When.REPEAT and version.again == Version.Again.ONCE
 
 
-def _ask_properties(rows: Iterable[Due], tenant: Tenant) -> binary.Answer:
-    given = list(rows)
-    columns = [[row.event_id for row in given], [row.occasion_at for row in given]]
+def _ask_properties(rows: Sequence[Due], tenant: Tenant) -> binary.Answer:
+    columns = [[row.event_id for row in rows], [row.occasion_at for row in rows]]
     return binary.send(PROPERTIES, [*columns, tenant.pk])
 
 
 def _ask_since(
-    rows: Iterable[Due], ends: Mapping[int, list[triggers.Happening]], tenant: Tenant
+    rows: Sequence[Due], ends: Mapping[int, list[triggers.Happening]], tenant: Tenant
 ) -> binary.Answer:
-    given = list(rows)
     columns = [
-        [row.id for row in given],
-        [row.profile_id for row in given],
-        [row.event_id for row in given],
-        [row.occasion_at for row in given],
+        [row.id for row in rows],
+        [row.profile_id for row in rows],
+        [row.event_id for row in rows],
+        [row.occasion_at for row in rows],
     ]
-    names = {each.name for row in given for each in ends[row.campaign_id]}
+    names = {each.name for row in rows for each in ends[row.campaign_id]}
     return binary.send(SINCE, [*columns, tenant.pk, list(names)])
 
 
-def _ask_before(rows: Iterable[Due], tenant: Tenant) -> binary.Answer:
-    given = list(rows)
+def _ask_before(rows: Sequence[Due], tenant: Tenant) -> binary.Answer:
     columns = [
-        [row.id for row in given],
-        [row.campaign_id for row in given],
-        [row.profile_id for row in given],
+        [row.id for row in rows],
+        [row.campaign_id for row in rows],
+        [row.profile_id for row in rows],
     ]
     return binary.send(BEFORE, [tenant.pk, *columns, tenant.pk])
 

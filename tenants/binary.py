@@ -59,9 +59,9 @@ def texts(values: Iterable[str | None]) -> Column:
     return _column(25, [None if value is None else value.encode() for value in values])
 
 
-def tids(values: Iterable[bytes | None]) -> Column:
+def tids(values: Iterable[bytes]) -> Column:
     """Return a column of ``tid``, where rows lie in their table, each as a statement that reads binary returned it."""
-    return _column(27, list(values))
+    return _of_one_size(27, 6, [*values])
 
 
 def jsons(values: Iterable[bytes]) -> Column:
