@@ -22,7 +22,7 @@ def ensure_months(table: str, moments: Iterable[datetime], *, trust: bool = Fals
     inserting raises IntegrityError. New partitions are attached, not created in place, so that reads and writes of
     other months go on meanwhile. Before any lock is taken: two makers wait for each other.
     """
-    months = {(moment.astimezone(UTC).year, moment.astimezone(UTC).month) for moment in moments}
+    months = _months([*moments])
     names = {_name(table, *month): month for month in months}
     now = time.monotonic()
     if names and not (trust and all(_seen.get(name, 0.0) > now for name in names)):
@@ -33,6 +33,17 @@ def ensure_months(table: str, moments: Iterable[datetime], *, trust: bool = Fals
             _make(table, missing)  # not yet for good, if our caller's transaction is open
         else:
             _seen.update(dict.fromkeys(names, now + TRUSTED_SECONDS))
+
+
+def _months(moments: list[datetime]) -> set[tuple[int, int]]:
+    """Return the months that moments lie in. Mostly all lie in one, and the first and the last of them tell."""
+    ends = {_month(moment) for moment in (min(moments), max(moments))} if moments else set()
+    return ends if len(ends) < 2 else {_month(moment) for moment in moments}
+
+
+def _month(moment: datetime) -> tuple[int, int]:
+    in_utc = moment.astimezone(UTC)
+    return in_utc.year, in_utc.month
 
 
 def distrust() -> None:

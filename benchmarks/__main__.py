@@ -33,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         django.setup()
         from django.db import connection
 
+        from config import loading
+
+        loading.load()
         try:
             conditions = _conditions(options)
             results = _measure(options)

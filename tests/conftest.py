@@ -15,6 +15,7 @@ from django_scopes import scope
 from hypothesis import HealthCheck, settings
 
 from audiences import partitions
+from audiences.ingest import remembered
 from audiences.models import Event, Identity, Profile
 from tenants import clock
 from tenants.models import Membership, Tenant, User
@@ -47,6 +48,11 @@ def _statements_name_their_tenant() -> Iterator[None]:
 def _months_are_looked_for() -> None:
     """What a test made goes when it is rolled back."""
     partitions.distrust()
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_remembered() -> None:
+    remembered.forget_all()
 
 
 @pytest.fixture(autouse=True)

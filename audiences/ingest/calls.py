@@ -114,7 +114,7 @@ class Reader:
         self, *, clock: Clock, origin: Origin, sent_at: datetime | None, context: Context | None
     ) -> None:
         self._clock = clock
-        self._origin = origin
+        self._is_browser = origin is Origin.BROWSER
         self._sent_at = sent_at
         self._context = context  # the batch's, for calls that bring none of their own
 
@@ -147,9 +147,7 @@ class Reader:
         call_id = _call_id(wire, raw, has_time=claimed is not None)
         call = Call(index, _digest(call_id), call_id, raw, _who(wire), *moment)
         understand(call, wire)
-        if not call.who or (
-            self._origin is Origin.BROWSER and call.who[0][0] not in (EXTERNAL_ID, ANONYMOUS_ID)
-        ):
+        if not call.who or (self._is_browser and call.who[0][0] not in (EXTERNAL_ID, ANONYMOUS_ID)):
             raise Refused("userId", "is missing, and so is anonymousId")
         self._surroundings(call, wire)
         if call.stated and not attributes.LOCATION.isdisjoint(call.stated):
@@ -167,7 +165,7 @@ class Reader:
             call.located = _located(context.location)
 
     def _consent(self, stated: dict[str, str]) -> dict[str, str]:
-        if self._origin is Origin.BROWSER:
+        if self._is_browser:
             raise Refused("consent", "needs a secret key: anyone can read a write key")
         for subject, standing in stated.items():
             strict.text(subject, "consent")
@@ -177,7 +175,7 @@ class Reader:
 
 
 def _decoded(raw: bytes) -> Wire:
-    if b"\\u0000" not in raw:
+    if b"\\" not in raw or b"\\u0000" not in raw:  # a single byte is looked for ten times as fast
         try:
             return _decode_plain(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

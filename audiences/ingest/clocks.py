@@ -27,6 +27,7 @@ class Clock:
 
     def __init__(self, *, now: datetime, trigger_age: timedelta, retention: timedelta) -> None:
         self.now = now
+        self._kept_until = now + KEPT_AHEAD
         self._oldest = now - retention
         self._starts_from = now - trigger_age
         self._retention = retention
@@ -46,7 +47,7 @@ class Clock:
             at = self._corrected(claimed, sent_at)
         except OverflowError:
             raise Refused("timestamp", "is out of range") from None
-        if at > self.now + KEPT_AHEAD:
+        if at > self._kept_until:
             if at > self.now + CLAMPED_AHEAD:
                 raise Refused(
                     "timestamp", f"is more than {CLAMPED_AHEAD // timedelta(hours=1)} hours in the future"

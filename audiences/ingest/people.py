@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from audiences.ingest import remembered
 from audiences.ingest.calls import ANONYMOUS_ID, EXTERNAL_ID, Call, Key, Origin
 from tenants import binary
 from tenants.strict import Refused
@@ -52,6 +53,7 @@ class People:
     def __init__(self, *, tenant_id: int, origin: Origin) -> None:
         self._tenant_id = tenant_id
         self._origin = origin
+        self._recalled: dict[Key, int] = {}  # not asked for: whom they meant the last time
         self._asked: list[tuple[list[Key], binary.Answer]] = []
         self._locked: binary.Answer | None = None
         self._by_key: dict[Key, Person] = {}
@@ -63,16 +65,19 @@ class People:
         self.locked: dict[int, tuple[str | None, str | None]] = {}  # id -> (timezone, language)
 
     def ask(self, calls: list[Call]) -> None:
-        """Send for those whom the identities in ``calls`` find; again for further calls."""
+        """Recall or send for those whom the identities in ``calls`` find; again for further calls."""
         keys = {key for call in calls for key in call.who}
         for call in calls:
             if call.previous:
                 keys |= {(EXTERNAL_ID, call.previous), (ANONYMOUS_ID, call.previous)}
-        asked = list(keys)
-        self._asked.append((asked, _ask(self._tenant_id, asked)))
+        recalled = remembered.recall(self._tenant_id, keys)
+        self._recalled |= recalled
+        asked = [key for key in keys if key not in recalled]
+        if asked:
+            self._asked.append((asked, _ask(self._tenant_id, asked)))
 
     def resolve(self, calls: list[Call]) -> list[tuple[Call, Refused]]:
-        """Give every call its person and return the calls that cannot have one, with the reason."""
+        """Give every call its person, whoever it was merged into, and return those that cannot have one and why."""
         self._find(calls)
         refused = []
         for call in calls:
@@ -81,6 +86,8 @@ class People:
                 call.person = person or self._person(call)
             except Refused as error:
                 refused.append((call, error))
+        for call in calls:
+            call.person = call.person and call.person.final()
         return refused
 
     def claim(self) -> None:
@@ -94,7 +101,7 @@ class People:
         ids = {person.final().id for person in self._by_key.values()} | losers
         self._to_lock = ids - {person.id for person in self.new}
         if self._to_lock:
-            moments = {person.final().id: at for person, at in seen.items()}
+            moments = {person.id: at for person, at in seen.items()}
             columns = [binary.bigints(self._to_lock), binary.moments(map(moments.get, self._to_lock))]
             self._locked = binary.send(LOCK, [self._tenant_id, *columns])
 
@@ -104,11 +111,22 @@ class People:
         Rolling back lets go of the locks, so that another attempt takes them in order again.
         """
         rows = self._locked.rows() if self._locked else []
-        if len(rows) != len(self._to_lock) or any(is_deleted for *_, is_deleted in rows):
+        external_ids = {id_: external for id_, external, *_, is_deleted in rows if not is_deleted}
+        self._check_recalled(external_ids)
+        if len(external_ids) != len(self._to_lock):
             raise Moved
-        if any(self._assumed[id_] != external for id_, external, *_ in rows if id_ in self._assumed):
+        if any(external_ids.get(id_, external) != external for id_, external in self._assumed.items()):
             raise Moved
+        if len(self._recalled) < len(rows) and not self.merges:
+            remembered.learn(self._tenant_id, external_ids.items())
         self.locked = {id_: (timezone, language) for id_, _, timezone, language, _ in rows}
+
+    def _check_recalled(self, external_ids: dict[int, str | None]) -> None:
+        """Raise Moved if some of those recalled, now locked, are not meant any more."""
+        wrong = [key for key, id_ in self._recalled.items() if external_ids.get(id_) != key[1]]
+        if wrong:
+            remembered.forget(self._tenant_id, wrong)
+            raise Moved
 
     def check_found(self, keys: Iterable[Key]) -> None:
         """Raise Moved if these no longer find whom they found, of those that this batch did not add; once locked."""
@@ -121,7 +139,7 @@ class People:
         return {person.final() for person in [*self._by_key.values(), *self.new] if person.final().is_named}
 
     def _find(self, calls: list[Call]) -> None:
-        ids: dict[Key, int] = {}
+        ids = dict(self._recalled)
         for asked, answer in self._asked:
             ids |= _answered(asked, answer)
         people = {id_: Person(id_) for id_ in set(ids.values())}

@@ -84,7 +84,7 @@ class Profiles:
             self._absorb(records.pop(loser.id), records[winner.final().id])
         self._returned = returning.look(self._tenant_id, _new_addresses(telling, records))
         for call in sorted(telling, key=lambda call: call.at):
-            self._apply(call, records[call.person.final().id])
+            self._apply(call, records[call.person.id])
         self._check_addresses(telling)
         self._write(list(records.values()))
         consent.note(self._tenant_id, self._consents)
@@ -96,14 +96,14 @@ class Profiles:
             return True
         if not call.suggested:
             return False
-        zone, language = self._people.locked.get(call.person.final().id, (None, None))
+        zone, language = self._people.locked.get(call.person.id, (None, None))
         return (zone is None and "timezone" in call.suggested) or (
             language is None and "language" in call.suggested
         )
 
     def _records(self, telling: list[Call]) -> dict[int, Record]:
         renamed = self._people.renamed()
-        people = renamed | {call.person.final() for call in telling}
+        people = renamed | {call.person for call in telling}
         for loser, winner in self._people.merges:
             people |= {loser, winner.final()}
         records = load(self._tenant_id, [person.id for person in people if not person.is_new])
@@ -224,7 +224,7 @@ def _new_addresses(telling: list[Call], records: dict[int, Record]) -> set[retur
         for call in telling
         if call.stated
         for kind in returning.KINDS
-        if (address := call.stated.get(kind)) and records[call.person.final().id].values.get(kind) != address
+        if (address := call.stated.get(kind)) and records[call.person.id].values.get(kind) != address
     }
 
 
@@ -235,8 +235,7 @@ def _metres(value: Any) -> float | None:
 def _first_met(calls: list[Call]) -> dict[Person, datetime]:
     first: dict[Person, datetime] = {}
     for call in calls:
-        person = call.person.final()
-        first[person] = min(first.get(person, call.at), call.at)
+        first[call.person] = min(first.get(call.person, call.at), call.at)
     return first
 
 

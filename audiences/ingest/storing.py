@@ -140,7 +140,7 @@ class _Batch:
             seen = self._seen(calls)
             people.lock(seen)
             told = [call for call in calls if call.event]
-            profile_ids = [call.person.final().id for call in told]
+            profile_ids = [call.person.id for call in told]
             insertion = events.Insertion(
                 self._tenant.pk, profile_ids, map(_row, told), is_internal=False, now=self._now
             )
@@ -165,6 +165,8 @@ class _Batch:
     def _new_ones(self, understood: list[Call], *, all_new: bool) -> list[Call]:
         """Return the calls that are new. The same call twice in one batch counts once, in its first place."""
         first = {call.digest: call for call in reversed(understood)}
+        if all_new and len(first) == len(understood):
+            return understood
         fresh = first.keys() if all_new else receipts.claim(self._tenant.pk, first)
         return [call for call in understood if first[call.digest] is call and call.digest in fresh]
 
@@ -182,11 +184,9 @@ class _Batch:
     def _seen(self, calls: list[Call]) -> dict[Person, datetime]:
         """Return when each person was last active by these calls; what a file says is no activity."""
         seen: dict[Person, datetime] = {}
-        for call in calls:
-            if call.is_activity and call.person and self._origin is not Origin.IMPORT:
-                person = call.person.final()
-                if person not in seen or seen[person] < call.at:
-                    seen[person] = call.at
+        for call in calls if self._origin is not Origin.IMPORT else ():
+            if call.is_activity and seen.get(call.person, call.at) <= call.at:
+                seen[call.person] = call.at
         return seen
 
     def _define(self, kinds: definitions.Kinds, changes: list[AttributeChange]) -> None:

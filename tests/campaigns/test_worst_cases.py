@@ -165,7 +165,9 @@ def test_who_is_kept_back_is_not_shown(
     salt = arms.load(of.version).control_salt
     names = {who: f"{who.first_name or ''} {who.last_name or ''}".strip() for who in people.values()}
     told = [
-        who for who in people.values() if not who.consent and names[who] and bucket(who.pk, salt) >= COUNT // 2
+        who
+        for who in people.values()
+        if not who.consent and names[who] and bucket(who.pk, salt) >= COUNT // 2
     ]
     longest = max(told, key=lambda who: len(names[who]), default=None)
     assert found("longest", of, now).person == longest

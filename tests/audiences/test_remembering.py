@@ -1,0 +1,163 @@
+"""What a process remembers of external ids saves asking, and never changes who is meant."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django_scopes import scope
+
+from audiences import erasure, ingest
+from audiences.ingest import remembered
+from audiences.models import Event, Identity, Profile
+from audiences.signals import events_recorded
+from tenants.models import Tenant, User
+
+NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
+Store = Callable[..., ingest.Stored]
+Found = Callable[[str, str], Profile]
+
+
+def track(user: str | None = "u1", anonymous: str | None = None) -> dict[str, Any]:
+    return {"type": "track", "userId": user, "anonymousId": anonymous, "event": "Product Viewed"}
+
+
+def identify(user: str | None = "u1", anonymous: str | None = None, **traits: Any) -> dict[str, Any]:
+    return {"type": "identify", "userId": user, "anonymousId": anonymous, "traits": traits}
+
+
+def alias(user: str, previous: str) -> dict[str, Any]:
+    return {"type": "alias", "userId": user, "previousId": previous}
+
+
+def asked(store: Store, *calls: dict[str, Any]) -> int:
+    """Store calls and return how often the database was asked whom identities mean."""
+    with CaptureQueriesContext(connection) as captured:
+        store(*calls)
+    return sum("FROM audiences_identity" in (query["sql"] or "") for query in captured)
+
+
+def test_who_was_locked_is_not_asked_for_again(store: Store, found: Found) -> None:
+    store(identify())
+    assert asked(store, track()) == 1  # they were new, and might have been rolled back
+    assert asked(store, track(), track()) == 0
+    assert asked(store, track(), track("u2")) == 1
+    assert Event.objects.filter(profile=found("external_id", "u1")).count() == 4
+
+
+def test_who_was_merged_since_is_found_by_asking(store: Store, found: Found) -> None:
+    store(identify("u1"), identify("u2"))
+    store(track("u1"), track("u2"))
+    old = copy.deepcopy(remembered._profile_ids)
+    store(alias("u2", "u1"))
+    remembered._profile_ids = old  # as another process would still have it
+    store(track("u1"))
+    winner = found("external_id", "u2")
+    assert found("external_id", "u1") == winner
+    assert Event.objects.filter(profile=winner).count() == Event.objects.count() == 3
+    assert asked(store, track("u1")) == 1  # now "u2", so that the row cannot vouch for the id
+    assert asked(store, track("u2")) == 0
+
+
+def test_who_was_erased_since_is_somebody_new(
+    tenant: Tenant, owner: User, store: Store, found: Found
+) -> None:
+    store(identify())
+    store(track())
+    gone = found("external_id", "u1")
+    erasure.begin(profile=gone, actor=owner, now=NOW)
+    assert store(track()).profiles_created == 1
+    assert found("external_id", "u1") != gone
+
+
+def test_what_was_rolled_back_is_not_remembered(tenant: Tenant, store: Store) -> None:
+    """A profile that the same transaction made, and undid, is nobody's."""
+
+    def refuse(sender: Any, **told: Any) -> None:
+        raise RuntimeError
+
+    events_recorded.connect(refuse)
+    try:
+        for _ in range(2):
+            with pytest.raises(RuntimeError):
+                store(identify(), track())
+    finally:
+        events_recorded.disconnect(refuse)
+    assert remembered.recall(tenant.pk, [("external_id", "u1")]) == {}
+    assert store(track()).profiles_created == 1
+
+
+def test_other_tenants_people_are_not_recalled(tenant: Tenant, other_tenant: Tenant, store: Store) -> None:
+    store(identify())
+    store(track())
+    assert remembered.recall(tenant.pk, [("external_id", "u1"), ("anonymous_id", "u1")]).keys() == {
+        ("external_id", "u1")
+    }
+    assert remembered.recall(other_tenant.pk, [("external_id", "u1")]) == {}
+
+
+def test_it_does_not_grow_without_end(tenant: Tenant, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remembered, "MOST", 3)
+    calls = [track(f"u{n}") for n in range(10)]
+    for call in calls * 2:
+        store(call)
+    assert sum(map(len, remembered._profile_ids.values())) <= 3
+    assert Profile.objects.count() == 10
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_however_old_the_memory_people_are_the_same_without_it(
+    tenant: Tenant, other_tenant: Tenant, owner: User, seed: int
+) -> None:
+    """The same calls to two tenants, of which one is remembered, now and then as it was some time ago."""
+    chance = random.Random(seed)
+    was: list[Any] = [defaultdict(dict)]
+    for number in range(40):
+        calls = [_any_call(chance) for _ in range(chance.randint(1, 4))]
+        gone = f"u{chance.randrange(4)}" if chance.random() < 0.1 else None
+        at = NOW + timedelta(minutes=number)
+        remembered._profile_ids = copy.deepcopy(chance.choice(was))
+        _tell(tenant, owner, calls, gone, at)
+        was.append(remembered._profile_ids)
+        remembered._profile_ids = defaultdict(dict)
+        _tell(other_tenant, owner, calls, gone, at)
+    assert _who_is_who(tenant) == _who_is_who(other_tenant)
+
+
+def _any_call(chance: random.Random) -> dict[str, Any]:
+    user, anonymous = f"u{chance.randrange(4)}", f"a{chance.randrange(4)}"
+    return chance.choice(
+        [track(user), track(user), track(None, anonymous), identify(user, anonymous), alias(user, anonymous),
+         alias(user, f"u{chance.randrange(4)}")]
+    )  # fmt: skip
+
+
+def _tell(tenant: Tenant, owner: User, calls: list[dict[str, Any]], gone: str | None, at: datetime) -> None:
+    with scope(tenant=tenant):
+        ingest.store(tenant=tenant, calls=calls, now=at)
+        person = Identity.objects.filter(kind="external_id", value=gone).first()
+        if person:
+            erasure.begin(profile=person.profile, actor=owner, now=at)
+
+
+def _who_is_who(tenant: Tenant) -> list[Any]:
+    """Who goes by which identities, how each is called and how much each did, whatever their ids."""
+    with scope(tenant=tenant):
+        people: defaultdict[int, set[tuple[str, str]]] = defaultdict(set)
+        for identity in Identity.objects.all():
+            people[identity.profile_id].add((identity.kind, identity.value))
+        return sorted(
+            (
+                sorted(known),
+                Profile.objects.get(pk=id_).external_id or "",
+                Event.objects.filter(profile=id_).count(),
+            )
+            for id_, known in people.items()
+        )
