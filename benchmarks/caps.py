@@ -131,7 +131,8 @@ def _decided(world: World, rows: list[Due], now: datetime) -> set[int]:
     zone = ZoneInfo("Europe/Berlin")
     asking = [Asking(row, [], zone) for row in rows]
     rooms = caps.rooms(asking, asked, channel="email", now=now)
-    to_send = [row for row in rows if all(room.opens_at is None for room in rooms[row.id])]
+    full = {id_ for id_, theirs in rooms.items() for room in theirs if room.opens_at is not None}
+    to_send = [row for row in rows if row.id not in full]
     taken = [(row.profile_id, room) for row in to_send for room in rooms[row.id]]
     caps.reserve(taken, asked, tenant=world.tenant, now=now)
     return {row.profile_id for row in to_send}

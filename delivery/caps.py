@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Any, cast
@@ -82,8 +82,10 @@ SET times = (SELECT {JOINED} FROM (SELECT excluded.times[1] AS at, %s::int AS mo
 """
 
 
-# A chunk's people share a few counts, zones and moments.
-_open = lru_cache(maxsize=10_000)(Room)
+# What somebody used of a cap: when they reserved, the oldest first, and where that lies in its table.
+Use = tuple[list[datetime], bytes]
+
+# A chunk's people share a few zones and moments.
 _begins_at = lru_cache(maxsize=1_000)(periods.begins_at)
 _ends_at = lru_cache(maxsize=10_000)(periods.ends_at)
 
@@ -108,9 +110,11 @@ class _Counted:
     lasts: timedelta | None  # how long a reservation counts; None: until the period it was made in is over
     counts_from: datetime | None  # the first moment that counts; None: as the person's period begins
     period: periods.Period
+    uses: dict[int, Use]  # by profile
+    open: dict[int, Room] = field(default_factory=dict)  # by what was used: a chunk's people share a few
 
     @classmethod
-    def of(cls, cap: FrequencyCap, *, now: datetime) -> _Counted:
+    def of(cls, cap: FrequencyCap, uses: dict[int, Use], *, now: datetime) -> _Counted:
         lasts = timedelta(hours=cap.hours or 0) if cap.kind == Kind.ROLLING else None
         return cls(
             cap_id=cap.pk,
@@ -121,16 +125,27 @@ class _Counted:
             lasts=lasts,
             counts_from=now - lasts + datetime.resolution if lasts else None,
             period=cast(periods.Period, cap.kind),
+            uses=uses,
         )
 
-    def room(self, times: Sequence[datetime], zone: ZoneInfo, now: datetime) -> Room:
-        """Return what is left to somebody who reserved at these times, the oldest first."""
+    def room(self, profile_id: int, zone: ZoneInfo, now: datetime) -> Room:
+        """Return what is left to somebody who lives in ``zone``."""
+        use = self.uses.get(profile_id)
+        if use is None:
+            return self._open(0)
+        times, _ = use
         used = len(times) - bisect_left(times, self.counts_from or _begins_at(now, zone, self.period))
         if used < self.limit:
-            return _open(self.cap_id, self.words, self.limit, used, None)
+            return self._open(used)
         oldest = times[-self.limit]  # of those that count: it lets go first
         frees_at = oldest + self.lasts if self.lasts else _ends_at(oldest, zone, self.period)
         return Room(self.cap_id, self.words, self.limit, self.limit, frees_at)
+
+    def _open(self, used: int) -> Room:
+        room = self.open.get(used)
+        if room is None:
+            room = self.open[used] = Room(self.cap_id, self.words, self.limit, used, None)
+        return room
 
 
 class Asked:
@@ -155,18 +170,12 @@ class Asked:
         return dict(self._held.rows()) if self._held else {}
 
     @cached_property
-    def times(self) -> dict[tuple[int, int], list[datetime]]:
-        """When (profile id, cap id) was reserved, the oldest first."""
-        return {(profile_id, cap_id): times for profile_id, cap_id, times, _ in self._used}
-
-    @cached_property
-    def tids(self) -> dict[tuple[int, int], bytes]:
-        """Where that lies in its table."""
-        return {(profile_id, cap_id): tid for profile_id, cap_id, _, tid in self._used}
-
-    @cached_property
-    def _used(self) -> list[tuple[Any, ...]]:
-        return self._uses.rows()
+    def uses(self) -> defaultdict[int, dict[int, Use]]:
+        """What was used, by cap and profile."""
+        uses: defaultdict[int, dict[int, Use]] = defaultdict(dict)
+        for profile_id, cap_id, times, tid in self._uses.rows():
+            uses[cap_id][profile_id] = times, tid
+        return uses
 
 
 def in_force(tenant: Tenant) -> list[FrequencyCap]:
@@ -221,28 +230,22 @@ def _ask_held(rows: list[Due], *, tenant: Tenant) -> binary.Answer | None:
     return binary.send(HELD, [tenant.pk, *columns, tenant.pk])
 
 
-def rooms(
-    asking: Sequence[Asking], asked: Asked, *, channel: str, now: datetime
-) -> dict[int, tuple[Room, ...]]:
+def rooms(asking: Sequence[Asking], asked: Asked, *, channel: str, now: datetime) -> dict[int, list[Room]]:
     """Return by row what each cap it would count towards leaves to its person; ``asked`` was about these rows.
 
     A row that has its reservation counts no more; beside one of the same occasion it counts for its channel only.
     """
-    counted = [_Counted.of(cap, now=now) for cap in asked.caps]
+    counted = [_Counted.of(cap, asked.uses[cap.pk], now=now) for cap in asked.caps]
     counted = [cap for cap in counted if cap.channel in (None, channel)]
     if not counted:
         return {}
-    times, held = asked.times, asked.held
-    return {
-        one.row.id: tuple(
-            [
-                cap.room(times.get((one.row.profile_id, cap.cap_id), ()), one.zone, now)
-                for cap in counted
-                if _counts(cap, one, held)
-            ]
-        )
-        for one in asking
-    }
+    held = asked.held
+    found: dict[int, list[Room]] = {one.row.id: [] for one in asking}
+    for cap in counted:
+        counts_all = cap.tag is None and not held
+        for one in asking if counts_all else [one for one in asking if _counts(cap, one, held)]:
+            found[one.row.id].append(cap.room(one.row.profile_id, one.zone, now))
+    return found
 
 
 def _counts(cap: _Counted, one: Asking, held: dict[int, bool]) -> bool:
@@ -261,13 +264,15 @@ def reserve(taken: Iterable[tuple[int, Room]], asked: Asked, *, tenant: Tenant, 
     with binary.together():
         for (cap_id, limit), profile_ids in takers.items():
             values = [tenant.pk, cap_id, now, limit]
-            tids = {id_: tid for id_ in profile_ids if (tid := asked.tids.get((id_, cap_id)))}
+            uses = asked.uses[cap_id]
+            tids = {id_: uses[id_][1] for id_ in profile_ids if id_ in uses}
             if tids:
                 columns = [binary.bigints(tids), binary.tids(tids.values())]
                 again.append((values, tids.keys(), binary.send(RESERVE_AGAIN, [*values, *columns])))
             _reserve([id_ for id_ in profile_ids if id_ not in tids], values)
     for values, known, answer in again:
-        _reserve(known - {id_ for (id_,) in answer.rows()}, values)  # none, unless its row went elsewhere
+        if answer.count < len(known):  # the row of some went elsewhere
+            _reserve(known - {id_ for (id_,) in answer.rows()}, values)
 
 
 def _reserve(profile_ids: Collection[int], values: list[Any]) -> None:

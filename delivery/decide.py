@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -56,9 +56,7 @@ class Circumstances:
     window: Window | None = None
     quiet: Quiet | None = None
     waits_outside: bool = True
-    caps: tuple[
-        Room, ...
-    ] = ()  # it would count towards these; none where it is exempt, or has its reservation
+    caps: Sequence[Room] = ()  # it would count towards these; none where it is exempt, or has its reservation
     is_cap_exempt: bool = False
     waits_if_capped: bool = False
 

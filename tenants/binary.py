@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from psycopg.adapt import Dumper
 
 
@@ -94,13 +94,22 @@ class Answer:
     def __init__(self, cursor: Any, raw: Any) -> None:
         self._cursor, self._raw = cursor, raw
 
+    @property
+    def count(self) -> int:
+        """How many rows it returned or changed: told without reading them."""
+        self._wait()
+        return int(self._raw.rowcount)
+
     def rows(self) -> list[tuple[Any, ...]]:
         """Return the rows, none for a statement without any. In a block of ``together``, wait for them."""
+        self._wait()
+        with self._cursor as cursor:
+            return cursor.fetchall() if self._raw.pgresult.nfields else []
+
+    def _wait(self) -> None:
         if self._raw.pgresult is None:
             with together():
                 pass
-        with self._cursor as cursor:
-            return cursor.fetchall() if self._raw.pgresult.nfields else []
 
 
 # A plan for one array of three costs less on paper than the plan for any array, which reckons with ten; the database
@@ -120,7 +129,7 @@ def send(sql: str, parameters: Sequence[Any], *, reads_binary: bool = False) -> 
     three times as much. It runs in Django's transaction, raises Django's errors and passes Django's execute wrappers.
     With ``reads_binary`` the rows come in binary form too: times are read far faster, but jsonb by psycopg, not Django.
     """
-    _connect()
+    connection = _connected()
     raw: Any = psycopg.Cursor(connection.connection)  # Django's own put values into the text of the statement
     raw.format = psycopg.pq.Format.BINARY if reads_binary else psycopg.pq.Format.TEXT
     wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
@@ -129,9 +138,12 @@ def send(sql: str, parameters: Sequence[Any], *, reads_binary: bool = False) -> 
     return Answer(cursor, raw)
 
 
-def _connect() -> None:
+def _connected() -> Any:
+    """Return Django's connection itself: each look at it through ``django.db.connection`` costs a microsecond."""
+    connection = connections[DEFAULT_DB_ALIAS]
     connection.close_if_health_check_failed()
     connection.ensure_connection()
+    return connection
 
 
 def run(sql: str, parameters: Sequence[Any], *, reads_binary: bool = False) -> list[tuple[Any, ...]]:
@@ -145,7 +157,7 @@ def together() -> Iterator[None]:
 
     The block ends once all are done and raises what the first that failed says; those after it did nothing then.
     """
-    _connect()
+    connection = _connected()
     failed: Exception | None = None
     with connection.wrap_database_errors:
         try:
