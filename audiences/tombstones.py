@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.db import transaction
-
 from tenants import binary
 
 # Nothing that finds or describes a person stays on a tombstone.
@@ -38,17 +36,18 @@ def all_of(tenant_id: int, profile_id: int) -> dict[int, UUID]:
 
 
 def lock_living(tenant_id: int, ids: Iterable[int]) -> dict[int, int]:
-    """Lock the living profiles that ``ids`` mean, in id order, and return them by the id asked for.
+    """Lock the living profiles that ``ids`` mean, in id order, and return them by the id asked for; in a transaction.
 
     Erased and unknown ones are absent. Tombstones are never locked: a merge that holds their winner changes them.
     """
     asked = set(ids)
     while True:
-        with transaction.atomic():
-            living = dict(binary.run(LOCK, [tenant_id, list(asked), tenant_id]))
-            missing = list(asked - living.keys())
-            if not missing or not binary.run(LIVING, [tenant_id, missing, tenant_id]):
-                return living
-            transaction.set_rollback(
-                True
-            )  # somebody merged meanwhile: let go, so that locks are in order again
+        with binary.together():  # Django's own savepoint would be two more waits for the database
+            binary.send("SAVEPOINT before_locks", [])
+            locked = binary.send(LOCK, [tenant_id, list(asked), tenant_id])
+        living = dict(locked.rows())
+        missing = list(asked - living.keys())
+        if not missing or not binary.run(LIVING, [tenant_id, missing, tenant_id]):
+            return living
+        # Somebody merged meanwhile: let go, so that locks are in order again.
+        binary.run("ROLLBACK TO SAVEPOINT before_locks", [])
