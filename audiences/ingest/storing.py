@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -108,7 +109,10 @@ def _read(
 ) -> tuple[list[Call], list[tuple[Refusal, bytes]]]:
     """Read calls as ``reader`` does and ask ``people`` whom they mean: of some while the next are read."""
     understood, refused = [], []
-    with binary.together():
+    are_many = len(calls) > PART
+    with (
+        binary.together() if are_many else nullcontext()
+    ):  # of few, those who are remembered cost no wait at all
         for first in range(0, len(calls), PART):
             part, denied = reader.read(calls[first : first + PART], first=first)
             understood += part
