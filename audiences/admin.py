@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from audiences import attributes, segments
+from audiences import attributes, erasure, segments, tombstones
 from audiences.models import (
     AttributeDefinition,
     ConsentChange,
@@ -72,6 +72,7 @@ class ProfileAdmin(ScopedAdmin):
     """Identities and consent have pages and calls of their own, which keep proofs; here they are shown."""
 
     form = ProfileForm
+    refusals = (erasure.Gone,)
     may_add = False
     list_display = ("__str__", "external_id", "email", "country", "created_at", "last_seen_at")
     search_fields = ("email__iexact", "external_id__exact")
@@ -90,6 +91,11 @@ class ProfileAdmin(ScopedAdmin):
         "erased_at",
     )
     readonly_fields = tuple(name for name in fields if name not in ProfileForm.Meta.fields)
+
+    def store(self, request: Any, row: Profile, form: forms.ModelForm, *, is_new: bool) -> None:
+        if tombstones.lock_living(request.tenant.pk, [row.pk]).get(row.pk) != row.pk:
+            raise erasure.Gone("This person was merged into another or erased meanwhile.")
+        super().store(request, row, form, is_new=is_new)
 
 
 def _is_rule(value: Any) -> None:

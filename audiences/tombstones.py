@@ -36,9 +36,10 @@ def all_of(tenant_id: int, profile_id: int) -> dict[int, UUID]:
 
 
 def lock_living(tenant_id: int, ids: Iterable[int]) -> dict[int, int]:
-    """Lock the living profiles that ``ids`` mean, in id order, and return them by the id asked for; in a transaction.
+    """Lock the living profiles that ``ids`` mean, in id order, and return them by the id asked for.
 
-    Erased and unknown ones are absent. Tombstones are never locked: a merge that holds their winner changes them.
+    Until the transaction ends, of which there has to be one; so does the savepoint that is set here. Erased and unknown
+    ones are absent. Tombstones are never locked: a merge that holds their winner changes them.
     """
     asked = set(ids)
     while True:

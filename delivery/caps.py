@@ -111,7 +111,7 @@ class _Counted:
     counts_from: datetime | None  # the first moment that counts; None: as the person's period begins
     period: periods.Period
     uses: dict[int, Use]  # by profile
-    open: dict[int, Room] = field(default_factory=dict)  # by what was used: a chunk's people share a few
+    open_rooms: dict[int, Room] = field(default_factory=dict)  # by what was used: people share a few
 
     @classmethod
     def of(cls, cap: FrequencyCap, uses: dict[int, Use], *, now: datetime) -> _Counted:
@@ -142,9 +142,9 @@ class _Counted:
         return Room(self.cap_id, self.words, self.limit, self.limit, frees_at)
 
     def _open(self, used: int) -> Room:
-        room = self.open.get(used)
+        room = self.open_rooms.get(used)
         if room is None:
-            room = self.open[used] = Room(self.cap_id, self.words, self.limit, used, None)
+            room = self.open_rooms[used] = Room(self.cap_id, self.words, self.limit, used, None)
         return room
 
 

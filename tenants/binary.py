@@ -96,7 +96,7 @@ class Answer:
 
     @property
     def count(self) -> int:
-        """How many rows it returned or changed: told without reading them."""
+        """How many rows it returned or changed: told without reading them, and only before ``rows`` does."""
         self._wait()
         return int(self._raw.rowcount)
 

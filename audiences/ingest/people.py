@@ -117,9 +117,15 @@ class People:
             raise Moved
         if any(external_ids.get(id_, external) != external for id_, external in self._assumed.items()):
             raise Moved
-        if len(self._recalled) < len(rows) and not self.merges:
+        if len(self._recalled) < len(rows) and not (
+            self.merges or self.renamed()
+        ):  # else it soon would be wrong
             remembered.learn(self._tenant_id, external_ids.items())
         self.locked = {id_: (timezone, language) for id_, _, timezone, language, _ in rows}
+
+    def forget_recalled(self) -> None:
+        """Ask for them the next time: one of them may be the reason why this batch failed."""
+        remembered.forget(self._tenant_id, self._recalled)
 
     def _check_recalled(self, external_ids: dict[int, str | None]) -> None:
         """Raise Moved if some of those recalled, now locked, are not meant any more."""

@@ -58,6 +58,14 @@ def consistent() -> None:
     assert set(Identity.objects.values_list("profile_id", flat=True)) <= living
     tombstones = Profile.objects.exclude(merged_into=None)
     assert set(tombstones.values_list("merged_into_id", flat=True)) <= living
+    names_find()
+
+
+def names_find() -> None:
+    """Whoever lives and bears an external id is whom it finds: ingest.remembered rests on it."""
+    found = set(Identity.objects.filter(kind="external_id").values_list("value", "profile_id"))
+    named = Profile.objects.living().exclude(external_id=None)
+    assert set(named.values_list("external_id", "id")) <= found
 
 
 def test_the_same_batch_from_many_sides_at_once_counts_once(tenant: Tenant, at_once: AtOnce) -> None:

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django_scopes import scope
 
 from audiences import erasure, ingest
-from audiences.ingest import remembered
+from audiences.ingest import remembered, storing
 from audiences.models import Event, Identity, Profile
 from audiences.signals import events_recorded
 from tenants.models import Tenant, User
+from tests.audiences.test_ingest_races import names_find
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 Store = Callable[..., ingest.Stored]
@@ -39,9 +39,15 @@ def alias(user: str, previous: str) -> dict[str, Any]:
 
 def asked(store: Store, *calls: dict[str, Any]) -> int:
     """Store calls and return how often the database was asked whom identities mean."""
-    with CaptureQueriesContext(connection) as captured:
+    statements = []
+
+    def note(execute: Any, sql: str, *rest: Any) -> Any:
+        statements.append(sql)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(note):
         store(*calls)
-    return sum("FROM audiences_identity" in (query["sql"] or "") for query in captured)
+    return sum("FROM audiences_identity" in sql for sql in statements)
 
 
 def test_who_was_locked_is_not_asked_for_again(store: Store, found: Found) -> None:
@@ -103,6 +109,29 @@ def test_other_tenants_people_are_not_recalled(tenant: Tenant, other_tenant: Ten
     assert remembered.recall(other_tenant.pk, [("external_id", "u1")]) == {}
 
 
+def test_who_is_gone_altogether_is_somebody_new(tenant: Tenant, store: Store) -> None:
+    """As after a database was restored under a running process: nothing of theirs is there, not even the rows."""
+    ids = [("external_id", f"u{n}") for n in range(3)]
+    store(*(identify(value) for _, value in ids))
+    remembered.learn(tenant.pk, [(2**40 + n, value) for n, (_, value) in enumerate(ids)])
+    assert store(*(track(value) for _, value in ids)).accepted == 3
+    assert Profile.objects.count() == 3
+    assert remembered.recall(tenant.pk, ids).keys() == set(ids)
+    assert max(remembered.recall(tenant.pk, ids).values()) < 2**40
+
+
+def test_people_of_a_large_batch_are_remembered_in_every_part(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storing, "PART", 2)
+    calls = [track(f"u{n}") for n in range(5)]
+    store(*calls)
+    assert asked(store, *calls) == 3
+    assert asked(store, *calls) == 0
+    assert asked(store, *calls, track("new")) == 1
+    assert (Profile.objects.count(), Event.objects.count()) == (6, 21)
+
+
 def test_it_does_not_grow_without_end(tenant: Tenant, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remembered, "MOST", 3)
     calls = [track(f"u{n}") for n in range(10)]
@@ -121,13 +150,14 @@ def test_however_old_the_memory_people_are_the_same_without_it(
     was: list[Any] = [defaultdict(dict)]
     for number in range(40):
         calls = [_any_call(chance) for _ in range(chance.randint(1, 4))]
+        origin = chance.choice(list(ingest.Origin))
         gone = f"u{chance.randrange(4)}" if chance.random() < 0.1 else None
         at = NOW + timedelta(minutes=number)
         remembered._profile_ids = copy.deepcopy(chance.choice(was))
-        _tell(tenant, owner, calls, gone, at)
+        _tell(tenant, owner, calls, gone, at, origin)
         was.append(remembered._profile_ids)
         remembered._profile_ids = defaultdict(dict)
-        _tell(other_tenant, owner, calls, gone, at)
+        _tell(other_tenant, owner, calls, gone, at, origin)
     assert _who_is_who(tenant) == _who_is_who(other_tenant)
 
 
@@ -135,13 +165,20 @@ def _any_call(chance: random.Random) -> dict[str, Any]:
     user, anonymous = f"u{chance.randrange(4)}", f"a{chance.randrange(4)}"
     return chance.choice(
         [track(user), track(user), track(None, anonymous), identify(user, anonymous), alias(user, anonymous),
-         alias(user, f"u{chance.randrange(4)}")]
+         alias(user, f"u{chance.randrange(4)}"), alias(f"new {chance.randrange(4)}", user)]
     )  # fmt: skip
 
 
-def _tell(tenant: Tenant, owner: User, calls: list[dict[str, Any]], gone: str | None, at: datetime) -> None:
+def _tell(
+    tenant: Tenant,
+    owner: User,
+    calls: list[dict[str, Any]],
+    gone: str | None,
+    at: datetime,
+    origin: ingest.Origin,
+) -> None:
     with scope(tenant=tenant):
-        ingest.store(tenant=tenant, calls=calls, now=at)
+        ingest.store(tenant=tenant, calls=calls, now=at, origin=origin)
         person = Identity.objects.filter(kind="external_id", value=gone).first()
         if person:
             erasure.begin(profile=person.profile, actor=owner, now=at)
@@ -150,6 +187,7 @@ def _tell(tenant: Tenant, owner: User, calls: list[dict[str, Any]], gone: str | 
 def _who_is_who(tenant: Tenant) -> list[Any]:
     """Who goes by which identities, how each is called and how much each did, whatever their ids."""
     with scope(tenant=tenant):
+        names_find()
         people: defaultdict[int, set[tuple[str, str]]] = defaultdict(set)
         for identity in Identity.objects.all():
             people[identity.profile_id].add((identity.kind, identity.value))
