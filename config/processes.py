@@ -167,7 +167,7 @@ class Group:
         for child in reversed(self._children):
             if child.process is None:
                 continue
-            child.process.terminate()
+            os.kill(child.process.pid, signal.SIGTERM)  # Popen.terminate would reap one that has ended
             deadline = time.monotonic() + self._grace_seconds
             while not _has_ended(child.process) and time.monotonic() < deadline and self._asked < 2:
                 self._pass_on(TICK_SECONDS)

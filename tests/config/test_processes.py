@@ -123,6 +123,19 @@ def test_a_program_that_never_comes_up_ends_the_group(run: Callable[..., Run]):
     assert not group.children()
 
 
+def test_a_program_that_died_a_moment_before_does_not_hinder_the_end(run: Callable[..., Run]):
+    group = run(one=SLEEPER, second=SLEEPER)
+    wait_until(lambda: group.lines().count("one    | up") == 1 and group.lines().count("second | up") == 1)
+    group.process.send_signal(signal.SIGSTOP)  # so that it learns of both at once
+    for pid in group.children():
+        os.kill(pid, signal.SIGKILL)
+    group.process.terminate()
+    group.process.send_signal(signal.SIGCONT)
+    assert group.process.wait(5) == 0
+    assert group.lines()[-1] == "tact   | ended"
+    assert not group.children()
+
+
 def test_a_stubborn_program_is_ended_by_force(run: Callable[..., Run]):
     group = run(one=STUBBORN, grace=0.5)
     wait_until(lambda: "one | up" in group.lines())
