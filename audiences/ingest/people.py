@@ -117,9 +117,7 @@ class People:
             raise Moved
         if any(external_ids.get(id_, external) != external for id_, external in self._assumed.items()):
             raise Moved
-        if len(self._recalled) < len(rows) and not (
-            self.merges or self.renamed()
-        ):  # else it soon would be wrong
+        if len(self._recalled) < len(rows):  # else all of them are
             remembered.learn(self._tenant_id, external_ids.items())
         self.locked = {id_: (timezone, language) for id_, _, timezone, language, _ in rows}
 

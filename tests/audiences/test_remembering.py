@@ -19,6 +19,7 @@ from audiences.models import Event, Identity, Profile
 from audiences.signals import events_recorded
 from tenants.models import Tenant, User
 from tests.audiences.test_ingest_races import names_find
+from tests.audiences.test_merging import alias, identify
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 Store = Callable[..., ingest.Stored]
@@ -27,14 +28,6 @@ Found = Callable[[str, str], Profile]
 
 def track(user: str | None = "u1", anonymous: str | None = None) -> dict[str, Any]:
     return {"type": "track", "userId": user, "anonymousId": anonymous, "event": "Product Viewed"}
-
-
-def identify(user: str | None = "u1", anonymous: str | None = None, **traits: Any) -> dict[str, Any]:
-    return {"type": "identify", "userId": user, "anonymousId": anonymous, "traits": traits}
-
-
-def alias(user: str, previous: str) -> dict[str, Any]:
-    return {"type": "alias", "userId": user, "previousId": previous}
 
 
 def asked(store: Store, *calls: dict[str, Any]) -> int:
@@ -51,18 +44,25 @@ def asked(store: Store, *calls: dict[str, Any]) -> int:
 
 
 def test_who_was_locked_is_not_asked_for_again(store: Store, found: Found) -> None:
-    store(identify())
+    store(identify("u1"))
     assert asked(store, track()) == 1  # they were new, and might have been rolled back
     assert asked(store, track(), track()) == 0
     assert asked(store, track(), track("u2")) == 1
     assert Event.objects.filter(profile=found("external_id", "u1")).count() == 4
 
 
+def test_who_comes_with_new_or_merged_people_is_remembered(store: Store) -> None:
+    store(identify("u1"), track(None, "a1"))
+    store(track("u1"), identify("new", "a1"), track(None, "a2"))
+    store(track("u1"), identify("new", "a2"))
+    assert asked(store, track("u1"), track("new")) == 0
+
+
 def test_who_was_merged_since_is_found_by_asking(store: Store, found: Found) -> None:
     store(identify("u1"), identify("u2"))
     store(track("u1"), track("u2"))
     old = copy.deepcopy(remembered._profile_ids)
-    store(alias("u2", "u1"))
+    store(alias("u1", "u2"))
     remembered._profile_ids = old  # as another process would still have it
     store(track("u1"))
     winner = found("external_id", "u2")
@@ -75,7 +75,7 @@ def test_who_was_merged_since_is_found_by_asking(store: Store, found: Found) -> 
 def test_who_was_erased_since_is_somebody_new(
     tenant: Tenant, owner: User, store: Store, found: Found
 ) -> None:
-    store(identify())
+    store(identify("u1"))
     store(track())
     gone = found("external_id", "u1")
     erasure.begin(profile=gone, actor=owner, now=NOW)
@@ -93,7 +93,7 @@ def test_what_was_rolled_back_is_not_remembered(tenant: Tenant, store: Store) ->
     try:
         for _ in range(2):
             with pytest.raises(RuntimeError):
-                store(identify(), track())
+                store(identify("u1"), track())
     finally:
         events_recorded.disconnect(refuse)
     assert remembered.recall(tenant.pk, [("external_id", "u1")]) == {}
@@ -101,7 +101,7 @@ def test_what_was_rolled_back_is_not_remembered(tenant: Tenant, store: Store) ->
 
 
 def test_other_tenants_people_are_not_recalled(tenant: Tenant, other_tenant: Tenant, store: Store) -> None:
-    store(identify())
+    store(identify("u1"))
     store(track())
     assert remembered.recall(tenant.pk, [("external_id", "u1"), ("anonymous_id", "u1")]).keys() == {
         ("external_id", "u1")
@@ -164,8 +164,8 @@ def test_however_old_the_memory_people_are_the_same_without_it(
 def _any_call(chance: random.Random) -> dict[str, Any]:
     user, anonymous = f"u{chance.randrange(4)}", f"a{chance.randrange(4)}"
     return chance.choice(
-        [track(user), track(user), track(None, anonymous), identify(user, anonymous), alias(user, anonymous),
-         alias(user, f"u{chance.randrange(4)}"), alias(f"new {chance.randrange(4)}", user)]
+        [track(user), track(user), track(None, anonymous), identify(user, anonymous), alias(anonymous, user),
+         alias(f"u{chance.randrange(4)}", user), alias(user, f"new {chance.randrange(4)}")]
     )  # fmt: skip
 
 
