@@ -37,11 +37,12 @@ def ensure_months(table: str, moments: Iterable[datetime], *, trust: bool = Fals
 
 def _months(moments: list[datetime]) -> set[tuple[int, int]]:
     """Return the months that moments lie in. Mostly all lie in one, and the first and the last of them tell."""
-    ends = {_month(moment) for moment in (min(moments), max(moments))} if moments else set()
-    return ends if len(ends) < 2 else {_month(moment) for moment in moments}
+    ends = {month_of(moment) for moment in (min(moments), max(moments))} if moments else set()
+    return ends if len(ends) < 2 else {month_of(moment) for moment in moments}
 
 
-def _month(moment: datetime) -> tuple[int, int]:
+def month_of(moment: datetime) -> tuple[int, int]:
+    """Return the year and month in whose partition a moment lies."""
     in_utc = moment.astimezone(UTC)
     return in_utc.year, in_utc.month
 
@@ -53,12 +54,11 @@ def distrust() -> None:
 
 def months_before(table: str, moment: datetime) -> list[str]:
     """Return the names of ``table``'s partitions that end before ``moment``, oldest first."""
-    moment = moment.astimezone(UTC)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
             " WHERE i.inhparent = %s::regclass AND c.relname < %s ORDER BY 1",
-            [table, _name(table, moment.year, moment.month)],
+            [table, _name(table, *month_of(moment))],
         )
         return [name for (name,) in cursor.fetchall()]
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from django.conf import settings
 
 from audiences import ingest
+from audiences.partitions import month_of
 from delivery import claim, rates, recording, traces
 from delivery.channels.email.outcomes import Accepted, NotSent, Outcome, Refused, Unknown
 from delivery.channels.email.sending import Mailer
@@ -104,9 +105,10 @@ class Handover:
     def _now(self) -> datetime:
         """The tenant's time, whose month is there for the traces; a sandbox's clock may be moved at any moment."""
         now = clock.now(self._tenant)
-        if (now.year, now.month) not in self._months:  # made before any lock is taken
+        month = month_of(now)
+        if month not in self._months:  # made before any lock is taken
             ingest.ensure_months([now])
-            self._months.add((now.year, now.month))
+            self._months.add(month)
         return now
 
 

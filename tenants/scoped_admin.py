@@ -57,9 +57,8 @@ class ScopedAdmin(ModelAdmin):
     def store(self, request: HttpRequest, row: Any, form: forms.ModelForm, *, is_new: bool) -> None:
         """Write a valid form's row. A subclass makes its one domain call here, which notes the change itself."""
         old = {} if is_new else model_to_dict(type(row)._default_manager.get(pk=row.pk), form.changed_data)
-        row.save(
-            update_fields=None if is_new else form.changed_data
-        )  # others may have changed the rest since
+        # Others may have changed the rest since it was read.
+        row.save(update_fields=None if is_new else form.changed_data)
         new = model_to_dict(row, form.changed_data)
         self.note(
             request,

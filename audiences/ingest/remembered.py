@@ -13,13 +13,12 @@ from audiences.ingest.calls import EXTERNAL_ID, Key
 
 MOST = 100_000  # external ids, of some 150 bytes each
 
-_NOBODY: dict[str, int] = {}
 _profile_ids: defaultdict[int, dict[str, int]] = defaultdict(dict)  # by tenant and external id
 
 
 def recall(tenant_id: int, keys: Iterable[Key]) -> dict[Key, int]:
     """Return the profile ids that some of these identities meant, for those that are remembered."""
-    known = _profile_ids.get(tenant_id, _NOBODY).get
+    known = _profile_ids.get(tenant_id, {}).get
     return {key: id_ for key in keys if key[0] == EXTERNAL_ID and (id_ := known(key[1]))}
 
 

@@ -14,6 +14,7 @@ from audiences import presence
 from audiences.ingest import events
 from audiences.ingest.internal import InternalEvent, record_known_new
 from audiences.models import PlacePresence
+from audiences.partitions import month_of
 from audiences.presence import Fix, Visit
 from audiences.signals import Merge
 from tenants import each
@@ -28,13 +29,9 @@ def follow(
         presence.unite(tenant_id=tenant.pk, merges=merges)
     if fixes:
         visits = presence.follow(tenant_id=tenant.pk, fixes=fixes, is_quiet=is_quiet)
-        made = {_month(at) for at in (now, *(fix.at for fix in fixes))}
+        made = {month_of(at) for at in (now, *(fix.at for fix in fixes))}
         # Who entered by staying in a month that has no table is said to have entered now.
-        _tell(tenant, now, [one if _month(one.at) in made else replace(one, at=now) for one in visits])
-
-
-def _month(at: datetime) -> tuple[int, int]:
-    return at.year, at.month
+        _tell(tenant, now, [one if month_of(one.at) in made else replace(one, at=now) for one in visits])
 
 
 def look_around() -> int:

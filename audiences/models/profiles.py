@@ -24,9 +24,8 @@ class Profile(models.Model):
 
     public_id = models.UUIDField(default=uuid.uuid4, db_default=RandomUUID(), unique=True, editable=False)
     tenant = models.ForeignKey("tenants.Tenant", models.CASCADE, related_name="+", db_index=False)
-    external_id = models.TextField(
-        null=True, blank=True
-    )  # whoever lives and has one is whom that identity finds
+    # Whoever lives and has one is whom that identity finds.
+    external_id = models.TextField(null=True, blank=True)
     email = models.TextField(null=True, blank=True)
     phone = models.TextField(null=True, blank=True)  # E.164
     first_name = models.TextField(null=True, blank=True)
