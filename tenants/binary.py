@@ -6,7 +6,7 @@ import re
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -35,6 +35,7 @@ _LENGTH = struct.Struct(">i")
 _BIGINT = struct.Struct(">q")
 _NULL = b"\xff\xff\xff\xff"
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def bigints(values: Iterable[int]) -> Column:
@@ -52,7 +53,8 @@ def booleans(values: Iterable[bool]) -> Column:
 
 def moments(values: Iterable[datetime | None]) -> Column:
     """Return a column of ``timestamptz``; the moments are aware."""
-    return _column(1184, [None if value is None else _moment(value) for value in values])
+    pack, epoch, unit = _BIGINT.pack, _EPOCH, _MICROSECOND
+    return _column(1184, [None if value is None else pack((value - epoch) // unit) for value in values])
 
 
 def texts(values: Iterable[str | None]) -> Column:
@@ -77,11 +79,6 @@ def _of_one_size(type_: int, size: int, packed: list[bytes]) -> Column:
 def _column(type_: int, packed: list[bytes | None]) -> Column:
     parts = [_NULL if value is None else _LENGTH.pack(len(value)) + value for value in packed]
     return Column(_head(type_, len(parts), has_nulls=None in packed) + b"".join(parts))
-
-
-def _moment(value: datetime) -> bytes:
-    since = value - _EPOCH
-    return _BIGINT.pack((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
 
 
 def _head(type_: int, count: int, *, has_nulls: bool = False) -> bytes:

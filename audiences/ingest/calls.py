@@ -51,7 +51,7 @@ class Call(msgspec.Struct, gc=False):
     at: datetime
     is_clamped: bool
     may_start: bool
-    event: str = ""  # empty for a call that is no event
+    name: str = ""  # of the event; empty for a call that is none
     properties: dict[str, Any] = {}
     is_activity: bool = False
     stated: dict[str, Any] | None = None  # attributes it sets; None in it removes
@@ -143,26 +143,20 @@ class Reader:
         if understand is None:
             raise Refused("type", f"must be one of {', '.join(_KINDS)}" if wire.type else "is missing")
         claimed = wire.originalTimestamp or wire.timestamp
-        moment = self._clock.settle(claimed, wire.sentAt or self._sent_at)
+        at, is_clamped, may_start = self._clock.settle(claimed, wire.sentAt or self._sent_at)
         call_id = _call_id(wire, raw, has_time=claimed is not None)
-        call = Call(index, _digest(call_id), call_id, raw, _who(wire), *moment)
+        call = Call(index, _digest(call_id), call_id, raw, _who(wire), at, is_clamped, may_start)
         understand(call, wire)
         if not call.who or (self._is_browser and call.who[0][0] not in (EXTERNAL_ID, ANONYMOUS_ID)):
             raise Refused("userId", "is missing, and so is anonymousId")
-        self._surroundings(call, wire)
+        if context := wire.context or self._context:
+            _surroundings(call, context)
         if call.stated and not attributes.LOCATION.isdisjoint(call.stated):
             stated = {name: call.stated.pop(name) for name in attributes.LOCATION & call.stated.keys()}
             call.located = (call.located or {}) | stated
         if wire.consent:
             call.consent = self._consent(wire.consent)
         return call
-
-    def _surroundings(self, call: Call, wire: Wire) -> None:
-        context = wire.context or self._context
-        if context and (context.timezone or context.locale):
-            call.suggested = attributes.from_context(context.timezone, context.locale)
-        if context and context.location:
-            call.located = _located(context.location)
 
     def _consent(self, stated: dict[str, str]) -> dict[str, str]:
         if self._is_browser:
@@ -189,7 +183,7 @@ def _decoded(raw: bytes) -> Wire:
 def _checked(wire: Wire, path: str) -> dict[str, Any]:
     """Return a call's properties or traits, or raise Refused."""
     values: dict[str, Any] = getattr(wire, path) or {}
-    if not isinstance(wire, PlainWire):
+    if type(wire) is not PlainWire:
         strict.check(values, path)
     return values
 
@@ -216,17 +210,17 @@ def _id(value: str | float | None, path: str) -> str:
 
 
 def _who(wire: Wire) -> tuple[Key, ...]:
-    keys: list[Key] = []
+    keys: tuple[Key, ...] = ()
     if wire.userId is not None and (user := _id(wire.userId, "userId")):
-        keys.append((EXTERNAL_ID, user))
+        keys = ((EXTERNAL_ID, user),)
     if wire.anonymousId is not None and (anonymous := _id(wire.anonymousId, "anonymousId")):
-        keys.append((ANONYMOUS_ID, anonymous))
+        keys += ((ANONYMOUS_ID, anonymous),)
     if wire.context and wire.context.externalIds:
         keys += _external_ids(wire.context.externalIds)
-    return tuple(keys)
+    return keys
 
 
-def _external_ids(given: Any) -> list[Key]:
+def _external_ids(given: Any) -> tuple[Key, ...]:
     """Return Segment's ``context.externalIds`` of the kinds that find people here; others are left alone."""
     keys = []
     for number, item in enumerate(given if isinstance(given, list) else []):
@@ -236,7 +230,7 @@ def _external_ids(given: Any) -> list[Key]:
             if not isinstance(value, str):
                 raise Refused(path, "must be text")
             keys.append((item["type"], _identity(item["type"], value, path)))
-    return keys
+    return tuple(keys)
 
 
 def _identity(kind: str, value: str, path: str) -> str:
@@ -259,9 +253,9 @@ def _identify(call: Call, wire: Wire) -> None:
 
 
 def _track(call: Call, wire: Wire) -> None:
-    if not wire.event or not wire.event.strip():
+    if not wire.event or wire.event.isspace():
         raise Refused("event", "is missing")
-    call.event = strict.text(wire.event, "event")
+    call.name = strict.text(wire.event, "event")
     call.properties = _checked(wire, "properties")
     call.is_activity = True
 
@@ -275,7 +269,7 @@ def _screen(call: Call, wire: Wire) -> None:
 
 
 def _view(call: Call, wire: Wire, event: str) -> None:
-    call.event = event
+    call.name = event
     said = {"name": wire.name, "category": wire.category}
     added = {name: strict.text(value, name) for name, value in said.items() if value}
     call.properties = _checked(wire, "properties") | added
@@ -287,7 +281,7 @@ def _group(call: Call, wire: Wire) -> None:
     if not group:
         raise Refused("groupId", "is missing")
     traits = _checked(wire, "traits")
-    call.event = "Group Joined"
+    call.name = "Group Joined"
     call.properties = {**traits, "group_id": group}
     call.stated = {f"group.{name}": value for name, value in traits.items()} | {"group.id": group}
 
@@ -300,6 +294,13 @@ def _alias(call: Call, wire: Wire) -> None:
         raise Refused("previousId", "is missing")
     call.who = ((EXTERNAL_ID, user),)
     call.previous = "" if previous == user else previous
+
+
+def _surroundings(call: Call, context: Context) -> None:
+    if context.timezone or context.locale:
+        call.suggested = attributes.from_context(context.timezone, context.locale)
+    if context.location:
+        call.located = _located(context.location)
 
 
 def _located(location: Any) -> dict[str, Any] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
 
 from tenants.strict import Refused
 
@@ -14,12 +13,6 @@ CLAMPED_AHEAD = timedelta(hours=24)
 def may_count(told_at: datetime, *, now: datetime) -> bool:
     """Whether a call may have that moment by ``now``; if not, it was told before a sandbox's clock went back."""
     return told_at <= now + KEPT_AHEAD
-
-
-class Moment(NamedTuple):
-    at: datetime
-    is_clamped: bool
-    may_start: bool
 
 
 class Clock:
@@ -36,13 +29,14 @@ class Clock:
             timedelta(0),
         )  # the last one met, and how it was off
 
-    def settle(self, claimed: datetime | None, sent_at: datetime | None) -> Moment:
+    def settle(self, claimed: datetime | None, sent_at: datetime | None) -> tuple[datetime, bool, bool]:
         """Return when a call that claims ``claimed`` and was sent at ``sent_at`` (both the client's clock) happened.
 
-        Up to five minutes ahead is kept, up to a day clamped to now; beyond, and before retention, raises Refused.
+        With it, whether that was clamped, and whether it may start something, being recent. Up to five minutes ahead is
+        kept, up to a day clamped to now; beyond, and before retention, raises Refused.
         """
         if claimed is None:
-            return Moment(self.now, False, True)
+            return self.now, False, True
         try:
             at = self._corrected(claimed, sent_at)
         except OverflowError:
@@ -52,15 +46,22 @@ class Clock:
                 raise Refused(
                     "timestamp", f"is more than {CLAMPED_AHEAD // timedelta(hours=1)} hours in the future"
                 )
-            return Moment(self.now, True, True)
+            return self.now, True, True
         if at < self._oldest:
             raise Refused("timestamp", f"is older than the {self._retention.days} days that are kept")
-        return Moment(at, False, at >= self._starts_from)
+        return at, False, at >= self._starts_from
 
     def _corrected(self, claimed: datetime, sent_at: datetime | None) -> datetime:
-        claimed = claimed if claimed.tzinfo else claimed.replace(tzinfo=UTC)
+        at = _in_utc(claimed)
         if sent_at is None:
-            return claimed.astimezone(UTC)
+            return at
         if sent_at is not self._sent[0]:
-            self._sent = (sent_at, self.now - (sent_at if sent_at.tzinfo else sent_at.replace(tzinfo=UTC)))
-        return claimed.astimezone(UTC) + self._sent[1]
+            self._sent = (sent_at, self.now - _in_utc(sent_at))
+        return at + self._sent[1]
+
+
+def _in_utc(told: datetime) -> datetime:
+    """Return a moment as a client told it; without an offset it means UTC."""
+    if told.tzinfo is UTC:
+        return told
+    return told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -24,7 +24,7 @@ RETURNING id
 _encode = msgspec.json.Encoder().encode
 
 
-class Row(msgspec.Struct, frozen=True, gc=False):
+class Row(Protocol):
     """An event about to be stored, of whoever it may be."""
 
     name: str
@@ -46,12 +46,12 @@ class Insertion:
         self,
         tenant_id: int,
         profile_ids: list[int],
-        rows: Iterable[Row],
+        rows: Sequence[Row],
         *,
         is_internal: bool,
         now: datetime,
     ) -> None:
-        self._profile_ids, self._rows, self._is_internal = profile_ids, list(rows), is_internal
+        self._profile_ids, self._rows, self._is_internal = profile_ids, rows, is_internal
         if self._rows:
             columns = [
                 binary.bigints(profile_ids),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from django.db import transaction
 
 from audiences import definitions, tombstones
@@ -21,6 +22,16 @@ class InternalEvent:
     profile_id: int
     name: str
     occurred_at: datetime
+    properties: dict[str, Any]
+
+
+class _Row(msgspec.Struct, gc=False):
+    """An ``events.Row``."""
+
+    name: str
+    at: datetime
+    is_clamped: bool
+    may_start: bool
     properties: dict[str, Any]
 
 
@@ -80,7 +91,7 @@ def _store(tenant: Tenant, given: list[InternalEvent], now: datetime) -> dict[st
 def _insert(tenant: Tenant, given: list[InternalEvent], now: datetime) -> list[RecordedEvent]:
     oldest = now - timedelta(hours=tenant.trigger_age_hours)
     rows = [
-        events.Row(event.name, event.occurred_at, False, event.occurred_at >= oldest, event.properties)
+        _Row(event.name, event.occurred_at, False, event.occurred_at >= oldest, event.properties)
         for event in given
     ]
     kinds = definitions.kinds_by_path((row.name, row.properties) for row in rows)

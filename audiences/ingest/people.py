@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cached_property
+from typing import Any
 
 import msgspec
 
@@ -20,7 +22,7 @@ INSERT INTO audiences_profile AS p (id, tenant_id, public_id, last_seen_at)
 SELECT s.id, %s, '{NOBODY}', s.at FROM unnest(%b::bigint[], %b::timestamptz[]) s(id, at) ORDER BY s.id
 ON CONFLICT (id) DO UPDATE SET last_seen_at = GREATEST(p.last_seen_at, EXCLUDED.last_seen_at)
 WHERE p.tenant_id = EXCLUDED.tenant_id AND p.merged_into_id IS NULL AND p.erased_at IS NULL
-RETURNING p.id, p.external_id, p.timezone, p.language, p.public_id = '{NOBODY}'
+RETURNING CASE WHEN p.public_id <> '{NOBODY}' THEN p.id END, p.external_id, p.timezone, p.language
 """
 
 
@@ -56,13 +58,13 @@ class People:
         self._recalled: dict[Key, int] = {}  # not asked for: whom they meant the last time
         self._asked: list[tuple[list[Key], binary.Answer]] = []
         self._locked: binary.Answer | None = None
+        self._rows: list[tuple[Any, ...]] = []  # of those locked
         self._by_key: dict[Key, Person] = {}
         self._assumed: dict[int, str | None] = {}  # external ids that decisions rest on
         self._added: dict[Key, Person] = {}
         self.merges: list[tuple[Person, Person]] = []  # (loser, winner), both stored before
         self.new: list[Person] = []
-        self._to_lock: set[int] = set()
-        self.locked: dict[int, tuple[str | None, str | None]] = {}  # id -> (timezone, language)
+        self._to_lock: list[Person] = []
 
     def ask(self, calls: list[Call]) -> None:
         """Recall or send for those whom the identities in ``calls`` find; again for further calls."""
@@ -87,7 +89,8 @@ class People:
             except Refused as error:
                 refused.append((call, error))
         for call in calls:
-            call.person = call.person and call.person.final()
+            if call.person and call.person.merged_into:
+                call.person = call.person.final()
         return refused
 
     def claim(self) -> None:
@@ -97,29 +100,32 @@ class People:
 
     def lock(self, seen: dict[Person, datetime]) -> None:
         """Send for the locks of those stored before, in id order, and note when they were last seen."""
-        losers = {loser.id for loser, _ in self.merges}
-        ids = {person.final().id for person in self._by_key.values()} | losers
-        self._to_lock = ids - {person.id for person in self.new}
+        self._to_lock = [person for person in {*self._by_key.values()} if not person.is_new]
         if self._to_lock:
-            moments = {person.id: at for person, at in seen.items()}
-            columns = [binary.bigints(self._to_lock), binary.moments(map(moments.get, self._to_lock))]
-            self._locked = binary.send(LOCK, [self._tenant_id, *columns])
+            ids = binary.bigints(person.id for person in self._to_lock)
+            moments = binary.moments(map(seen.get, self._to_lock))
+            self._locked = binary.send(LOCK, [self._tenant_id, ids, moments])
 
     def check_locked(self) -> None:
         """Raise Moved if what was decided no longer holds.
 
         Rolling back lets go of the locks, so that another attempt takes them in order again.
         """
-        rows = self._locked.rows() if self._locked else []
-        external_ids = {id_: external for id_, external, *_, is_deleted in rows if not is_deleted}
+        self._rows = self._locked.rows() if self._locked else []
+        external_ids = {id_: external for id_, external, _, _ in self._rows}
+        external_ids.pop(None, None)
         self._check_recalled(external_ids)
         if len(external_ids) != len(self._to_lock):
             raise Moved
         if any(external_ids.get(id_, external) != external for id_, external in self._assumed.items()):
             raise Moved
-        if len(self._recalled) < len(rows):  # else all of them are
+        if len(self._recalled) < len(external_ids):  # else all of them are
             remembered.learn(self._tenant_id, external_ids.items())
-        self.locked = {id_: (timezone, language) for id_, _, timezone, language, _ in rows}
+
+    @cached_property
+    def surroundings(self) -> dict[int, tuple[str | None, str | None]]:
+        """The time zone and language of those locked, by id."""
+        return {id_: (timezone, language) for id_, _, timezone, language in self._rows}
 
     def forget_recalled(self) -> None:
         """Ask for them the next time: one of them may be the reason why this batch failed."""

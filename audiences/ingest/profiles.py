@@ -96,7 +96,7 @@ class Profiles:
             return True
         if not call.suggested:
             return False
-        zone, language = self._people.locked.get(call.person.id, (None, None))
+        zone, language = self._people.surroundings.get(call.person.id, (None, None))
         return (zone is None and "timezone" in call.suggested) or (
             language is None and "language" in call.suggested
         )

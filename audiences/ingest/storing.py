@@ -74,7 +74,7 @@ def store(
     reader = Reader(clock=clock, origin=origin, sent_at=sent_at, context=context)
     people = People(tenant_id=tenant.pk, origin=origin)
     understood, refused = _read(list(calls), reader, people)
-    moments = [now, *(call.at for call in understood if call.event or call.located)]
+    moments = [now, *(call.at for call in understood if call.name or call.located)]
     all_new = True  # as they nearly always are, and their months there: the database says if not
     for attempt in range(ATTEMPTS):
         try:
@@ -142,12 +142,10 @@ class _Batch:
             calls = self._with_people(calls)
             seen = self._seen(calls)
             people.lock(seen)
-            told = [call for call in calls if call.event]
+            told = [call for call in calls if call.name]
             profile_ids = [call.person.id for call in told]
-            insertion = events.Insertion(
-                self._tenant.pk, profile_ids, map(_row, told), is_internal=False, now=self._now
-            )
-            kinds = definitions.kinds_by_path((call.event, call.properties) for call in told)
+            insertion = events.Insertion(self._tenant.pk, profile_ids, told, is_internal=False, now=self._now)
+            kinds = definitions.kinds_by_path((call.name, call.properties) for call in told)
         people.check_locked()
         profiles = Profiles(
             tenant_id=self._tenant.pk, people=people, seen=seen, origin=self._origin, now=self._now
@@ -167,9 +165,9 @@ class _Batch:
 
     def _new_ones(self, understood: list[Call], *, all_new: bool) -> list[Call]:
         """Return the calls that are new. The same call twice in one batch counts once, in its first place."""
-        first = {call.digest: call for call in reversed(understood)}
-        if all_new and len(first) == len(understood):
+        if all_new and len({call.digest for call in understood}) == len(understood):
             return understood
+        first = {call.digest: call for call in reversed(understood)}
         fresh = first.keys() if all_new else receipts.claim(self._tenant.pk, first)
         return [call for call in understood if first[call.digest] is call and call.digest in fresh]
 
@@ -204,10 +202,6 @@ class _Batch:
             events_recorded.send(
                 None, tenant=self._tenant, now=self._now, events=recorded, changes=changes, merges=merges
             )
-
-
-def _row(call: Call) -> events.Row:
-    return events.Row(call.event, call.at, call.is_clamped, call.may_start, call.properties)
 
 
 def _keep(tenant_id: int, refused: list[tuple[Refusal, bytes]], now: datetime, *, are_alone: bool) -> None:
