@@ -17,13 +17,13 @@ from django.db import connection
 from audiences import messages
 from audiences import past as events_past
 from audiences.rules import event_sql, operands, schema, values
-from audiences.rules.fragments import Fragment, sql
+from audiences.rules.fragments import Fragment, identifier, sql
 from audiences.rules.scope import Scope
 from audiences.rules.wanted import Wanted
 from tenants import binary
 
 _NOTHING: Mapping[str, tuple[str, ...]] = {}
-NEWEST = 1_000  # events of one name that are loaded for a profile, newest first: rules count to 500
+NEWEST = 1_000  # events that are loaded of what a condition counts, for each profile: rules count to 500
 FOR_TEMPLATES = (
     "first_name",
     "last_name",
@@ -140,9 +140,9 @@ def load(
 ) -> dict[int, Facts]:
     """Return the facts of the tenant's living profiles among ``ids``, by id, with the events that ``rules`` ask for.
 
-    ``rules`` are JSON or parsed, segments in them resolved. Of events it loads only names and times that a rule uses,
-    none later than ``now``, and of one name at most the newest thousand a profile. ``past`` says what templates read
-    of events. One statement for the profiles, and one for each event name and way in which it is asked for.
+    ``rules`` are JSON or parsed, segments in them resolved. Of events it loads only those that a condition counts, none
+    later than ``now``, for each condition at most the newest thousand a profile. ``past`` says what templates read of
+    events. One statement for the profiles, and one for each event name and way in which it is asked for.
     """
     wanted = _wanted(rules, now)
     found = _profiles(tenant_id, list(ids))
@@ -161,7 +161,7 @@ def load(
             for id_, facts in found.items():
                 facts.lasts[name] = last.get(id_)
         for name in wanted.events:
-            _add_events(found, tenant_id, name, wanted, now)
+            _add_events(found, name, wanted, scope)
         for kind in wanted.reachable:
             _add_reachable(found, tenant_id, kind)
         if wanted.tenant_zone:
@@ -275,24 +275,25 @@ def _happened(query: Fragment) -> dict[int, Happened]:
     return {id_: Happened(at, _json(properties)) for id_, at, properties in _rows(query)}
 
 
-def _add_events(found: dict[int, Facts], tenant_id: int, name: str, wanted: Wanted, now: datetime) -> None:
-    for facts in found.values():
-        facts.happened[name] = []
-    since = wanted.events[name]
+def _add_events(found: dict[int, Facts], name: str, wanted: Wanted, scope: Scope) -> None:
+    seen: dict[int, dict[int, Happened]] = {id_: {} for id_ in found}
     properties = "e.properties" if name in wanted.properties else "NULL"
-    rows = _rows(
-        sql(
-            "SELECT n.profile_id, n.micros, n.properties FROM unnest({}::bigint[]) AS ids(id) CROSS JOIN LATERAL"
-            f" (SELECT e.profile_id, {_micros('e.occurred_at')} AS micros, {properties} AS properties"
-            " FROM audiences_event e WHERE e.tenant_id = {} AND e.profile_id = ids.id AND e.name = {}"
-            " AND e.occurred_at <= {}{} ORDER BY e.occurred_at DESC LIMIT {}) n",
-            list(found),
-            tenant_id,
-            name,
-            now,
-            sql(" AND e.occurred_at >= {}", since) if since else Fragment(""),
-            NEWEST,
+    for fitting in wanted.events[name].values():
+        rows = _rows(
+            sql(
+                "SELECT n.* FROM unnest({}::bigint[]) AS ids(id) CROSS JOIN LATERAL"
+                f" (SELECT e.profile_id, e.id, {_micros('e.occurred_at')}, {properties} FROM audiences_event e"
+                " WHERE e.tenant_id = {} AND e.profile_id = ids.id AND e.name = {} AND {}{}"
+                " ORDER BY e.occurred_at DESC LIMIT {}) n",
+                list(found),
+                scope.tenant_id,
+                name,
+                fitting.span.sql(identifier("e.occurred_at")),
+                event_sql.where("e", fitting.filters, scope),
+                NEWEST,
+            )
         )
-    )
-    for id_, micros, text in rows:
-        found[id_].happened[name].append(Happened(_moment(micros), None if text is None else _json(text)))
+        for profile_id, event_id, micros, text in rows:
+            seen[profile_id][event_id] = Happened(_moment(micros), None if text is None else _json(text))
+    for id_, facts in found.items():
+        facts.happened[name] = sorted(seen[id_].values(), key=lambda event: event.at, reverse=True)

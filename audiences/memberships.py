@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from audiences import segments, tombstones
 from audiences.models import Segment, SegmentMember, WatchedSegment
 from audiences.rules import sql
+from audiences.rules.tree import InvalidRule
 from audiences.signals import Merge
 from tenants import binary, clock
 from tenants.models import Tenant
@@ -149,8 +150,14 @@ def look_around(*, tenant: Tenant, now: datetime, tell: Callable[[list[Move]], N
 
 
 def _follow(watched: WatchedSegment, *, now: datetime) -> bool:
-    """Whether its memberships go by the segment's rule as it is; if not, they do from now on."""
-    rule = segments.resolve(watched.segment.rule)
+    """Whether its memberships go by the segment's rule as it is; if not, they do from now on.
+
+    A rule that refers to what is gone by now is not followed: until somebody mends it, the one before it holds.
+    """
+    try:
+        rule = segments.resolve(watched.segment.rule)
+    except (InvalidRule, segments.SegmentCycle):
+        return True
     if rule == watched.rule:
         return True
     with transaction.atomic():

@@ -73,7 +73,7 @@ def _campaigns(rules: Iterable[Rule]) -> dict[UUID, messages.Campaign]:
 def places_in(rule: Rule) -> Iterator[UUID]:
     """Yield the ids of the places that a rule names itself."""
     points = (point for one in _conditions(rule) if one["on"] == "near" for point in one["of"])
-    return (UUID(str(point["place"])) for point in points if "place" in point)
+    return (UUID(str(point["place"])) for point in points if point.get("place"))
 
 
 def _places(rules: Iterable[Rule]) -> dict[UUID, Place]:
@@ -87,9 +87,14 @@ class _Resolver:
     known: Mapping[UUID, Segment]
     campaigns: Mapping[UUID, messages.Campaign]
     places: Mapping[UUID, Place]
+    written: int = 0  # conditions
 
     def resolve(self, rule: Rule, path: str, way: list[tuple[UUID, str]]) -> Rule:
         """``way`` are the segments we are inside of."""
+        if "on" in rule:
+            self.written += 1
+            if self.written > schema.MOST_CONDITIONS:
+                raise InvalidRule(path, f"A rule holds at most {schema.MOST_CONDITIONS} conditions.")
         if rule.get("on") == "segment":
             return self._segment(rule, path, way)
         if rule.get("on") == "message":
@@ -134,7 +139,7 @@ class _Resolver:
         return rule | named | ({"variant_name": campaign.variants[variant]} if variant else {})
 
     def _point(self, point: Rule, path: str) -> Rule:
-        if "place" not in point:
+        if not point.get("place"):
             return point
         place = self.places.get(UUID(str(point["place"])))
         if place is None:
@@ -154,7 +159,7 @@ _FILLED_IN = {"segment": ("name", "rule"), "message": ("campaign_name", "variant
 def bare(rule: Rule) -> Rule:
     """Return the rule with what it refers to by ids alone."""
     if rule.get("on") == "near":
-        return rule | {"of": [{"place": one["place"]} if "place" in one else one for one in rule["of"]]}
+        return rule | {"of": [{"place": one["place"]} if one.get("place") else one for one in rule["of"]]}
     if filled_in := _FILLED_IN.get(rule.get("on", "")):
         return {key: value for key, value in rule.items() if key not in filled_in}
     return {

@@ -370,6 +370,8 @@ def launch(*, version: Version, actor: Actor, now: datetime) -> Version:
         )
         if locked.launched_at is not None:
             return locked
+        if campaign.archived_at is not None:
+            raise versions.Frozen("An archived campaign is not launched: restore it first.")
         if campaign.state == Campaign.State.STOPPED:
             raise versions.Frozen("A stopped campaign stays stopped: duplicate it to send again.")
         locked.campaign = campaign

@@ -183,7 +183,7 @@ RECIPES = (
             "when": "event",
             "window_start": time(9),
             "window_end": time(19),
-            "outside_hours": "drop",
+            "outside_hours": "skip",
             "again": "after",
             "again_hours": 24 * 14,
             "lateness_hours": 1,

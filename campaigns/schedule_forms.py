@@ -11,7 +11,7 @@ from django import forms
 
 from audiences.models import EventDefinition
 from campaigns import speed, triggers
-from campaigns.calendar.schedule import Schedule
+from campaigns.calendar.schedule import FIRST_DATE, LAST_DATE, Schedule
 from campaigns.calendar.words import WEEKDAYS
 from campaigns.forms import offer_lengths
 from campaigns.models import Version
@@ -179,6 +179,8 @@ class ScheduleForm(forms.Form):
         if given is None:
             return None
         local: datetime = given.replace(tzinfo=self.zone)
+        if not FIRST_DATE <= local.date() <= LAST_DATE:
+            raise forms.ValidationError(f"Choose a year from {FIRST_DATE.year} to {LAST_DATE.year}.")
         if local.astimezone(UTC).astimezone(self.zone).replace(tzinfo=None) != local.replace(tzinfo=None):
             raise forms.ValidationError("The clocks go forward that night: this time does not exist.")
         return local

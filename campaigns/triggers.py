@@ -97,8 +97,10 @@ def check(trigger: Any) -> None:
     elif kind == "attribute":
         _only(trigger, {"on", "name", "to"})
         schema.check({"on": "attribute", "name": trigger.get("name"), "operator": "exists"})
-        if not isinstance(trigger.get("to", ""), str | int | float | bool):
-            raise InvalidRule("to", "Expected a text, a number, true or false.")
+        if "to" in trigger:
+            schema.check(
+                {"on": "attribute", "name": "custom.value", "operator": "is", "value": trigger["to"]}
+            )
     elif kind in _REFERRING:
         _only(trigger, {"on", "did", "id", "name"})
         if trigger.get("did") not in _REFERRING[kind]:

@@ -23,6 +23,8 @@ def parsed(cell: str, kind: str) -> Any:
         return True if cell.lower() in YES else False if cell.lower() in NO else None
     if kind == "time":
         return _time(cell)
+    if re.fullmatch(r"-?[1-9]\d{0,2}(,\d{3})+", cell):
+        return None  # thousands to some, thousandths to others
     plain = cell.replace(",", ".") if re.fullmatch(r"-?\d+,\d+", cell) else cell
     if re.fullmatch(r"-?\d{1,15}", plain):
         return int(plain)

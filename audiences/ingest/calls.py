@@ -229,13 +229,14 @@ def _external_ids(given: Any) -> tuple[Key, ...]:
             value = item.get("id")
             if not isinstance(value, str):
                 raise Refused(path, "must be text")
-            keys.append((item["type"], _identity(item["type"], value, path)))
+            if known := _identity(item["type"], value, path):
+                keys.append((item["type"], known))
     return tuple(keys)
 
 
 def _identity(kind: str, value: str, path: str) -> str:
     if kind not in (EMAIL, PHONE):
-        return strict.text(value, path)
+        return strict.text(value.strip(), path)
     try:
         cleaned = attributes.clean(kind, value)
     except attributes.Unfit as error:

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from audiences.rules.times import Span
+
+if TYPE_CHECKING:
+    from audiences.rules.tree import Node
+
+
+class Fitting(NamedTuple):
+    """Events that a condition counts: those of a time whose properties fulfil its filters."""
+
+    span: Span
+    filters: tuple[Node, ...] = ()
 
 
 @dataclass
 class Wanted:
-    """Totals, first and last events by name, and the time from which events of a name count (None: all of them).
+    """Totals, first and last events by name, and of other names the events that conditions count.
 
     Properties are wanted of the names in ``properties`` only: most rules ask just when something happened.
     """
@@ -16,11 +28,14 @@ class Wanted:
     totals: set[str] = field(default_factory=set)
     firsts: set[str] = field(default_factory=set)
     lasts: set[str] = field(default_factory=set)
-    events: dict[str, datetime | None] = field(default_factory=dict)
+    events: dict[str, dict[str, Fitting]] = field(
+        default_factory=dict
+    )  # as asked for, by how that is written
     properties: set[str] = field(default_factory=set)
     reachable: set[str] = field(default_factory=set)  # on which channels
     tenant_zone: bool = False
 
-    def events_since(self, name: str, low: datetime | None) -> None:
-        known = self.events.get(name, low)
-        self.events[name] = None if low is None or known is None else min(low, known)
+    def count(self, name: str, fitting: Fitting) -> None:
+        self.events.setdefault(name, {})[repr(fitting)] = fitting
+        if fitting.filters:
+            self.properties.add(name)

@@ -14,7 +14,7 @@ from audiences.rules.kinds.comparison import LONGEST_NAME, check_characters
 from audiences.rules.kinds.happening import Happening
 from audiences.rules.scope import Scope
 from audiences.rules.tree import InvalidRule, Node
-from audiences.rules.wanted import Wanted
+from audiences.rules.wanted import Fitting, Wanted
 
 if TYPE_CHECKING:
     from audiences.facts import Facts, Happened
@@ -77,14 +77,12 @@ class Event(Happening, frozen=True, tag="event", kw_only=True):
     # --- memory --------------------------------------------------------------------------------------------------
 
     def wants(self, wanted: Wanted, now: datetime) -> None:
-        if self.where:
-            wanted.properties.add(self.name)
         if self.which and self.where:
             (wanted.firsts if self.which == "first" else wanted.lasts).add(self.name)
         elif self.which or self._is_ever():
             wanted.totals.add(self.name)
         else:
-            wanted.events_since(self.name, self.span(now).low)
+            wanted.count(self.name, Fitting(self.span(now), self.where))
 
     def holds(self, subject: Facts, now: datetime) -> bool:
         if self.which:

@@ -17,7 +17,7 @@ from audiences.rules.tree import Condition, InvalidRule, Node
 if TYPE_CHECKING:
     from audiences.facts import Facts, Happened
 
-MOST = 500  # so many occurrences can be counted; memory.py looks at no more than the newest thousand
+MOST = 500  # so many occurrences can be counted; facts.py loads the newest thousand that fit
 
 
 class Happening(Condition, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ from audiences.rules.operands import Json
 from audiences.rules.operators import LENGTH
 from audiences.rules.scope import Scope
 from audiences.rules.tree import InvalidRule, Node
-from audiences.rules.wanted import Wanted
+from audiences.rules.wanted import Fitting, Wanted
 
 if TYPE_CHECKING:
     from audiences.facts import Facts, Happened
@@ -110,9 +110,11 @@ class Message(Happening, frozen=True, tag="message", kw_only=True):
     # --- memory --------------------------------------------------------------------------------------------------
 
     def wants(self, wanted: Wanted, now: datetime) -> None:
-        for name in (*self.names(), *(self._answers() if self.what == "ignored" else ())):
-            wanted.events_since(name, self.span(now).low)
-            wanted.properties.add(name)
+        span = self.span(now)
+        for name in self.names():
+            wanted.count(name, Fitting(span, self.filters()))
+        for name in self._answers() if self.what == "ignored" else ():
+            wanted.count(name, Fitting(times.Span(span.low, now), (BY_A_PERSON,)))
 
     def _matching(self, facts: Facts, now: datetime) -> list[Happened]:
         found = super()._matching(facts, now)

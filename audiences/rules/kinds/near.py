@@ -13,6 +13,7 @@ import msgspec
 
 from audiences.rules import distances, operands
 from audiences.rules.fragments import Fragment, join, sql
+from audiences.rules.kinds.comparison import check_characters
 from audiences.rules.phrases import listed
 from audiences.rules.scope import Scope
 from audiences.rules.tree import Condition, InvalidRule, Unresolved
@@ -36,6 +37,7 @@ class Point(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def check(self, path: str) -> None:
         if self.place is None and (self.latitude is None or self.longitude is None):
             raise InvalidRule(path, 'Expected {"latitude": …, "longitude": …} or {"place": …}.')
+        check_characters(f"{path}.name", self.name)
         for name, limit in _DEGREES.items():
             degrees = getattr(self, name)
             if degrees is not None and not -limit <= degrees <= limit:
