@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from audiences import segments, tombstones
+from audiences import holding, segments, tombstones
 from audiences.models import Segment, SegmentMember, WatchedSegment
 from audiences.rules import sql
 from audiences.rules.tree import InvalidRule
@@ -24,6 +24,7 @@ from tenants.models import Tenant
 
 RESTS = timedelta(minutes=1)  # between two looks at everybody
 RESTS_TIMES = 20  # as long as a look took: looking takes a twentieth of one connection's time at most
+LOCK = 7_113_005  # advisory, with the tenant's id
 SLICE = 1_000  # people who moved, noticed in one transaction
 
 # Two who look at the same person at once: the one that changes the row has noticed it.
@@ -79,12 +80,18 @@ class Move:
     has_entered: bool
 
 
+def hold(tenant_id: int, *, alone: bool = False) -> None:
+    """Until this transaction ends, let nobody forget what is watched; ``alone``: nor begin to watch."""
+    holding.hold(LOCK, tenant_id, alone=alone)
+
+
 @transaction.atomic
 def watch(segment: Segment, *, now: datetime) -> None:
     """Begin to notice who comes and goes; those inside at ``now`` (the tenant's clock) have come unnoticed.
 
     Watched already is fine. One INSERT ... SELECT over the tenant's people.
     """
+    hold(segment.tenant_id)  # until the campaign that waits for it can be seen
     rule = segments.resolve(segment.rule)
     _, is_new = WatchedSegment.objects.get_or_create(
         tenant_id=segment.tenant_id, segment=segment, defaults={"rule": rule}

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
+from audiences import tombstones
 from campaigns.versions import LAUNCHED_LAST
 from delivery import agenda, rates
 from delivery.models import Delivery, Provider
@@ -81,18 +82,21 @@ UPDATE delivery_delivery d SET lease_until = clock_timestamp() + make_interval(s
 FROM {given()} WHERE {MEANT} AND d.lease_token = r.token AND {IS_PLANNED}
 """
 
-# Whoever holds a row at this moment, a merge or a stop, changes it; then its lease simply runs out.
 RELEASE = f"""
 WITH held AS MATERIALIZED (
     SELECT r.* FROM {given()} JOIN delivery_delivery d ON {MEANT}
     WHERE d.lease_token = r.token AND ({IS_PLANNED} OR %s AND {IS_OPEN})
-    FOR UPDATE OF d SKIP LOCKED
+    FOR UPDATE OF d {{patience}}
 )
 UPDATE delivery_delivery d
 SET state = 'planned', lease_until = clock_timestamp() + make_interval(secs => %s),
     attempts = greatest(d.attempts - %s, 0)
 FROM held r WHERE {MEANT}
 """
+# Whoever holds a planned row at this moment, a merge or a stop, changes it; then its lease simply runs out.
+RELEASE_PLANNED = RELEASE.format(patience="SKIP LOCKED")
+# One that was meant to go would then pass for sent.
+RELEASE_INTENDED = RELEASE.format(patience="")
 
 # A tenant whose mail nobody carries has nothing to send until somebody does.
 WITH_WORK = f"""
@@ -243,8 +247,15 @@ def release(
 ) -> None:
     """Give rows back, to be claimed again after so many seconds of raw time; ``was_tried`` keeps the attempt.
 
-    ``was_intended`` says that intent was marked and that nobody can have got the message: else such a row stays.
+    ``was_intended`` says that intent was marked and that nobody can have got the message: else such a row stays. Then
+    it waits for whoever holds the rows; their people are locked before, in the order that all keep.
     """
-    if rows:
-        how = [was_intended, float(after_seconds), 0 if was_tried else 1]
-        binary.run(RELEASE, [tenant.pk, token, *keys(rows), *how])
+    if not rows:
+        return
+    values = [tenant.pk, token, *keys(rows), was_intended, float(after_seconds), 0 if was_tried else 1]
+    if not was_intended:
+        binary.run(RELEASE_PLANNED, values)
+        return
+    with transaction.atomic():
+        tombstones.lock_living(tenant.pk, {row.profile_id for row in rows})
+        binary.run(RELEASE_INTENDED, values)

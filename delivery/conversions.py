@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -19,13 +19,22 @@ from delivery import traces
 from tenants import binary
 from tenants.models import Tenant
 
+MOST_REVENUE = 9 * 10**13  # of one conversion, what its column holds; where more is counted, it stays there
+BEFORE_ALL = datetime(1, 1, 1, tzinfo=UTC)
+
+
+def bounded(revenue: str) -> str:
+    """Return SQL for a sum as the column can hold it."""
+    return f"greatest(least({revenue}, {MOST_REVENUE}), -{MOST_REVENUE})"
+
+
 # One statement for a batch: each event finds its exposure through the index on a profile's deliveries.
-CREDIT = """
+CREDIT = f"""
 INSERT INTO delivery_conversion AS c
     (tenant_id, campaign_id, version_id, profile_id, delivery_id, arm, goal, exposed_at,
      event_id, converted_at, events, revenue)
 SELECT %(tenant)s, campaign_id, version_id, profile_id, delivery_id, arm, goal, exposed_at,
-       (array_agg(event_id ORDER BY at, event_id))[1], min(at), count(*), sum(revenue)
+       (array_agg(event_id ORDER BY at, event_id))[1], min(at), count(*), {bounded("sum(revenue)")}
 FROM (
     SELECT DISTINCT ON (e.event_id, d.campaign_id)
            e.event_id, e.at, e.revenue, v.goal, d.campaign_id, d.version_id, d.profile_id, d.id AS delivery_id,
@@ -35,26 +44,37 @@ FROM (
     JOIN campaigns_version v ON v.tenant_id = %(tenant)s AND v.id = e.version_id
     JOIN delivery_delivery d ON d.tenant_id = %(tenant)s AND d.profile_id = e.profile_id
                             AND d.version_id = e.version_id AND d.exposed_at <= e.at
+                            AND d.exposed_at >= %(since)s
                             AND d.exposed_at > e.at - make_interval(hours => v.conversion_hours)
     ORDER BY e.event_id, d.campaign_id, d.exposed_at DESC
 ) credited
 GROUP BY campaign_id, version_id, profile_id, delivery_id, arm, goal, exposed_at
 ON CONFLICT (tenant_id, campaign_id, goal, delivery_id) DO UPDATE
-SET events = c.events + excluded.events, revenue = c.revenue + excluded.revenue,
+SET events = c.events + excluded.events, revenue = {bounded("c.revenue + excluded.revenue")},
     event_id = CASE WHEN excluded.converted_at < c.converted_at THEN excluded.event_id ELSE c.event_id END,
     converted_at = least(c.converted_at, excluded.converted_at)
 RETURNING c.profile_id, c.delivery_id, c.arm, c.goal, c.converted_at, c.revenue, c.xmax = 0
 """
 
 FORGET = """
-DELETE FROM delivery_conversion WHERE tenant_id = %s AND profile_id = ANY(%s) RETURNING delivery_id, goal
+DELETE FROM delivery_conversion WHERE tenant_id = %s AND profile_id = ANY(%s) AND exposed_at >= %s
+RETURNING delivery_id, goal
+"""
+
+# What came of exposures whose events may be gone by now stays as it is, with whoever has the message.
+KEEP = """
+UPDATE delivery_conversion c SET profile_id = d.profile_id
+FROM delivery_delivery d
+WHERE c.tenant_id = %s AND c.profile_id = ANY(%s) AND d.tenant_id = c.tenant_id AND d.id = c.delivery_id
+  AND d.profile_id <> c.profile_id
 """
 
 AFTER_EXPOSURE = """
 SELECT e.id, e.profile_id, e.name, e.occurred_at, e.properties
 FROM unnest(%(profiles)s::bigint[]) AS p(id)
 JOIN LATERAL (SELECT min(d.exposed_at) AS first_at FROM delivery_delivery d
-              WHERE d.tenant_id = %(tenant)s AND d.profile_id = p.id) exposed ON exposed.first_at IS NOT NULL
+              WHERE d.tenant_id = %(tenant)s AND d.profile_id = p.id
+                AND d.exposed_at >= %(since)s) exposed ON exposed.first_at IS NOT NULL
 JOIN audiences_event e ON e.tenant_id = %(tenant)s AND e.profile_id = p.id AND e.name = ANY(%(names)s)
                       AND e.occurred_at >= exposed.first_at
 """
@@ -110,11 +130,12 @@ def credit(
     events: Iterable[RecordedEvent | Happened],
     goals: Goals,
     now: datetime,
+    since: datetime = BEFORE_ALL,
     told: Container[tuple[int, str]] = (),
 ) -> int:
     """Credit new events that reach one of ``goals`` to exposures; return the conversions touched.
 
-    Each event must be passed once ever.
+    Each event must be passed once ever, or to exposures ``since`` a moment whose conversions were forgotten.
     A new conversion of a message leaves a trace, unless it was ``told`` of before: (delivery, goal). The people are
     locked by the caller. Costs nothing where no event's name is anybody's goal.
     """
@@ -129,6 +150,7 @@ def credit(
         return 0
     parameters: dict[str, Any] = {
         "tenant": tenant.pk,
+        "since": since,
         "events": [event.id for event, _ in pairs],
         "versions": [goal.version_id for _, goal in pairs],
         "profiles": [event.profile_id for event, _ in pairs],
@@ -165,20 +187,32 @@ def _leave_traces(credited: list[Credited], *, tenant: Tenant, now: datetime) ->
 
 
 def recount(*, tenant: Tenant, profile_ids: list[int], now: datetime) -> None:
-    """Credit all that some profiles did anew, as after a merge: their events and exposures have come together."""
+    """Credit all that some profiles did anew, as after a merge: their events and exposures have come together.
+
+    Exposures older than the events that the tenant keeps have their conversions as they are.
+    """
     goals = by_event(binary.run(GOALS, [tenant.pk]))
+    since = now - timedelta(days=tenant.retention_days)
     with connection.cursor() as cursor:
-        cursor.execute(FORGET, [tenant.pk, profile_ids])
+        cursor.execute(FORGET, [tenant.pk, profile_ids, since])
         told = set(cursor.fetchall())
+        cursor.execute(KEEP, [tenant.pk, profile_ids])
         if not goals:
             return
-        cursor.execute(AFTER_EXPOSURE, {"tenant": tenant.pk, "profiles": profile_ids, "names": list(goals)})
+        asked: dict[str, Any] = {
+            "tenant": tenant.pk,
+            "profiles": profile_ids,
+            "since": since,
+            "names": list(goals),
+        }
+        cursor.execute(AFTER_EXPOSURE, asked)
         rows = cursor.fetchall()
     credit(
         tenant=tenant,
         events=[Happened(id_, who, name, at, msgspec.json.decode(held)) for id_, who, name, at, held in rows],
         goals=goals,
         now=now,
+        since=since,
         told=told,
     )
 

@@ -77,8 +77,9 @@ ON CONFLICT (tenant_id, profile_id, cap_id) DO UPDATE SET times = (
             SELECT c."limit" FROM delivery_frequencycap c WHERE c.tenant_id = u.tenant_id AND c.id = u.cap_id)) kept)
 """
 
-# How far along a delivery is.
-ORDER = ["planned", "cancelled", "skipped", "failed", "held_out", "unknown", "sending", "sent"]
+# How far along a delivery is. What one of them was skipped for need not hold for the person they are together: the
+# row that waits is decided by what is known of both.
+ORDER = ["skipped", "planned", "cancelled", "failed", "held_out", "unknown", "sending", "sent"]
 
 
 def move(*, tenant: Tenant, merges: list[Merge], now: datetime) -> None:

@@ -27,8 +27,8 @@ LONGEST_PAUSE_SECONDS = 5.0
 INTENT = f"""
 WITH asked AS MATERIALIZED (
     SELECT r.*, d.profile_id, d.campaign_id, d.channel
-    FROM {claim.given(address="text")} JOIN delivery_delivery d ON {MEANT}
-    WHERE d.lease_token = r.token AND {IS_PLANNED}
+    FROM {claim.given(decided_for="bigint", address="text")} JOIN delivery_delivery d ON {MEANT}
+    WHERE d.lease_token = r.token AND {IS_PLANNED} AND d.profile_id = r.decided_for
 ), may AS MATERIALIZED (
     SELECT a.tenant_id, a.token, a.id, a.occasion_at, a.address, a.planned
     FROM asked a
@@ -38,7 +38,7 @@ WITH asked AS MATERIALIZED (
       AND p.merged_into_id IS NULL AND p.erased_at IS NULL AND lower(p.email) = lower(a.address)
       AND (c.message_class = 'transactional'
            OR p.consent ->> a.channel IS DISTINCT FROM 'unsubscribed'
-              AND p.consent ->> ('topic:' || c.topic) IS DISTINCT FROM 'unsubscribed')
+              AND (c.topic = '' OR p.consent ->> ('topic:' || c.topic) IS DISTINCT FROM 'unsubscribed'))
       AND NOT EXISTS (SELECT 1 FROM audiences_suppression s
                       WHERE s.tenant_id = a.tenant_id AND s.channel = a.channel AND s.address = lower(a.address))
     ORDER BY p.id
@@ -91,13 +91,15 @@ class Result:
 def mark_intent(rows: Sequence[tuple[Due, str]], *, tenant: Tenant, token: int) -> set[int]:
     """Set rows (with their addresses) to `sending`; return the ids that may be handed over now.
 
-    At most GROUP rows. The others lost their lease, or their person or campaign changed since the decision.
+    At most GROUP rows. The others lost their lease, or their person or campaign changed since the decision: also who
+    was merged meanwhile is decided anew, as whom they are now.
     """
     if len(rows) > GROUP:
         raise ValueError(f"At most {GROUP} rows may be in doubt at once.")
     if not rows:
         return set()
-    asked = [*claim.keys(row for row, _ in rows), [address for _, address in rows]]
+    people, addresses = [row.profile_id for row, _ in rows], [address for _, address in rows]
+    asked = [*claim.keys(row for row, _ in rows), people, addresses]
     campaigns = list({row.campaign_id for row, _ in rows})
     marked = binary.run(INTENT, [tenant.pk, token, *asked, campaigns, settings.HAND_OVER_SECONDS])
     return {id_ for (id_,) in marked}

@@ -11,15 +11,19 @@ from delivery import conversions
 from tenants import clock
 from tenants.models import Tenant
 
-# Rows that somebody holds at this moment are passed by: two who wait for each other's rows would wait for ever, and
-# the next look is a second away. tenant_id is in no condition here on purpose: this runs for every tenant and shows
-# nobody anything.
+# tenant_id is in no condition here on purpose: this runs for every tenant and shows nobody anything.
+LATE = """
+SELECT d.tenant_id, array_agg(DISTINCT d.profile_id) FROM delivery_delivery d
+WHERE d.state = 'sending' AND d.lease_until < clock_timestamp() GROUP BY d.tenant_id
+"""
+
+# Rows that somebody holds at this moment are passed by: the next look is a second away.
 DOUBTFUL = """
 WITH late AS (
     SELECT d.id, d.occasion_at, d.lease_until - make_interval(secs => %s) + t.clock_offset AS handed_over_at,
            clock_timestamp() + t.clock_offset AS now
     FROM delivery_delivery d JOIN tenants_tenant t ON t.id = d.tenant_id
-    WHERE d.state = 'sending' AND d.lease_until < clock_timestamp()
+    WHERE d.tenant_id = %s AND d.profile_id = ANY(%s) AND d.state = 'sending' AND d.lease_until < clock_timestamp()
     FOR UPDATE OF d SKIP LOCKED
 ), settled AS (
     UPDATE delivery_delivery d
@@ -34,7 +38,7 @@ WITH late AS (
     FROM settled s
     WHERE e.tenant_id = s.tenant_id AND e.campaign_id = s.campaign_id AND e.profile_id = s.profile_id
 )
-SELECT tenant_id, profile_id FROM settled
+SELECT profile_id FROM settled
 """
 
 
@@ -45,26 +49,32 @@ def doubtful() -> int:
     per connection and crash can be among them. They count as reached, from when they were handed over.
     """
     with connection.cursor() as cursor:
-        cursor.execute(DOUBTFUL, [settings.HAND_OVER_SECONDS])
-        settled = cursor.fetchall()
-    people: dict[int, list[int]] = {}
-    for tenant_id, profile_id in settled:
-        people.setdefault(tenant_id, []).append(profile_id)
-    for tenant_id, ids in people.items():
-        _credit_anew(tenant_id, ids)
-    return len(settled)
+        cursor.execute(LATE)
+        late = cursor.fetchall()
+    return sum(_doubt(tenant_id, profile_ids) for tenant_id, profile_ids in late)
 
 
 @transaction.atomic
-def _credit_anew(tenant_id: int, profile_ids: list[int]) -> None:
-    """What people did since they were handed their message was counted when nobody knew of the exposure."""
+def _doubt(tenant_id: int, profile_ids: list[int]) -> int:
+    """Settle what some people's messages have come to; return how many.
+
+    What they did since they were handed theirs was counted when nobody knew of the exposure: it is credited anew.
+    """
     tenant = Tenant.objects.get(pk=tenant_id)
-    with scope(tenant=tenant):
+    with scope(tenant=tenant), connection.cursor() as cursor:
         living = tombstones.lock_living(tenant_id, profile_ids)
-        conversions.recount(tenant=tenant, profile_ids=sorted(living.values()), now=clock.now(tenant))
+        cursor.execute(DOUBTFUL, [settings.HAND_OVER_SECONDS, tenant_id, profile_ids])
+        settled = [profile_id for (profile_id,) in cursor.fetchall()]
+        reached = sorted({living[id_] for id_ in settled if id_ in living})
+        conversions.recount(tenant=tenant, profile_ids=reached, now=clock.now(tenant))
+    return len(settled)
 
 
-STOPPED = "SELECT id, tenant_id FROM campaigns_campaign WHERE state = 'stopped' AND closed_at IS NULL"
+# What was being planned while a campaign was stopped may be there only once it has been closed.
+STOPPED = """
+SELECT id, tenant_id FROM campaigns_campaign
+WHERE state = 'stopped' AND (closed_at IS NULL OR closed_at > clock_timestamp() - interval '1 hour')
+"""
 SLICE = 20_000
 
 CANCEL = """

@@ -43,7 +43,7 @@ WHERE NOT (r.is_once AND EXISTS (
   AND NOT ((r.is_once OR r.replaces) AND EXISTS (
           SELECT 1 FROM delivery_delivery d
           WHERE d.tenant_id = %s AND d.campaign_id = r.campaign_id AND d.profile_id = r.profile_id
-            AND d.state IN ('planned', 'sending')))
+            AND (d.state = 'planned' OR r.is_once AND d.state = 'sending')))
 ON CONFLICT DO NOTHING
 RETURNING id
 """

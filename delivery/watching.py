@@ -7,6 +7,8 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
+from django.db import transaction
+
 from audiences import ingest, memberships
 from audiences.ingest import InternalEvent
 from audiences.memberships import Move
@@ -55,8 +57,10 @@ def look_around() -> int:
 
 
 def _look_around(tenant: Tenant, now: datetime) -> int:
-    waited_for = [one.trigger["id"] for one in listening(tenant) if one.trigger["on"] == "segment"]
-    memberships.forget(but=map(UUID, waited_for))
+    with transaction.atomic():
+        memberships.hold(tenant.pk, alone=True)
+        waited_for = [one.trigger["id"] for one in listening(tenant) if one.trigger["on"] == "segment"]
+        memberships.forget(but=map(UUID, waited_for))
     ingest.ensure_months([now])
     return memberships.look_around(tenant=tenant, now=now, tell=partial(_tell, tenant, now))
 

@@ -163,6 +163,8 @@ class Reader:
             raise Refused("consent", "needs a secret key: anyone can read a write key")
         for subject, standing in stated.items():
             strict.text(subject, "consent")
+            if subject in ("", "topic:"):
+                raise Refused("consent", "names neither a channel nor a topic")
             if standing not in Profile.Standing.values:
                 raise Refused(f"consent.{subject}", f"must be one of {', '.join(Profile.Standing.values)}")
         return stated

@@ -209,3 +209,13 @@ def test_what_was_bought_before_a_lost_answer_was_given_up_counts_too(
     assert sweep.doubtful() == 1
     assert Delivery.objects.get().state == "unknown"
     assert Conversion.objects.get().delivery_id == known.row.id
+
+
+def test_revenue_stays_at_what_its_column_holds(sent, order):
+    huge = {"revenue": 9.9e11}
+    for place in range(3):
+        order(sent, HOUR, properties=huge, messageId=f"huge {place}")
+    Conversion.objects.update(revenue=conversions.MOST_REVENUE)
+    order(sent, HOUR, properties=huge, messageId="one more")
+    conversion = Conversion.objects.get()
+    assert (conversion.events, conversion.revenue) == (4, conversions.MOST_REVENUE)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from audiences import ingest
+from audiences.models import Event
 from delivery import claim, recording
 from delivery.deciding import settle_decisions
 from delivery.handover import message
@@ -198,3 +200,41 @@ def test_merged_between_claim_and_decision_it_is_decided_as_the_winners(
     Delivery.objects.update(lease_until=None)  # as when the lease has run out
     run()
     assert postbox.recipients() == ["one@example.test"]
+
+
+def test_who_waits_is_not_called_off_by_a_visitor_who_could_not_be_reached(
+    make_profile, make_campaign, postbox, run, merge, later, now
+):
+    opens = now.astimezone(ZoneInfo("Europe/Berlin")) + timedelta(hours=3)
+    known, visitor = make_profile(email="ada@example.test"), make_profile(email=None)
+    make_campaign(window_start=opens.time(), window_end=(opens + timedelta(hours=2)).time())
+    run()
+    assert (outcomes(known), outcomes(visitor)) == ({("planned", ""): 1}, {("skipped", "no_address"): 1})
+    merge(known, visitor)
+    later(timedelta(hours=4))
+    run()
+    assert postbox.recipients() == ["ada@example.test"]
+
+
+def test_a_merge_keeps_conversions_whose_events_are_gone(
+    make_profile, make_campaign, postbox, run, merge, later, tenant
+):
+    buyer, visitor = make_profile(), make_profile(email=None)
+    make_campaign(
+        goal="Orders",
+        conversion_event="Order Completed",
+        rule={"on": "attribute", "name": "email", "operator": "exists"},
+    )
+    run()
+    order = {
+        "type": "track",
+        "userId": buyer.external_id,
+        "event": "Order Completed",
+        "properties": {"revenue": 10},
+    }
+    ingest.store(tenant=tenant, calls=[order], now=later(timedelta(hours=1)))
+    Event.objects.filter(name="Order Completed").delete()  # as their month goes once it is older than is kept
+    later(timedelta(days=tenant.retention_days))
+    merge(visitor, buyer)
+    conversion = Conversion.objects.get()
+    assert (conversion.revenue, conversion.profile_id) == (10, visitor.pk)
