@@ -6,6 +6,7 @@ Every version that goes out on a calendar has one plan waiting, until its last; 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
@@ -15,10 +16,12 @@ from campaigns import schedules
 from campaigns.models import Campaign, Version
 from campaigns.versions import LAUNCHED_LAST, launched_last
 from delivery.models import Plan
+from delivery.resting import Resting
 from tenants import binary
 from tenants.models import Tenant
 
 NOBODY_AFTER = 2**63 - 1  # no profile's id is higher
+_versions, _plans = Resting("Version"), Resting("Plan")
 REHEARSED = timedelta(days=31)  # a sandbox's clock that jumps further leaves the older occasions out
 
 # Of each live campaign the newest launched version counts. It is new to the agenda while no plan is its own; one that
@@ -51,31 +54,37 @@ WHERE p.tenant_id = %s AND d.tenant_id = %s AND d.campaign_id = p.campaign_id AN
 def open_due(*, tenant: Tenant, now: datetime) -> int:
     """Lay out what was launched, open the plans whose hour has come, and return how many were. Idempotent.
 
-    One that is too late to be welcome is passed over. Each plan once a call: of days that were missed, one a turn.
+    One that is too late to be welcome is passed over. Each plan once a call: of days that were missed, one a turn. What
+    fails of one campaign holds up no other.
     """
     if tenant.is_sandbox:
         binary.run(JUMPED_OVER, [now, now, tenant.pk, tenant.pk, now])
     for (version_id,) in binary.run(NOT_LAID_OUT.format(tenant="%s"), [tenant.pk] * 3):
-        _lay_out(version_id)
+        _versions.tried(version_id, _lay_out)
     waiting = Plan.objects.filter(opened_at=None, done_at=None, opens_at__lte=now, recalls=False)
     due = waiting.filter(campaign__state=Campaign.State.LIVE).order_by("opens_at", "id")
-    return sum(_open(pk, now=now) for pk in list(due.values_list("pk", flat=True)))
+    opened = [_plans.tried(pk, partial(_open, now=now)) for pk in list(due.values_list("pk", flat=True))]
+    return sum(opened)
 
 
 @transaction.atomic
-def _lay_out(version_id: int) -> None:
-    """Give a version that was just launched its place: the one before has no say in what is still to come."""
+def _lay_out(version_id: int) -> bool:
+    """Give a version that was just launched its place: the one before has no say in what is still to come.
+
+    False if another worker has its campaign, or a newer one was launched.
+    """
     version = Version.objects.select_related("tenant").get(pk=version_id)
     campaign = Campaign.objects.select_for_update(no_key=True, skip_locked=True).filter(
         pk=version.campaign_id
     )
     if not campaign or version != launched_last(version.campaign_id):
-        return
+        return False
     assert version.launched_at is not None
     stale = Plan.objects.select_for_update().filter(campaign_id=version.campaign_id)
     for plan in stale.filter(due_until__gt=version.launched_at).exclude(version=version):
         _revise(plan, version)
     _add_next(version, after=version.launched_at)
+    return True
 
 
 def _revise(plan: Plan, version: Version) -> None:

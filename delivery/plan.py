@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from datetime import datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -18,15 +17,13 @@ from campaigns import anniversaries, schedules
 from campaigns.models import Campaign, Content, Version
 from delivery import agenda
 from delivery.models import Plan
+from delivery.resting import Resting
 from tenants.models import Tenant
-
-log = logging.getLogger(__name__)
 
 SLICE = 100_000  # people looked at per statement: one transaction's worth of work to lose in a crash
 IS_OPEN = Q(opened_at__isnull=False) | Q(recalls=True)
-FAILED_RESTS_SECONDS = 60.0
 
-_rests_until: dict[int, float] = {}  # plans that failed, in this process
+_plans = Resting("Plan")
 
 LAST_OF_SLICE = """
 SELECT max(id) FROM (
@@ -93,18 +90,8 @@ def advance(*, tenant: Tenant, now: datetime) -> bool:
     slice goes on from its last committed one, and rows that are there already are left alone.
     """
     open_plans = Plan.objects.filter(done_at=None, campaign__state=Campaign.State.LIVE).filter(IS_OPEN)
-    for pk in open_plans.order_by("occasion_at", "id").values_list("pk", flat=True):
-        if time.monotonic() < _rests_until.get(pk, 0.0):
-            continue
-        try:
-            if _advance(pk, now=now):
-                return True
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception:
-            log.exception("Plan %s failed.", pk)
-            _rests_until[pk] = time.monotonic() + FAILED_RESTS_SECONDS
-    return False
+    in_order = open_plans.order_by("occasion_at", "id").values_list("pk", flat=True)
+    return any(_plans.tried(pk, partial(_advance, now=now)) for pk in in_order)
 
 
 @transaction.atomic

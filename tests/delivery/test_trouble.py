@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from audiences.models import Event
-from campaigns import lifecycle
+from campaigns import lifecycle, schedules
 from delivery import cap_editing, claim, deciding, pipeline, providers
 from delivery.channels.email import sending
 from delivery.models import CapUse, Delivery, Provider
@@ -171,3 +171,21 @@ def test_the_senders_name_is_the_one_of_now(make_profile, make_campaign, postbox
         "Nightingale Records <hello@nightingale.test>",
         "Nightingale & Sons <sons@nightingale.test>",
     ]
+
+
+def test_a_campaign_that_has_no_hour_holds_up_no_other(
+    make_profile, make_campaign, postbox, run, monkeypatch
+):
+    make_profile()
+    broken = make_campaign(name="Broken")
+    make_campaign(name="Sound")
+    coming = schedules.coming
+
+    def fails_for_one(version, **how):
+        if version.campaign_id == broken.pk:
+            raise OverflowError("date value out of range")
+        return coming(version, **how)
+
+    monkeypatch.setattr(schedules, "coming", fails_for_one)
+    run()
+    assert [row.campaign.name for row in Delivery.objects.filter(state="sent")] == ["Sound"]
