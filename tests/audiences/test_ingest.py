@@ -352,3 +352,10 @@ def test_whoever_makes_names_up_fills_no_list(store: Store, monkeypatch: pytest.
     assert set(EventDefinition.objects.get(name="E0").properties) == {"p0", "p1"}
     assert AttributeDefinition.objects.count() == 3
     assert Event.objects.count() == 12
+
+
+@pytest.mark.parametrize("subject", ["", "topic:"])
+def test_consent_to_nothing_is_refused(store: Store, subject: str) -> None:
+    stored = store({"type": "identify", "userId": "u1", "consent": {subject: "unsubscribed"}})
+    assert [refusal.path for refusal in stored.refused] == ["consent"]
+    assert not Profile.objects.exists()
