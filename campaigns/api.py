@@ -16,7 +16,7 @@ from campaigns.api_shapes import CampaignDetailShape, CampaignShape, VersionShap
 from campaigns.editing import campaign_of
 from campaigns.launching import Check
 from campaigns.models import Campaign, Version
-from tenants.api import Api, PageQuery, conflict, page
+from tenants.api import Api, Given, PageQuery, conflict, page
 from tenants.api_errors import Problem
 from tenants.api_schema import describes, paged
 
@@ -27,6 +27,15 @@ MOMENTS = ("created_at", "updated_at", "archived_at")
 class CampaignQuery(PageQuery):
     state = serializers.ChoiceField(required=False, choices=Campaign.State.choices)
     is_archived = serializers.BooleanField(required=False, default=False)
+
+
+class LaunchBody(Given):
+    version = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=2**31 - 1,
+        help_text="Its number, as you read it: launches no other, should there be a newer one. Without it, the newest.",
+    )
 
 
 class CampaignList(Api):
@@ -55,12 +64,15 @@ class CampaignDetail(Api):
 class Launch(Api):
     scopes = {"POST": "launch"}
 
-    @describes("launch_campaign", "Launch its draft", CampaignDetailShape, errors=(409, 422))
+    @describes("launch_campaign", "Launch its draft", CampaignDetailShape, body=LaunchBody, errors=(409, 422))
     def post(self, request: Any, public_id: UUID) -> Response:
         """Freeze the draft and set the campaign live. Once launched, doing it again answers the same."""
-        campaign, now = campaign_of(public_id), self.now()
+        newest, now = versions.newest(campaign_of(public_id)), self.now()
+        asked = {} if request.data is None else self.given(LaunchBody)
+        if asked.get("version", newest.number) != newest.number:
+            raise conflict("changed_meanwhile", f"Version {newest.number} is the newest: look at it first.")
         try:
-            version = launching.launch(version=versions.newest(campaign), actor=self.key, now=now)
+            version = launching.launch(version=newest, actor=self.key, now=now)
         except launching.NotReady as not_ready:
             places = [(each["path"], each["message"]) for each in told(not_ready.problems)]
             raise Problem(422, "not_ready", str(not_ready), places) from not_ready

@@ -47,10 +47,15 @@ class DefaultNeeds(Exception):
 
 
 class ChangedMeanwhile(Exception):
-    """Somebody else saved this since it was opened."""
+    """What somebody acts on is not what they saw: it was saved since."""
 
-    def __init__(self, what_to_do: str = "Copy your words, then reload the page.") -> None:
-        super().__init__(f"Somebody else saved this meanwhile. {what_to_do}")
+    def __init__(
+        self,
+        what_to_do: str = "Copy your words, then reload the page.",
+        *,
+        what_happened: str = "Somebody else saved this meanwhile.",
+    ) -> None:
+        super().__init__(f"{what_happened} {what_to_do}")
 
 
 def save(

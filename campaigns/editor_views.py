@@ -128,16 +128,19 @@ def campaign_goal(request: TenantRequest, draft: Version) -> HttpResponse:
     return _step(request, draft, "goal", form, drafts.set_goal)
 
 
+@never_cache  # whoever goes back reviews what is there by then
 @require_safe
 @allow("edit")
 @on_draft
 def campaign_review(request: TenantRequest, draft: Version) -> HttpResponse:
     now = clock.now(request.tenant)
+    seen = launching.stamp(draft)  # first: what changes while the rest is read was not seen
     checks = launching.checklist(draft, now=now)
     counted = _counted(draft, now)
     if counts := counted.get("counts"):
         checks += [*findings.checks(draft, now=now), *launching.pace(draft, counts, now=now)]
     context = {
+        "seen": seen,
         "checks": checks,
         "is_ready": not any(check.state == "stop" for check in checks),
         "typed_above": TYPED_ABOVE,
@@ -152,12 +155,15 @@ def campaign_review(request: TenantRequest, draft: Version) -> HttpResponse:
 @allow("launch")
 def campaign_launch(request: TenantRequest, public_id: UUID) -> HttpResponse:
     campaign = campaign_of(public_id)
-    version = versions.newest(campaign)
+    version, seen = versions.newest(campaign), request.POST.get("seen", "")
     try:
-        launching.launch(version=version, actor=request.user, now=clock.now(request.tenant))
+        launching.launch(version=version, actor=request.user, now=clock.now(request.tenant), seen=seen)
     except launching.NotReady as not_ready:
         for check in not_ready.problems:
             messages.error(request, f"Not launched: {check.words}. {check.detail}".strip())
+        return redirect("campaign_review", campaign.public_id)
+    except contents.ChangedMeanwhile as changed:
+        messages.error(request, str(changed))
         return redirect("campaign_review", campaign.public_id)
     except versions.Frozen as frozen:
         messages.error(request, str(frozen))

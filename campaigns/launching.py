@@ -43,6 +43,11 @@ PASSED = {
     Version.Past.SKIP: "is left out",
 }
 
+# Of what a review shows, so that a launch can tell whether it is still that.
+OF_CAMPAIGN = ("name", "message_class", "topic", "priority", "control_percent")
+OF_VARIANT = ("key", "name", "weight", "segment_id", "where", "is_default", "position")
+OF_CONTENT = ("channel", "language", "updated_at", "blocks")
+
 Step = Literal["audience", "message", "schedule", "goal", "settings"]
 State = Literal["done", "warn", "stop"]
 
@@ -353,11 +358,50 @@ def audience_rule(version: Version) -> dict[str, Any] | None:
     return version.rule
 
 
-def launch(*, version: Version, actor: Actor, now: datetime) -> Version:
+def stamp(version: Version) -> str:
+    """Return what a review of a version shows, in short: once something of it changes, another; launching changes none.
+
+    Segments count with the rules they have, written out.
+    """
+    variants = version.variants.select_related("segment").prefetch_related("contents")
+    return versions.digest(
+        [
+            version.number,
+            version.language,
+            version.segment_id,
+            _written_out(version, version),
+            [versions.stamp(version, step) for step in ("schedule", "goal")],
+            [getattr(version.campaign, name) for name in OF_CAMPAIGN],
+            [_variant_seen(variant, version) for variant in variants.order_by("position", "id")],
+        ]
+    )
+
+
+def _variant_seen(variant: Variant, version: Version) -> list[Any]:
+    written = sorted(variant.contents.all(), key=lambda content: (content.channel, content.language))
+    return [
+        [getattr(variant, name) for name in OF_VARIANT],
+        _written_out(variant, version),
+        [[getattr(content, name) for name in OF_CONTENT] for content in written],
+    ]
+
+
+def _written_out(of: Version | Variant, version: Version) -> Any:
+    """The rule of a version or of its variant, or what is wrong with its segment."""
+    if version.launched_at is not None or of.segment is None:
+        return of.rule
+    try:
+        return segments.resolve(of.segment.rule)
+    except (InvalidRule, segments.SegmentCycle) as broken:
+        return str(broken)
+
+
+def launch(*, version: Version, actor: Actor, now: datetime, seen: str = "") -> Version:
     """Freeze a draft and set its campaign live; return it. Launching it again is the same launch.
 
     ``now`` is the tenant's. Segments are written out into the version's and variants' rules, so that changing
-    them later changes nothing here. Raises NotReady, and versions.Frozen for a stopped campaign.
+    them later changes nothing here. ``seen`` is the version's stamp as it was reviewed. Raises NotReady,
+    contents.ChangedMeanwhile, and versions.Frozen for a campaign that is stopped or archived.
     """
     contents.renew(version.campaign)
     expected = None if version.launched_at else _counts_if_ready(version, now)
@@ -368,17 +412,19 @@ def launch(*, version: Version, actor: Actor, now: datetime) -> Version:
             .select_related("segment", "tenant")
             .get(pk=version.pk)
         )
+        locked.campaign = campaign
         if locked.launched_at is not None:
+            _check_seen(locked, seen)
             return locked
         if campaign.archived_at is not None:
             raise versions.Frozen("An archived campaign is not launched: restore it first.")
         if campaign.state == Campaign.State.STOPPED:
             raise versions.Frozen("A stopped campaign stays stopped: duplicate it to send again.")
-        locked.campaign = campaign
         contents.renew(campaign)  # what changed while it was counted; from here on nothing does
         if standing_in_the_way := problems(locked, now=now):
             raise NotReady(standing_in_the_way)
         _freeze(locked, actor, expected or Counts(), now)
+        _check_seen(locked, seen)  # as frozen: segments may change until then
         old, campaign.state = campaign.state, Campaign.State.LIVE
         campaign.save(update_fields=["state", "updated_at"])
         versions.note(
@@ -391,6 +437,14 @@ def launch(*, version: Version, actor: Actor, now: datetime) -> Version:
 def _counts_if_ready(version: Version, now: datetime) -> Counts | None:
     """Counted before the lock is taken: over a million people it takes seconds."""
     return None if problems(version, now=now) else counts(version, now=now)
+
+
+def _check_seen(version: Version, seen: str) -> None:
+    if seen and seen != stamp(version):
+        raise contents.ChangedMeanwhile(
+            "Look at it again before you launch it.",
+            what_happened="The draft was changed since it was reviewed.",
+        )
 
 
 def _freeze(version: Version, actor: Actor, expected: Counts, now: datetime) -> None:

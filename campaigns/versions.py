@@ -87,6 +87,11 @@ def stamp(version: Version, step: str) -> str:
     found = [version.serializable_value(name) for name in SETTINGS[step]]
     if step == "audience":
         found.append(version.campaign.control_percent)
+    return digest(found)
+
+
+def digest(found: Any) -> str:
+    """Return JSON values, moments and times in short: others, another text."""
     return sha256(json.dumps(found, default=str, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -75,6 +75,27 @@ def test_what_stands_in_the_way_of_a_launch_is_told(api, tenant, owner):
     assert campaign.state == "draft"
 
 
+def test_a_launch_may_say_which_version_it_means(api, make_campaign, owner):
+    campaign = make_campaign()
+    shaped(api.post(at(campaign, "/launch"), {"version": 2}), 409, "changed_meanwhile")
+    shaped(api.post(at(campaign, "/launch"), {"version": "newest"}), 400, "invalid")
+    shaped(api.post(at(campaign, "/launch"), {"number": 1}), 400, "invalid")
+    for _ in range(2):
+        assert api.post(at(campaign, "/launch"), {"version": 1}).json()["state"] == "live"
+    second = versions.start(campaign=campaign, actor=owner)
+    shaped(api.post(at(campaign, "/launch"), {"version": 1}), 409, "changed_meanwhile")
+    assert versions.draft_of(campaign) == second
+    assert api.post(at(campaign, "/launch"), {"version": 2}).status_code == 200
+    assert versions.newest(campaign).launched_at is not None
+
+
+@pytest.mark.parametrize("kind", ["", "application/json", "application/x-www-form-urlencoded"])
+def test_a_launch_needs_no_body(api, make_campaign, kind):
+    campaign = make_campaign()
+    answer = api.client.generic("POST", f"/api/v1/{at(campaign, '/launch')}", b"", content_type=kind)
+    assert (answer.status_code, answer.json()["state"]) == (200, "live")
+
+
 @pytest.mark.parametrize("step", ["pause", "resume", "stop"])
 def test_a_draft_is_in_no_state_for_it(api, make_campaign, step):
     error = shaped(api.post(at(make_campaign(), f"/{step}")), 409, "not_now")

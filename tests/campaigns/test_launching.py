@@ -12,8 +12,9 @@ from django.db import connection, transaction
 from django.test import TransactionTestCase
 from django_scopes import scope
 
+from audiences import segments
 from audiences.models import EventDefinition, Profile, Segment, Suppression
-from campaigns import drafts, launching, lifecycle, order, versions
+from campaigns import contents, drafts, launching, lifecycle, order, versions
 from campaigns.models import Campaign, Version
 from tenants.models import AuditEntry, Tenant, User
 from tests.campaigns.conftest import add, write
@@ -137,6 +138,86 @@ class TestLaunch:
         again = launching.launch(version=version, actor=owner, now=now + timedelta(minutes=1))
         assert again.launched_at == now
         assert AuditEntry.objects.filter(action="launched").count() == 1
+
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            pytest.param(
+                lambda draft, owner: drafts.set_audience(
+                    version=draft, actor=owner, segment=None, is_everyone=True, control_percent=0
+                ),
+                id="audience",
+            ),
+            pytest.param(
+                lambda draft, owner: drafts.set_audience(
+                    version=draft, actor=owner, segment=draft.segment, is_everyone=False, control_percent=9
+                ),
+                id="control group",
+            ),
+            pytest.param(
+                lambda draft, owner: segments.update(
+                    segment=draft.segment, actor=owner, name="Here", rule=PARIS
+                ),
+                id="what its segment means",
+            ),
+            pytest.param(
+                lambda draft, owner: drafts.set_schedule(
+                    version=draft, actor=owner, when="now", starts_at=None, lateness_hours=3
+                ),
+                id="schedule",
+            ),
+            pytest.param(lambda draft, owner: write(draft.variants.get(), owner, "<p>Half</p>"), id="words"),
+            pytest.param(
+                lambda draft, owner: write(draft.variants.get(), owner, language="de"), id="a language"
+            ),
+            pytest.param(lambda draft, owner: drafts.add_variant(version=draft, actor=owner), id="a variant"),
+            pytest.param(
+                lambda draft, owner: drafts.describe(
+                    campaign=draft.campaign,
+                    actor=owner,
+                    name="Spring",
+                    description="",
+                    message_class="transactional",
+                    topic="",
+                    priority=3,
+                ),
+                id="message class",
+            ),
+        ],
+    )
+    def test_what_was_changed_since_its_review_is_not_launched(
+        self,
+        make_campaign: Callable[..., Campaign],
+        make_segment: Callable[..., Segment],
+        owner: User,
+        now: datetime,
+        changed: Callable[[Version, User], Any],
+    ) -> None:
+        version = make_campaign(segment=make_segment(BERLIN, name="Here")).versions.get()
+        seen = launching.stamp(version)
+        changed(version, owner)
+        with pytest.raises(contents.ChangedMeanwhile, match="since it was reviewed"):
+            launching.launch(version=version, actor=owner, now=now, seen=seen)
+        draft = Version.objects.get()
+        assert (draft.launched_at, draft.campaign.state) == (None, "draft")
+        launching.launch(version=draft, actor=owner, now=now, seen=launching.stamp(draft))
+        assert Version.objects.get().launched_at == now
+
+    def test_its_stamp_stays_when_it_is_launched_and_its_segments_change(
+        self,
+        make_campaign: Callable[..., Campaign],
+        make_segment: Callable[..., Segment],
+        owner: User,
+        now: datetime,
+    ) -> None:
+        audience, some = make_segment(BERLIN), make_segment(PARIS)
+        version = make_campaign(segment=audience).versions.get()
+        add(version, owner, segment=some)
+        seen = launching.stamp(version)
+        for minute in (0, 1):
+            launching.launch(version=version, actor=owner, now=now + timedelta(minutes=minute), seen=seen)
+            segments.update(segment=some, actor=owner, name="Some", rule={"all": []})
+        assert Version.objects.get().launched_at == now
 
     def test_segments_are_frozen(
         self,

@@ -319,6 +319,34 @@ class TestSteps:
         assert first["Location"] == second["Location"] == url("campaign_detail", campaign)
         assert Version.objects.get().number == 1
 
+    def test_only_what_was_reviewed_is_launched(
+        self, campaign: Campaign, marketer: Client, publisher: Client, owner: User
+    ) -> None:
+        def review() -> dict[str, str]:
+            page = publisher.get(url("campaign_review", campaign)).content.decode()
+            return {"seen": re.findall(r'name="seen" value="(\w+)"', page)[0]}
+
+        def press(seen: dict[str, str]) -> tuple[str, str]:
+            answer = publisher.post(url("campaign_launch", campaign), seen)
+            page = publisher.get(url("campaign_detail", campaign)).content.decode()
+            return answer["Location"], page
+
+        there = url("campaign_detail", campaign)
+        first = review()
+        assert [press(first)[0] for _ in range(2)] == [there, there]
+        marketer.post(url("campaign_new_version", campaign))
+        draft = versions.draft_of(campaign)
+        write(draft.variants.get(), owner, "<p>Half written</p>")
+        again, page = press(first)
+        assert again == url("campaign_review", campaign)
+        assert "The draft was changed since it was reviewed. Look at it again" in page
+        half = review()
+        write(draft.variants.get(), owner, "<p>Written</p>")
+        assert press(half)[0] == url("campaign_review", campaign)
+        assert versions.draft_of(campaign) == draft
+        assert press(review())[0] == there
+        assert versions.newest(campaign).launched_at is not None
+
     def test_events_that_came_in_are_offered_as_goals(
         self, campaign: Campaign, marketer: Client, tenant: Tenant, now: datetime
     ) -> None:
