@@ -51,6 +51,13 @@ class SegmentBody(Given):
     rule = serializers.JSONField(help_text="What the page on the rule language describes.")
 
 
+class SegmentChangeBody(SegmentBody):
+    updated_at = serializers.DateTimeField(
+        required=False,
+        help_text="As you read it: refuses to write over what somebody saved since. Without it, the last one wins.",
+    )
+
+
 def profile_of(public_id: UUID) -> Profile:
     """Return the living person an id means, also one merged since; raise Http404 for any other."""
     found: Profile = get_object_or_404(Profile.objects.select_related("merged_into"), public_id=public_id)
@@ -145,13 +152,17 @@ class SegmentDetail(Api):
     def get(self, request: Any, public_id: UUID) -> Response:
         return Response(_segment(get_object_or_404(Segment, public_id=public_id)))
 
-    @describes("update_segment", "Change a segment", SegmentDetailShape, body=SegmentBody, errors=(409,))
+    @describes(
+        "update_segment", "Change a segment", SegmentDetailShape, body=SegmentChangeBody, errors=(409,)
+    )
     def put(self, request: Any, public_id: UUID) -> Response:
         """Campaigns launched with it keep the rule they were launched with."""
         rows = Segment.objects.select_related("tenant")
         segment: Segment = get_object_or_404(rows, public_id=public_id)
+        given = self.given(SegmentChangeBody)
+        seen_at = given.pop("updated_at", None)
         with _refusals():
-            segments.update(segment=segment, actor=self.key, **self.given(SegmentBody))
+            segments.update(segment=segment, actor=self.key, seen_at=seen_at, **given)
         return Response(_segment(segment))
 
 
@@ -199,6 +210,8 @@ def _refusals() -> Iterator[None]:
         raise invalid("rule", str(exc)) from exc
     except segments.NameTaken as exc:
         raise conflict("name_taken", exc) from exc
+    except segments.ChangedMeanwhile as exc:
+        raise conflict("changed_meanwhile", exc) from exc
     except segments.TooSlow as exc:
         raise Problem(503, "too_slow", str(exc)) from exc
 

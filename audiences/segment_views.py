@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.cache import patch_vary_headers
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from audiences import people, segments, vocabulary
@@ -22,6 +23,7 @@ from audiences.segment_forms import RuleForm, SegmentForm, WhyForm
 from tenants import clock
 from tenants.access import allow
 from tenants.http import TenantRequest
+from tenants.meanwhile import moment
 
 PER_PAGE = 25
 REFUSALS = (InvalidRule, segments.SegmentCycle, segments.NameTaken)
@@ -112,28 +114,36 @@ def segment_new(request: TenantRequest) -> HttpResponse:
     return _builder(request, form)
 
 
+@never_cache  # whoever goes back sees what is stored by then
 @require_http_methods(["GET", "POST"])
 @allow("edit")
 def segment_edit(request: TenantRequest, public_id: UUID) -> HttpResponse:
     segment = get_object_or_404(Segment, public_id=public_id)
     initial = {"name": segment.name, "description": segment.description, "rule": segment.rule}
     form = SegmentForm(request.POST or None, initial=initial)
+    seen = request.POST.get("seen") or segment.updated_at.isoformat()
     if request.method == "POST" and form.is_valid():
         try:
-            segments.update(segment=segment, actor=request.user, **form.cleaned_data)
+            segments.update(segment=segment, actor=request.user, seen_at=moment(seen), **form.cleaned_data)
         except REFUSALS as exc:
             form.add_refusal(exc)
+        except segments.ChangedMeanwhile as changed:
+            form.add_error(None, str(changed))
+            seen = segment.updated_at.isoformat()  # told of it, they may save over it
         else:
             messages.success(request, "Segment saved.")
             return redirect("segment_detail", segment.public_id)
-    return _builder(request, form, segment)
+    return _builder(request, form, segment, seen)
 
 
-def _builder(request: TenantRequest, form: SegmentForm, segment: Segment | None = None) -> HttpResponse:
+def _builder(
+    request: TenantRequest, form: SegmentForm, segment: Segment | None = None, seen: str = ""
+) -> HttpResponse:
     problem = next((error for error in form.errors.as_data().get("rule", []) if error.code == "rule"), None)
     context = {
         "form": form,
         "segment": segment,
+        "seen": seen,
         "name_before": segment and Segment.objects.get(pk=segment.pk).name,
         "vocabulary": vocabulary.describe(leave_out=segment),
         "problem_path": (problem.params or {}).get("path", "") if problem else "",

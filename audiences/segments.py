@@ -24,10 +24,13 @@ from audiences.rules.phrases import share
 from audiences.rules.tree import InvalidRule
 from tenants import audit
 from tenants.audit import Actor
+from tenants.meanwhile import SAVE_AGAIN
+from tenants.meanwhile import ChangedMeanwhile as ChangedMeanwhile
 from tenants.models import Tenant, User
 
 _Changes = Mapping[str, tuple[Any, Any]]
 EVERYONE: Rule = {"all": []}
+WRITTEN = ("name", "description", "rule")  # by whoever makes or changes a segment
 
 
 class NameTaken(Exception):
@@ -70,17 +73,31 @@ def create(*, tenant: Tenant, actor: Actor | None, name: str, rule: Rule, descri
 
 
 @transaction.atomic
-def update(*, segment: Segment, actor: Actor | None, name: str, rule: Rule, description: str = "") -> Segment:
-    """Change a segment. Campaigns launched with it keep the rule they were launched with. Raises as ``create``."""
+def update(
+    *,
+    segment: Segment,
+    actor: Actor | None,
+    name: str,
+    rule: Rule,
+    description: str = "",
+    seen_at: datetime | None = None,
+) -> Segment:
+    """Change a segment. Campaigns launched with it keep the rule they were launched with.
+
+    ``seen_at`` is its ``updated_at`` as its author saw it; who saves once more what is there may. Raises as
+    ``create``, and ChangedMeanwhile.
+    """
     _one_at_a_time(segment.tenant)
-    old = Segment.objects.get(pk=segment.pk)
-    segment.name, segment.description = name, description
-    segment.rule = _checked(rule, of=segment)
-    _save(segment)
-    changes = {
-        field: (getattr(old, field), getattr(segment, field)) for field in ("name", "description", "rule")
-    }
-    if any(before != now for before, now in changes.values()):
+    segment.refresh_from_db(fields=[*WRITTEN, "updated_at", "archived_at"])
+    given = {"name": name, "description": description, "rule": _checked(rule, of=segment)}
+    changes = {field: (getattr(segment, field), value) for field, value in given.items()}
+    is_changed = any(before != now for before, now in changes.values())
+    if is_changed and seen_at is not None and seen_at != segment.updated_at:
+        raise ChangedMeanwhile(SAVE_AGAIN)
+    for field, value in given.items():
+        setattr(segment, field, value)
+    _save(segment, *WRITTEN, "updated_at")
+    if is_changed:
         _note(segment, actor, "changed", changes)
     return segment
 
@@ -117,7 +134,7 @@ def restore(*, segment: Segment, actor: User | None) -> None:
     """Bring an archived segment back. Raises NameTaken if another has taken its name meanwhile."""
     if segment.archived_at is not None:
         segment.archived_at = None
-        _save(segment)
+        _save(segment, "archived_at")
         _note(segment, actor, "restored")
 
 
@@ -140,10 +157,11 @@ def _checked(rule: Rule, *, of: Segment | None = None) -> Rule:
     return kept
 
 
-def _save(segment: Segment) -> None:
+def _save(segment: Segment, *fields: str) -> None:
+    """Store a segment, or only some fields of it: others may be changing the rest."""
     try:
         with transaction.atomic():
-            segment.save()
+            segment.save(update_fields=fields or None)
     except IntegrityError as exc:
         raise NameTaken(segment.name) from exc
 

@@ -26,6 +26,7 @@ from campaigns.models import Campaign, Content, Variant, Version
 from campaigns.sources import mapping, reading
 from tenants import brand as looks
 from tenants.audit import Actor
+from tenants.meanwhile import ChangedMeanwhile as ChangedMeanwhile  # what saving raises is ours too
 from tenants.models import Tenant
 
 logger = logging.getLogger(__name__)
@@ -44,18 +45,6 @@ class DefaultNeeds(Exception):
             "give each a default, or put it inside an if."
         )
         self.needs = list(needs)
-
-
-class ChangedMeanwhile(Exception):
-    """What somebody acts on is not what they saw: it was saved since."""
-
-    def __init__(
-        self,
-        what_to_do: str = "Copy your words, then reload the page.",
-        *,
-        what_happened: str = "Somebody else saved this meanwhile.",
-    ) -> None:
-        super().__init__(f"{what_happened} {what_to_do}")
 
 
 def save(

@@ -21,9 +21,11 @@ from campaigns.calendar.schedule import Schedule
 from campaigns.models import Campaign, Variant, Version
 from campaigns.recipes import Recipe, Wording
 from campaigns.sources import reading
+from tenants.meanwhile import SAVE_AGAIN
 from tenants.models import Tenant, User
 
 MOST_VARIANTS = 12
+DESCRIBED = ("name", "description", "message_class", "topic", "priority", "tags")
 
 
 class Refused(ValueError):
@@ -69,6 +71,11 @@ def create(
     return campaign
 
 
+def described(campaign: Campaign) -> str:
+    """Return what a campaign is called and how it ranks, in short, as ``describe`` takes it for what was seen."""
+    return versions.digest([getattr(campaign, name) for name in DESCRIBED])
+
+
 @transaction.atomic
 def describe(
     *,
@@ -80,13 +87,16 @@ def describe(
     topic: str,
     priority: int,
     tags: list[str] | None = None,
+    seen: str = "",
 ) -> None:
     """Set what a campaign is called and how it ranks; ``tags`` None leaves them as they are.
 
     A new class brings its own beginning: what somebody asked for is exempt from frequency caps, marketing is not.
-    Raises versions.Frozen for the class of a launched one.
+    ``seen`` is what ``described`` said to its author. Raises versions.Frozen for the class of a launched one, and
+    contents.ChangedMeanwhile.
     """
     campaign = Campaign.objects.select_for_update().get(pk=campaign.pk)
+    stamp = described(campaign)
     if message_class != campaign.message_class and versions.was_launched(campaign):
         raise versions.Frozen(
             "A launched campaign stays marketing or transactional: duplicate it to change that."
@@ -101,6 +111,7 @@ def describe(
         priority=priority,
         tags=campaign.tags if tags is None else tags,
     )
+    _check_seen(seen, stamp, changes)
     newest = versions.newest(campaign)
     if has_new_class:
         contents.compile_again(campaign)
@@ -144,9 +155,7 @@ def set_audience(
 def _check_seen(seen: str, stamp: str, changes: Mapping[str, tuple[Any, Any]]) -> None:
     """Raise contents.ChangedMeanwhile where what changes is not what was seen; who saves the same again may."""
     if seen and seen != stamp and any(old != new for old, new in changes.values()):
-        raise contents.ChangedMeanwhile(
-            "Save again to put yours in its place, or open this step again to see what is there now."
-        )
+        raise contents.ChangedMeanwhile(SAVE_AGAIN)
 
 
 def _audience(version: Version) -> str:

@@ -11,7 +11,6 @@ from csp.decorators import csp
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.dateparse import parse_datetime
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -27,6 +26,7 @@ from campaigns.models import Variant, Version
 from tenants import clock
 from tenants.access import allow
 from tenants.http import TenantRequest
+from tenants.meanwhile import moment
 
 # What a message may do while it is looked at: show itself and its pictures, and nothing else.
 FRAMED = {
@@ -119,7 +119,7 @@ def _save(request: TenantRequest, draft: Version, variant: Variant) -> HttpRespo
     channel, language = channel_of(request), language_of(request, variant)
     form = channel.form(request.POST, fields={})
     error, content, compiled = "", None, None
-    seen_at = _moment(request.POST.get("seen_at", ""))
+    seen_at = moment(request.POST.get("seen_at", ""))
     if form.is_valid():
         try:
             content, compiled = contents.save(
@@ -142,13 +142,6 @@ def _save(request: TenantRequest, draft: Version, variant: Variant) -> HttpRespo
     }  # fmt: skip
     response = render(request, "campaigns/_saved.html", context, status=200 if content else 422)
     return trigger_client_event(response, "tact:saved", {}) if content else response
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        return parse_datetime(text)
-    except ValueError:  # not ours
-        return None
 
 
 def channel_of(request: TenantRequest) -> Channel:

@@ -13,6 +13,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import NoReverseMatch, reverse
 from django.utils.cache import patch_vary_headers
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from campaigns import contents, drafts, launching, lifecycle, summary, versions
@@ -107,16 +108,22 @@ def _delivery_url(name: str, campaign: Campaign) -> str:
         return ""
 
 
+@never_cache  # whoever goes back sees what is stored by then
 @require_http_methods(["GET", "POST"])
 @allow("edit")
 def campaign_details(request: TenantRequest, public_id: UUID) -> HttpResponse:
     campaign = campaign_of(public_id)
-    fields = ("name", "description", "message_class", "topic", "priority")
-    initial = {name: getattr(campaign, name) for name in fields} | {"tags": ", ".join(campaign.tags)}
+    initial = {name: getattr(campaign, name) for name in drafts.DESCRIBED}
+    initial["tags"] = ", ".join(campaign.tags)
+    stamp = drafts.described(campaign)
+    seen = request.POST.get("seen") or stamp
     form = DetailsForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
-            drafts.describe(campaign=campaign, actor=request.user, **form.cleaned_data)
+            drafts.describe(campaign=campaign, actor=request.user, seen=seen, **form.cleaned_data)
+        except contents.ChangedMeanwhile as changed:
+            form.add_error(None, str(changed))
+            seen = stamp  # told of it, they may save over it
         except versions.Frozen as frozen:
             form.add_error("message_class", str(frozen))
         else:
@@ -125,7 +132,7 @@ def campaign_details(request: TenantRequest, public_id: UUID) -> HttpResponse:
     return render(
         request,
         "campaigns/details.html",
-        {"campaign": campaign, "form": form},
+        {"campaign": campaign, "form": form, "seen": seen},
         status=422 if form.errors else 200,
     )
 

@@ -153,6 +153,20 @@ def test_a_segment_is_made_and_changed_under_the_keys_name(api):
     ]
 
 
+def test_a_change_may_say_what_it_was_made_to(api, paris):
+    at = f"segments/{paris.public_id}"
+    read = api.get(at).json()["updated_at"]
+    mine = {"name": "Mine", "rule": {"all": [PARIS]}}
+    changed = api.send("PUT", at, {"name": "Theirs", "rule": {"all": []}, "updated_at": read}).json()
+    assert (changed["name"], changed) == ("Theirs", api.get(at).json())
+    shaped(api.send("PUT", at, mine | {"updated_at": read}), 409, "changed_meanwhile")
+    shaped(api.send("PUT", at, mine | {"updated_at": "lately"}), 400, "invalid")
+    assert api.get(at).json() == changed
+    for again in (mine | {"updated_at": changed["updated_at"]}, {"name": "Whatever", "rule": {"all": []}}):
+        assert api.send("PUT", at, again).json()["name"] == again["name"]
+    shaped(api.post("segments", mine | {"updated_at": read}), 400, "invalid")
+
+
 @pytest.mark.parametrize(
     ("rule", "path"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -129,6 +130,38 @@ def test_editing_keeps_the_name_in_the_way_back(
     client.post(reverse("segment_edit", args=[parisians.public_id]), posted({"all": []}, name="All"))
     parisians.refresh_from_db()
     assert (parisians.name, parisians.rule) == ("All", {"all": []})
+
+
+def test_a_segment_opened_before_somebody_else_saved_is_overwritten_only_knowingly(
+    client: Client, parisians: Segment
+) -> None:
+    there = reverse("segment_edit", args=[parisians.public_id])
+    theirs = posted(attribute("city", "is", "Lyon"), name="Parisians")
+
+    def seen(page: Any) -> dict[str, str]:
+        return {"seen": re.findall(r'name="seen" value="([^"]+)"', page.content.decode())[0]}
+
+    old = seen(client.get(there))
+    for attempt in ("first", "the same again"):
+        assert client.post(there, theirs | old).status_code == 302, attempt
+    mistyped = client.post(there, {"name": "Mine", "rule": "{"} | old)
+    refused = client.post(there, posted(PARIS, name="Mine") | seen(mistyped))
+    assert (mistyped.status_code, refused.status_code) == (422, 422)
+    assert "Somebody else saved this meanwhile. Save again" in refused.content.decode()
+    assert 'value="Mine"' in refused.content.decode()
+    parisians.refresh_from_db()
+    assert (parisians.name, parisians.rule["value"]) == ("Parisians", "Lyon")
+    assert client.post(there, posted(PARIS, name="Mine") | seen(refused)).status_code == 302
+    parisians.refresh_from_db()
+    assert (parisians.name, parisians.rule) == ("Mine", PARIS)
+
+
+@pytest.mark.parametrize("seen", ["soon", "2026-02-30T00:00", "\0"])
+def test_a_moment_that_is_none_of_ours_is_not_held_against_anybody(
+    client: Client, parisians: Segment, seen: str
+) -> None:
+    there = reverse("segment_edit", args=[parisians.public_id])
+    assert client.post(there, posted(PARIS, name="Mine", seen=seen)).status_code == 302
 
 
 def test_the_live_count_says_sentence_number_and_people(

@@ -62,6 +62,17 @@ def test_changes_are_noted_with_old_and_new(make: Make, owner: User) -> None:
     ]
 
 
+def test_changing_it_leaves_what_others_changed_meanwhile(make: Make, owner: User, now: datetime) -> None:
+    one = make("Parisians")
+    opened, restored = Segment.objects.get(), Segment.objects.get()
+    segments.archive(segment=one, actor=owner, now=now)
+    assert segments.update(segment=opened, actor=owner, name="Pros", rule=PRO).archived_at == now
+    restored.archived_at = now
+    segments.restore(segment=restored, actor=owner)
+    kept = Segment.objects.get()
+    assert (kept.name, kept.rule, kept.archived_at) == ("Pros", PRO, None)
+
+
 def test_a_copy_has_its_own_name_and_life(make: Make, owner: User) -> None:
     one = make("x" * 120)
     twins = [segments.duplicate(segment=one, actor=owner) for _ in range(3)]

@@ -410,6 +410,30 @@ class TestDetail:
         campaign.refresh_from_db()
         assert (campaign.name, campaign.priority, campaign.message_class) == ("Summer", 2, "marketing")
 
+    def test_details_opened_before_somebody_else_saved_are_overwritten_only_knowingly(
+        self, campaign: Campaign, marketer: Client, owner: User, now: datetime
+    ) -> None:
+        there = url("campaign_details", campaign)
+        theirs = {"name": "Spring", "message_class": "marketing", "topic": "promo", "priority": "3"}
+        mine = theirs | {"topic": "", "description": "Words"}
+
+        def seen(page: HttpResponse) -> dict[str, str]:
+            return {"seen": re.findall(r'name="seen" value="(\w+)"', page.content.decode())[0]}
+
+        old = seen(marketer.get(there))
+        launching.launch(version=campaign.versions.get(), actor=owner, now=now)
+        for attempt in ("first", "the same again"):
+            assert marketer.post(there, theirs | old).status_code == 302, attempt
+        mistyped = marketer.post(there, mine | {"priority": "soon"} | old)
+        refused = marketer.post(there, mine | seen(mistyped))
+        assert (mistyped.status_code, refused.status_code) == (422, 422)
+        assert refused.content.decode().count("Somebody else saved this meanwhile. Save again") == 1
+        campaign.refresh_from_db()
+        assert (campaign.topic, campaign.description) == ("promo", "")
+        assert marketer.post(there, mine | seen(refused)).status_code == 302
+        campaign.refresh_from_db()
+        assert (campaign.topic, campaign.description) == ("", "Words")
+
     def test_a_stopped_campaign_starts_no_version(
         self, campaign: Campaign, marketer: Client, owner: User, now: datetime
     ) -> None:
