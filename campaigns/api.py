@@ -76,6 +76,8 @@ class Launch(Api):
         except launching.NotReady as not_ready:
             places = [(each["path"], each["message"]) for each in told(not_ready.problems)]
             raise Problem(422, "not_ready", str(not_ready), places) from not_ready
+        except versions.Archived as archived:
+            raise conflict("archived", archived) from archived
         except versions.Frozen as frozen:
             raise conflict("stopped", frozen) from frozen
         return Response(shown(version.campaign, now=now))

@@ -417,7 +417,7 @@ def launch(*, version: Version, actor: Actor, now: datetime, seen: str = "") -> 
             _check_seen(locked, seen)
             return locked
         if campaign.archived_at is not None:
-            raise versions.Frozen("An archived campaign is not launched: restore it first.")
+            raise versions.Archived("An archived campaign is not launched: restore it first.")
         if campaign.state == Campaign.State.STOPPED:
             raise versions.Frozen("A stopped campaign stays stopped: duplicate it to send again.")
         contents.renew(campaign)  # what changed while it was counted; from here on nothing does

@@ -41,6 +41,10 @@ class Frozen(Exception):
     """What was launched cannot be changed any more; the words say what can be done instead."""
 
 
+class Archived(Frozen):
+    """The campaign was put away: it is not launched before it is restored."""
+
+
 class NoDraft(Exception):
     """The campaign has no version being drafted."""
 

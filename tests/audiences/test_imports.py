@@ -177,6 +177,18 @@ def test_a_value_not_of_its_kind_refuses_the_row_with_the_columns_name(stored: C
     assert Profile.objects.count() == 1
 
 
+@pytest.mark.parametrize("cell", ["1,234", "-12,345", "1,234,567"])
+def test_a_number_that_may_have_thousands_is_not_guessed_at(
+    uploaded: Callable[..., Import], stored: Callable[..., Import], cell: str
+) -> None:
+    file = f'id,spent\n1,950\n2,"{cell}"\n3,"0,123"\n'
+    assert mapping.loaded(uploaded(file).mapping)["spent"] == Target("spent", "text")
+    stored(file, spent=Target("spent", "number"))
+    assert RefusedRow.objects.get().reason == f"spent: “{cell}” is not a number"
+    kept = Profile.objects.order_by("external_id").values_list("external_id", "attributes")
+    assert list(kept) == [("1", {"spent": 950}), ("3", {"spent": 0.123})]
+
+
 @pytest.mark.parametrize(
     "columns,said",
     [

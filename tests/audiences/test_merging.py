@@ -161,6 +161,19 @@ def test_external_ids_in_the_context_find_people(store: Store, found: Found) -> 
     assert Event.objects.get().profile == found("external_id", "u1")
 
 
+@pytest.mark.parametrize("origin", [Origin.BROWSER, Origin.SERVER])
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_an_empty_external_id_makes_nobody_one(
+    store: Store, found: Found, origin: Origin, blank: str
+) -> None:
+    context = {"externalIds": [{"type": "external_id", "id": blank}]}
+    for who in ("a1", "a2"):
+        call = {"type": "track", "anonymousId": who, "event": "Seen", "context": context}
+        assert store(call, origin=origin).accepted == 1
+    assert found("anonymous_id", "a1") != found("anonymous_id", "a2")
+    assert not Identity.objects.exclude(kind="anonymous_id").exists()
+
+
 # --- What moves ----------------------------------------------------------------------------------
 def test_a_merge_moves_everything_and_leaves_a_tombstone(store: Store, found: Found, tenant: Tenant) -> None:
     at = [NOW - timedelta(minutes=minutes) for minutes in (40, 30, 20, 10)]

@@ -16,7 +16,7 @@ from audiences.models import Event, Profile, Segment
 from audiences.rules import words
 from audiences.rules.tree import InvalidRule
 from tenants.models import AuditEntry, Tenant, User
-from tests.audiences.rules.world import attribute, event, segment
+from tests.audiences.rules.world import attribute, event, near, segment
 
 PARIS = attribute("city", "is", "Paris")
 PRO = attribute("plan", "is", "pro")
@@ -71,6 +71,29 @@ def test_changing_it_leaves_what_others_changed_meanwhile(make: Make, owner: Use
     segments.restore(segment=restored, actor=owner)
     kept = Segment.objects.get()
     assert (kept.name, kept.rule, kept.archived_at) == ("Pros", PRO, None)
+
+
+def test_segments_within_segments_come_to_no_more_than_a_rule_may_hold(make: Make, owner: User) -> None:
+    inner = make("Level 0")
+    levels = [inner, *(make(f"Level {number}", {"all": []}) for number in (1, 2, 3))]
+    for low, high in ((2, 3), (1, 2), (0, 1)):  # each of them harmless as it is saved
+        change(levels[high], {"any": [segment(levels[low].public_id)] * 60}, owner)
+    segments.resolve(levels[1].rule)
+    with pytest.raises(InvalidRule, match="holds at most"):
+        segments.resolve(levels[3].rule)
+    with pytest.raises(InvalidRule, match="holds at most"):
+        make("Level 4", segment(levels[3].public_id))
+
+
+def test_a_point_may_say_that_it_is_no_place(
+    make: Make, make_profile: Callable[..., Profile], tenant: Tenant, now: datetime
+) -> None:
+    there = make_profile(latitude=48.85, longitude=2.35)
+    point = {"place": None, "latitude": 48.85, "longitude": 2.35}
+    made = make("Here", near(point, within_km=1))
+    assert made.rule == near(point, within_km=1)
+    assert segments.count(made.rule, tenant=tenant, now=now) == 1
+    assert segments.containing(there, now=now) == ([made], 1)
 
 
 def test_a_copy_has_its_own_name_and_life(make: Make, owner: User) -> None:

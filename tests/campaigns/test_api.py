@@ -89,6 +89,13 @@ def test_a_launch_may_say_which_version_it_means(api, make_campaign, owner):
     assert versions.newest(campaign).launched_at is not None
 
 
+def test_an_archived_campaign_is_not_launched(api, make_campaign, owner, now):
+    campaign = make_campaign()
+    lifecycle.archive(campaign=campaign, actor=owner, now=now)
+    shaped(api.post(at(campaign, "/launch")), 409, "archived")
+    assert api.get(at(campaign)).json()["state"] == "draft"
+
+
 @pytest.mark.parametrize("kind", ["", "application/json", "application/x-www-form-urlencoded"])
 def test_a_launch_needs_no_body(api, make_campaign, kind):
     campaign = make_campaign()

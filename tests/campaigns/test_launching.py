@@ -315,6 +315,17 @@ class TestLaunch:
         with pytest.raises(versions.Frozen):
             launching.launch(version=second, actor=owner, now=now)
 
+    def test_an_archived_campaign_is_launched_once_it_is_restored(
+        self, version: Version, owner: User, now: datetime
+    ) -> None:
+        lifecycle.archive(campaign=version.campaign, actor=owner, now=now)
+        with pytest.raises(versions.Archived, match="restore it first"):
+            launching.launch(version=version, actor=owner, now=now)
+        assert Campaign.objects.get().state == Campaign.State.DRAFT
+        lifecycle.restore(campaign=version.campaign, actor=owner)
+        launching.launch(version=version, actor=owner, now=now)
+        assert Campaign.objects.get().state == Campaign.State.LIVE
+
 
 class TestCounts:
     def test_each_reason_is_counted_and_they_add_up(

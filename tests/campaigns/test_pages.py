@@ -319,6 +319,14 @@ class TestSteps:
         assert first["Location"] == second["Location"] == url("campaign_detail", campaign)
         assert Version.objects.get().number == 1
 
+    def test_an_archived_campaign_is_not_launched(
+        self, campaign: Campaign, marketer: Client, publisher: Client
+    ) -> None:
+        marketer.post(url("campaign_archive", campaign))
+        page = publisher.post(url("campaign_launch", campaign), follow=True).content.decode()
+        assert "An archived campaign is not launched: restore it first." in page
+        assert Campaign.objects.get().state == Campaign.State.DRAFT
+
     def test_only_what_was_reviewed_is_launched(
         self, campaign: Campaign, marketer: Client, publisher: Client, owner: User
     ) -> None:

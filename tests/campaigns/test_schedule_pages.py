@@ -153,6 +153,12 @@ def test_what_was_kept_is_shown_again(
             REPEAT | {"repeat-until": "2026-11-25"},
             "on or after the first, Thursday, 26 November 2026", id="ends first"
         ),
+        *(
+            pytest.param(
+                AT | {"starts": f"{year}-06-01T10:00", "clock": clock}, "from 1900 to 8999", id=f"in {year} by {clock}"
+            )
+            for year in ("0001", "0202", "9000", "9999") for clock in ("tenant", "person")
+        ),
         pytest.param(REPEAT | {"repeat-time": "soon"}, "At: Enter a valid time.", id="no clock time"),
         pytest.param(AT | {"starts": ""}, "Say at what time it goes out.", id="once, and no time"),
         pytest.param(REPEAT | {"per_minute": "0"}, "greater than or equal to 1", id="none a minute"),

@@ -140,6 +140,15 @@ class TestTrigger:
         review = marketer.get(url("campaign_review", campaign)).content.decode()
         assert "2 hours after they have their visits changed to 3" in review
 
+    @pytest.mark.parametrize("typed", ["nan", "inf", "-Infinity", "1e999"])
+    def test_no_attribute_changes_to_what_is_no_number(
+        self, campaign: Campaign, marketer: Client, tenant: Tenant, now: datetime, typed: str
+    ) -> None:
+        AttributeDefinition(tenant=tenant, name="visits", kinds=["number"], first_seen_at=now).save()
+        change = {"trigger-kind": "attribute", "trigger-attribute": "visits", "trigger-attribute_to": typed}
+        assert marketer.post(url("campaign_schedule", campaign), TRIGGER | change).status_code == 422
+        assert campaign.versions.get().when == "now"
+
     def test_a_segments_entering_is_kept_and_said(
         self, campaign: Campaign, marketer: Client, make_segment: Callable[..., Segment]
     ) -> None:

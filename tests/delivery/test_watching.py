@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django_scopes import scope
 
-from audiences import ingest, memberships, segments
+from audiences import ingest, memberships, places, segments
 from audiences.models import Event, Profile, SegmentMember, WatchedSegment
 from campaigns import drafts, launching, lifecycle, triggers, versions
 from campaigns.launching import NotReady
@@ -284,6 +284,65 @@ def test_a_segment_that_cannot_be_looked_at_holds_up_no_other_tenant(waits, gold
     assert count(campaign) == 1
 
 
+def removed_variant(tenant, owner, now, waits, make_campaign):
+    """Let a segment be waited for that names a variant, and a marketer take the variant out of its draft."""
+    draft = make_campaign(is_launched=False, name="News")
+    variant = drafts.add_variant(version=versions.draft_of(draft), actor=owner)
+    received = {"on": "message", "what": "received", "campaign": str(draft.public_id), "variant": variant.key}
+    waits(
+        triggers.on_segment(
+            segments.create(tenant=tenant, actor=owner, name="Got it", rule=received), "entered"
+        )
+    )
+    return lambda: drafts.remove_variant(variant=variant, actor=owner)
+
+
+def deleted_place(tenant, owner, now, waits, make_campaign):
+    """Let a segment be waited for that names a place, be archived, and the place deleted."""
+    shop = {"name": "Shop", "latitude": 1.0, "longitude": 1.0, "radius_m": 100, "tags": []}
+    place = places.create(tenant=tenant, actor=owner, now=now, dwell_minutes=0, cooldown_minutes=0, **shop)
+    near = {"on": "near", "of": [{"place": str(place.public_id)}]}
+    segment = segments.create(tenant=tenant, actor=owner, name="Near", rule=near)
+    waits(triggers.on_segment(segment, "entered"))
+
+    def delete():
+        segments.archive(segment=segment, actor=owner, now=now)
+        places.delete(place=place, actor=owner)
+
+    return delete
+
+
+@pytest.mark.parametrize("lost", [removed_variant, deleted_place])
+def test_a_segment_whose_rule_lost_what_it_names_holds_up_no_other(
+    tenant, owner, now, waits, gold, make_campaign, lost
+):
+    lose = lost(tenant, owner, now, waits, make_campaign)
+    campaign = waits(triggers.on_segment(gold, "entered"))
+    lose()
+    Profile.objects.create(tenant=tenant, external_id="u9", attributes={"plan": "gold"})
+    rested(tenant)
+    watching.look_around()
+    assert rows(campaign) == [("u9", "planned")]
+
+
+def test_a_segment_whose_rule_broke_goes_by_the_one_before_until_it_is_mended(tenant, owner, waits, says):
+    plans = {"any": [GOLD, {"on": "attribute", "name": "plan", "operator": "is", "value": "silver"}]}
+    segment = segments.create(tenant=tenant, actor=owner, name="Plans", rule=plans)
+    campaign = waits(triggers.on_segment(segment, "entered"))
+    gone = {"on": "segment", "id": "6d2d8be8-fd61-4b1c-a67c-2ad3e29ae5fb"}
+    segments.Segment.objects.filter(pk=segment.pk).update(rule=gone)
+    says("u1", plan="silver")
+    rested(tenant)
+    watching.look_around()
+    assert rows(campaign) == [("u1", "planned")]
+    segments.update(segment=segment, actor=owner, name="Plans", rule=GOLD)
+    rested(tenant)
+    watching.look_around()
+    says("u2", plan="silver")
+    says("u3", plan="gold")
+    assert [who for who, _ in rows(campaign)] == ["u1", "u3"]
+
+
 # --- What they make of a message ------------------------------------------------------------------------
 @pytest.fixture
 def news(make_campaign):
@@ -407,6 +466,10 @@ def test_another_tenants_segment_is_none(owner, news, other_tenant):
         {"on": "weather"},
         {"on": "attribute"},
         {"on": "attribute", "name": "plan", "to": [1]},
+        {"on": "attribute", "name": "plan", "to": None},
+        {"on": "attribute", "name": "plan", "to": float("nan")},
+        {"on": "attribute", "name": "plan", "to": float("inf")},
+        {"on": "attribute", "name": "plan", "to": "a\0"},
         {"on": "attribute", "name": "plan", "more": 1},
         {"on": "segment", "id": "x", "did": "entered"},
         {"on": "segment", "id": "6d2d8be8-fd61-4b1c-a67c-2ad3e29ae5fb", "did": "opened"},

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 
 from audiences import facts, partitions, retention
-from audiences.models import Profile
+from audiences.models import Event, Profile
 from audiences.rules import explain, memory, schema, sql, words
 from audiences.rules.tree import Unresolved
 from tenants.models import Tenant
 from tests.audiences.rules.cases import CASES, ID, PARIS
 from tests.audiences.rules.world import (
+    AUTUMN,
+    DAY,
     NOW,
+    SPRING,
     attribute,
     event,
     found_by_sql,
     found_in_memory,
+    message,
     property_,
     segment,
+    store_events,
+    trace,
 )
 
 People = dict[str, Profile]
@@ -123,6 +129,65 @@ def test_what_retention_dropped_still_counts(tenant: Tenant, people: People) -> 
     assert found_by_sql(rule, tenant, people) == found_in_memory(rule, tenant, people) == {"ada"}
     first = event("Order Completed", which="first", where=[property_("total", "exists")])
     assert found_by_sql(first, tenant, people) == found_in_memory(first, tenant, people) == {"ben", "cleo"}
+
+
+VIEWED, LONG_AGO = "Page Viewed", NOW - 90 * DAY
+
+
+@pytest.mark.parametrize(
+    "older, newer, rule",
+    [
+        pytest.param(
+            [(VIEWED, NOW - 2 * DAY, {"path": "/vip"})],
+            (VIEWED, NOW - DAY, {"path": "/"}),
+            event(VIEWED, where=[property_("path", "is", "/vip")]),
+            id="by a filter",
+        ),
+        pytest.param(
+            [(VIEWED, LONG_AGO, {})],
+            (VIEWED, NOW - DAY, {}),
+            event(VIEWED, from_=LONG_AGO.date().isoformat(), to=LONG_AGO.date().isoformat()),
+            id="by days long ago",
+        ),
+        pytest.param(
+            [(VIEWED, LONG_AGO, {"path": "/vip"}), (VIEWED, NOW - 2 * DAY, {"path": "/vip"})],
+            (VIEWED, NOW - DAY, {"path": "/"}),
+            event(
+                VIEWED, where=[property_("path", "is", "/vip")], within={"days": 89}, at_most=1, at_least=1
+            ),
+            id="by a filter, so often and lately",
+        ),
+        pytest.param(
+            [trace("Email Opened", 2 * DAY, 9, SPRING)],
+            trace("Email Opened", DAY, 10, AUTUMN),
+            message("opened", campaign=SPRING),
+            id="of one campaign",
+        ),
+        pytest.param(
+            [trace("Email Sent", 20 * DAY, 9, SPRING)],
+            trace("Email Sent", 10 * DAY, 10, AUTUMN),
+            message("ignored", campaign=SPRING, unopened_for={"days": 3}),
+            id="of one campaign, and ignored",
+        ),
+    ],
+)
+def test_what_a_condition_counts_is_found_among_any_number_of_newer_events(
+    older: list[Any], newer: Any, rule: Any, tenant: Tenant, people: People
+) -> None:
+    """Eve did it, and more of the same since than are loaded of anything."""
+    eve, (name, at, properties) = people["eve"], newer
+    done = [*older, *((name, at + timedelta(seconds=number), properties) for number in range(facts.NEWEST))]
+    store_events(
+        tenant,
+        [
+            Event(
+                tenant=tenant, profile=eve, name=name, occurred_at=at, received_at=NOW, properties=properties
+            )
+            for name, at, properties in done
+        ],
+    )
+    assert "eve" in found_by_sql(rule, tenant, people)
+    assert found_in_memory(rule, tenant, people) == found_by_sql(rule, tenant, people)
 
 
 def test_templates_see_standard_attributes_over_custom_ones(tenant: Tenant, people: People) -> None:

@@ -29,6 +29,7 @@ from tests.audiences.rules.world import (
     segment,
 )
 
+POINT = {"latitude": 0, "longitude": 0}
 # (name, rule, where, part of what is said)
 REFUSED: list[tuple[str, Any, str, str]] = [
     ("no object", [], "", "an object; found a list"),
@@ -125,6 +126,7 @@ REFUSED: list[tuple[str, Any, str, str]] = [
     ("near a point above the pole", near((0, 0), (91, 0), within_km=1), "of[1].latitude", "from -90 to 90"),
     ("near by no distance", near((0, 0), within_km=0), "within_km", "from 0.001"),
     ("near by more than there is", near((0, 0), within_km=30_000), "within_km", "to 20038"),
+    ("NUL in the name of a point", near({"name": "a\0"} | POINT, within_km=1), "of[0].name", "no data can hold"),
     ("near a place that is no id", near({"place": "shop"}, within_km=1), "of[0].place", "Invalid UUID"),
     ("reachable by what", reachable("pigeon"), "channel", "there is 'email'"),
     ("a language in order", language("starts_with", "pt"), "operator", "is, is_not"),
