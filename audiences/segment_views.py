@@ -172,9 +172,9 @@ def segment_count(request: TenantRequest) -> HttpResponse:
         except segments.TooSlow:
             context["is_slow"] = True
     else:
-        error = form.errors.as_data()["rule"][0]
-        said = error.params or {"message": error.messages[0]}
-        context["problem"], context["path"] = said["message"], said.get("path", "")
+        error = next(iter(form.errors.as_data().values()))[0]
+        said = (error.code == "rule" and error.params) or {"message": error.messages[0], "path": ""}
+        context["problem"], context["path"] = said["message"], said["path"]
     return render(request, "audiences/_segment_glimpse.html", context)
 
 

@@ -183,6 +183,15 @@ def test_an_unfinished_rule_is_no_error(client: Client) -> None:
     assert "Not finished yet" in answer.content.decode()
 
 
+@pytest.mark.parametrize(
+    "sent", [{"rule": "{}\0"}, {"rule": "9" * 60_000}, {"rule": '{"all": []}', "seed": "x"}, {}]
+)
+def test_what_is_no_rule_at_all_is_no_error_either(client: Client, sent: dict[str, str]) -> None:
+    answer = client.post(reverse("segment_count"), sent)
+    assert answer.status_code == 200
+    assert "Not finished yet" in answer.content.decode()
+
+
 def test_values_in_the_page_are_only_text(client: Client, make_profile: Callable[..., Profile]) -> None:
     hostile = "<script>alert(1)</script>"
     make_profile(city=hostile, first_name=hostile)

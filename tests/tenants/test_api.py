@@ -77,6 +77,8 @@ def test_a_key_may_come_as_the_user_name_of_basic_auth(api):
         ("GET", "profiles/no-uuid", 404, "not_found"),
         ("POST", "nothing%0Aof-the-kind", 404, "not_found"),
         ("GET", f"profiles/{UUID}", 404, "not_found"),
+        ("GET", f"campaigns/{UUID}/variants/a%00/contents/email", 404, "not_found"),
+        ("GET", "profiles?email=%00", 400, "invalid"),
         ("DELETE", "profiles", 405, "method_not_allowed"),
         ("PATCH", f"segments/{UUID}", 405, "method_not_allowed"),
     ],
