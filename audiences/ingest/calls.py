@@ -128,8 +128,9 @@ class Reader:
         understood: list[Call] = []
         refused: list[tuple[Refusal, bytes]] = []
         for index, given in enumerate(calls, first):
-            raw = _encode(given) if isinstance(given, dict) else bytes(given)
+            raw = b""
             try:
+                raw = _encoded(given) if isinstance(given, dict) else bytes(given)
                 understood.append(self._understand(index, raw))
             except Refused as error:
                 refused.append((Refusal(index, error.path, error.reason), raw))
@@ -168,6 +169,15 @@ class Reader:
             if standing not in Profile.Standing.values:
                 raise Refused(f"consent.{subject}", f"must be one of {', '.join(Profile.Standing.values)}")
         return stated
+
+
+def _encoded(call: dict[str, Any]) -> bytes:
+    try:
+        return _encode(call)
+    except RecursionError as error:  # nested as deep as the decoder could just about go
+        for name, value in call.items():
+            strict.check(value, name)
+        raise Refused(*json_body.locate(error)) from None
 
 
 def _decoded(raw: bytes) -> Wire:

@@ -371,6 +371,19 @@ def test_a_bad_call_sent_by_itself_is_a_400_with_its_place_and_reason(send: Send
     ]
 
 
+@pytest.mark.parametrize("depth", [11, 100, 500, *range(850, 1_000, 7), 5_000])
+def test_a_call_by_itself_is_refused_however_deep_it_is_nested(send: Send, depth: int) -> None:
+    body = b'{"userId":"u1","event":"E","properties":%s{}%s}' % (b'{"a":' * depth, b"}" * depth)
+    answer = send("/v1/track", body)
+    assert (answer.status_code, answer.json()["success"]) == (400, False)
+    if refused := answer.json().get("refused"):
+        path = "properties" + ".a" * 10
+        assert refused == [{"index": 0, "path": path, "reason": "is nested more than 10 deep"}]
+    else:
+        assert "deep" in answer.json()["reason"]
+    assert not Event.objects.exists()
+
+
 @pytest.mark.parametrize(
     "body,said",
     [
