@@ -12,6 +12,7 @@ from audiences import timeline
 from audiences.models import EventDefinition, RefusedCall
 from tenants.access import allow
 from tenants.http import TenantRequest
+from tenants.strict import number
 
 SHOWN = 100
 FRESH_START = 500  # rows on the page after which it begins anew
@@ -37,7 +38,7 @@ def live_events(request: TenantRequest) -> HttpResponse:
 @allow("view")
 def live_newer(request: TenantRequest) -> HttpResponse:
     """What arrived after event ``after``: nothing to swap (204), some rows, or a page that begins anew."""
-    after, shown = _number(request.GET.get("after")), _number(request.GET.get("shown"))
+    after, shown = number(request.GET.get("after")) or 0, number(request.GET.get("shown")) or 0
     events = timeline.arrivals(tenant_id=request.tenant.pk, name=_name(request), after=after, limit=SHOWN)
     if not events:
         return HttpResponse(status=204)
@@ -51,7 +52,7 @@ def live_newer(request: TenantRequest) -> HttpResponse:
 @allow("view")
 def live_refused(request: TenantRequest) -> HttpResponse:
     """Calls that were not stored, the latest first."""
-    before = _number(request.GET.get("before"))
+    before = number(request.GET.get("before"))
     calls = RefusedCall.objects.order_by("-id")
     listed = list(calls.filter(pk__lt=before)[: SHOWN + 1] if before else calls[: SHOWN + 1])
     context = {
@@ -78,7 +79,3 @@ def _context(request: TenantRequest, events: list[Any], after: int) -> dict[str,
 
 def _name(request: TenantRequest) -> str:
     return request.GET.get("name", "").replace("\x00", "")[:255]
-
-
-def _number(text: str | None) -> int:
-    return int(text) if text and text.isdecimal() and len(text) < 19 else 0

@@ -19,6 +19,7 @@ from audiences.models import AttributeDefinition, ConsentChange, Erasure, Profil
 from tenants import audit, clock
 from tenants.access import allow
 from tenants.http import TenantRequest
+from tenants.strict import number
 
 PER_PAGE = 50
 HISTORY = 20
@@ -171,11 +172,6 @@ def profile_unsuppress(request: TenantRequest, public_id: UUID) -> HttpResponse:
 def living(public_id: UUID) -> Profile:
     """Return somebody of the request's tenant, beside it, or raise Http404."""
     return get_object_or_404(Profile.objects.living().select_related("tenant"), public_id=public_id)
-
-
-def number(text: str | None) -> int | None:
-    """Return the id that a list goes on from; None where that is none."""
-    return int(text) if text and text.isdecimal() and len(text) < 19 else None
 
 
 # --- What the page shows -------------------------------------------------------------------------

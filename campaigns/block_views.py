@@ -24,6 +24,7 @@ from tenants import clock
 from tenants.access import allow, may
 from tenants.forms import languages as known
 from tenants.http import TenantRequest
+from tenants.strict import number
 
 PER_PAGE, VERSIONS_SHOWN = 50, 10
 
@@ -110,7 +111,7 @@ def block_save(request: TenantRequest, public_id: UUID) -> HttpResponse:
                 block=block,
                 actor=request.user,
                 texts={language: form.cleaned_data["text"]},
-                seen=int(seen) if seen.isdecimal() else None,
+                seen=number(seen),
             )
         except editing.Refused as refused:
             form.add_error(refused.field or None, str(refused))
@@ -200,8 +201,8 @@ def block_preview(request: TenantRequest) -> HttpResponse:
 @allow("edit")
 def block_bring_back(request: TenantRequest, public_id: UUID) -> HttpResponse:
     """Say again what an earlier version said, in a version of its own."""
-    block, number = _block_of(public_id), request.POST.get("number", "")
-    old = get_object_or_404(block.versions, number=int(number) if number.isdecimal() else 0)
+    block = _block_of(public_id)
+    old = get_object_or_404(block.versions, number=number(request.POST.get("number")) or 0)
     newest = editing.newest_of(block)
     texts = dict.fromkeys(newest.texts) | old.texts
     try:

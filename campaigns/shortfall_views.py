@@ -15,7 +15,6 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from audiences import segments
-from audiences.people_views import number
 from audiences.rules.phrases import share
 from audiences.rules.tree import InvalidRule
 from campaigns import contents, languages, shortfalls
@@ -28,6 +27,7 @@ from campaigns.shortfalls import NOTHING, UNDECIDED, Lacking, Shortfall, Shortfa
 from tenants import clock
 from tenants.access import allow
 from tenants.http import TenantRequest
+from tenants.strict import number
 
 PER_PAGE = 50
 MOST_ASKED = 200  # characters of what is searched for

@@ -17,6 +17,7 @@ from delivery.sandbox.keeping import INBOX_NAME
 from delivery.sandbox.reading import opened, with_links_outside
 from tenants.access import allow
 from tenants.http import TenantRequest
+from tenants.strict import number
 
 PAGE = 50
 SHOWN = ("html", "text", "headers", "source")
@@ -33,12 +34,11 @@ def mail_list(request: TenantRequest) -> HttpResponse:
     """The newest mails, or those whose recipient or subject holds ``q``; htmx gets the rows alone."""
     tenant = _sandbox(request)
     search = request.GET.get("q", "").strip()[:200]
-    before = request.GET.get("before", "")
     mails = inbox.newest(
         settings.SANDBOX_INBOX / INBOX_NAME,
         tenant=tenant,
         search=search,
-        before=int(before) if before.isdecimal() and len(before) < 19 else None,
+        before=number(request.GET.get("before")),
         limit=PAGE + 1,
     )
     context = {"mails": mails[:PAGE], "has_more": len(mails) > PAGE, "search": search}

@@ -22,6 +22,7 @@ from delivery.results import Arm, Results, VersionResults
 from tenants import clock
 from tenants.access import allow
 from tenants.http import TenantRequest
+from tenants.strict import number
 
 PAGE = 50
 BUSY_SECONDS, QUIET_SECONDS = 1, 4  # between looks: while it sends, and while conversions may still arrive
@@ -79,8 +80,8 @@ def campaign_people(request: TenantRequest, public_id: UUID) -> HttpResponse:
     campaign = get_object_or_404(Campaign, public_id=public_id)
     wanted = {name: str(value) for name, value in request.GET.items() if name != "after"}
     rows = _rows(campaign, wanted).select_related("profile").order_by("-id")
-    if (after := request.GET.get("after", "")).isdigit():
-        rows = rows.filter(id__lt=int(after))
+    if (after := number(request.GET.get("after"))) is not None:
+        rows = rows.filter(id__lt=after)
     page = list(rows[: PAGE + 1])
     arms = explaining.arms(page)
     context = {
@@ -197,8 +198,8 @@ def _rows(campaign: Campaign, wanted: dict[str, str]) -> QuerySet[Delivery]:
         rows = rows.filter(occasion=occasion)
     if arm := wanted.get("arm"):
         rows = rows.filter(arm="" if arm == "none" else arm)
-    if (number := wanted.get("version", "")).isdigit():
-        rows = rows.filter(version__number=int(number))
+    if (version := number(wanted.get("version"))) is not None:
+        rows = rows.filter(version__number=version)
     did = wanted.get("did", "")
     if did in DID:
         rows = rows.filter(**{f"{DID[did]}__isnull": False})
@@ -226,8 +227,8 @@ def _title(campaign: Campaign, wanted: dict[str, str]) -> str:
 def _variant(campaign: Campaign, wanted: dict[str, str]) -> str:
     """The variant asked for, as the version asked for or the newest that has it names it."""
     having = Variant.objects.filter(version__campaign=campaign, key=wanted["arm"])
-    if (number := wanted.get("version", "")).isdigit():
-        having = having.filter(version__number=int(number))
+    if (version := number(wanted.get("version"))) is not None:
+        having = having.filter(version__number=version)
     named = having.order_by("-version__number").first()
     return f"Variant {named.name if named else wanted['arm']}"
 

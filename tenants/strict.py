@@ -38,6 +38,11 @@ def check(values: Any, path: str, limits: Limits = OF_A_CALL) -> None:
     _Walk(limits).visit(values, path, 1)
 
 
+def number(told: str | None) -> int | None:
+    """Return the whole number that an address or a file tells; None where it tells none, or more than 18 digits."""
+    return int(told) if told and told.isdecimal() and len(told) < 19 else None
+
+
 def text(value: str, path: str) -> str:
     """Return a name or id as it is stored, or raise Refused."""
     if "\x00" in value:

@@ -8,6 +8,7 @@ from typing import IO
 
 from audiences.imports import csv_files
 from campaigns.texts.exchange import File, Row
+from tenants import strict
 
 COLUMNS = ("campaign", "version", "language", "unit", "context", "source", "target")
 
@@ -43,9 +44,9 @@ def read(data: IO[bytes]) -> File:
             "The file has no texts." if not heads else "The file mixes campaigns, versions or languages."
         )
     campaign, version, language = heads.pop()
-    if not version.isdigit():
+    if (number := strict.number(version)) is None:
         raise Unreadable(f"{version[:20]!r} is no version.")
-    return File(campaign, int(version), language, [Row(*map(_unguarded, row[3:])) for row in cells])
+    return File(campaign, number, language, [Row(*map(_unguarded, row[3:])) for row in cells])
 
 
 def _guarded(cell: str) -> str:

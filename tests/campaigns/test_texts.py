@@ -332,3 +332,12 @@ def test_what_changed_after_it_was_looked_at_is_not_stored(
 def test_files_that_are_no_text_are_refused() -> None:
     with pytest.raises(Unreadable):
         sheet.read(BytesIO(b"\x00\x01"))
+
+
+@pytest.mark.parametrize("version", ["two", "²", "-1", pytest.param("9" * 5_000, id="5000 digits")])
+def test_a_table_of_no_version_is_refused(version: str) -> None:
+    file = sheet.write(exchange.File("x", 1, "de", [Row("a", "b", "c", "d")])).replace(
+        b",1,", b",%s," % version.encode()
+    )
+    with pytest.raises(Unreadable, match="is no version"):
+        sheet.read(BytesIO(file))

@@ -132,6 +132,13 @@ def test_another_tenants_campaign_is_a_404(sent, client_of, other_tenant):
         assert client.get(reverse(name, args=[sent.public_id])).status_code == 404
 
 
+@pytest.mark.parametrize("number", ["²", "x", pytest.param("9" * 5_000, id="5000 digits"), "9" * 18])
+def test_the_people_behind_a_number_are_asked_for_by_numbers(sent, client_of, number):
+    address = reverse("campaign_people", args=[sent.public_id])
+    for asked in ({"after": number}, {"version": number, "arm": "a"}):
+        assert client_of("analyst").get(address, asked).status_code == 200
+
+
 def test_pages_call_an_arm_by_its_variants_name(sent, client_of):
     Variant.objects.filter(version__campaign=sent, key="a").update(name="To the point")
     row = Delivery.objects.filter(campaign=sent, arm="a").first()

@@ -86,7 +86,8 @@ def test_old_words_come_back_as_a_new_version(marketer, make_block, owner):
     marketer.post(at("block_bring_back", block), {"number": "1"})
     newest = editing.newest_of(block)
     assert (newest.number, newest.texts) == (3, {"": "<p>Old</p>"})
-    assert marketer.post(at("block_bring_back", block), {"number": "9"}).status_code == 404
+    for number in ("9", "²", "9" * 5_000, ""):
+        assert marketer.post(at("block_bring_back", block), {"number": number}).status_code == 404
     page = text(marketer.get(at("block_detail", block)))
     assert "Version 1" in page
     assert "<pre" in page
