@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
 
 from audiences.models import Identity, Profile
 from tenants import binary
@@ -55,9 +56,19 @@ def known_as(*, tenant_id: int, external_id: str = "", email: str = "") -> Query
             pk__in=identities.filter(kind=Identity.Kind.EXTERNAL_ID, value=external_id).values("profile_id")
         )
     if email:
-        theirs = identities.filter(kind=Identity.Kind.EMAIL, value=email.lower()).values("profile_id")
-        people = people.filter(Q(email__in={email, email.lower()}) | Q(pk__in=theirs))
+        people = people.filter(pk__in=_with_address(email.lower(), tenant_id=tenant_id))
     return people
+
+
+def _with_address(email: str, *, tenant_id: int) -> QuerySet[Any]:
+    """Return the ids of whom an address in small letters finds or was told of; each way has an index of its own."""
+    known = Profile.objects.filter(tenant_id=tenant_id)
+    has_capitals = Q(email__lt=Lower("email")) | Q(email__gt=Lower("email"))
+    found = Identity.objects.filter(tenant_id=tenant_id, kind=Identity.Kind.EMAIL, value=email)
+    return found.values("profile_id").union(
+        known.filter(email=email).values("pk"),
+        known.filter(has_capitals).alias(small=Lower("email")).filter(small=email).values("pk"),
+    )
 
 
 def meant(words: str, *, tenant_id: int, limit: int = 8) -> list[Profile]:

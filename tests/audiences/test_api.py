@@ -63,12 +63,15 @@ def test_all_that_is_known_of_somebody(api, tenant, now, paris):
         ({"email": "B@example.test"}, ["b"]),
         ({"email": "b@example.test", "external_id": "a"}, []),
         ({"email": "nobody@example.test"}, []),
+        ({"email": "ADA@x.test"}, ["d", "c"]),  # two ids, and an address in two ways
     ],
 )
 def test_people_are_found_by_what_they_go_by(api, tenant, now, query, found):
     calls = [
         {"type": "identify", "userId": "a", "traits": {"email": "a@example.test"}},
         {"type": "identify", "userId": "b", "traits": {"email": "B@example.test"}},
+        {"type": "identify", "userId": "c", "traits": {"email": "ada@x.test"}},
+        {"type": "identify", "userId": "d", "traits": {"email": "Ada@X.test"}},
     ]
     ingest.store(tenant=tenant, calls=calls, now=now)
     assert [each["external_id"] for each in api.get("profiles", **query).json()["data"]] == found
