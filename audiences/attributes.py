@@ -12,6 +12,8 @@ from typing import Any
 from babel import Locale
 from babel.core import get_global
 
+from tenants.strict import MAX_DEPTH
+
 ACCURACY_LIMIT = 20_000_000  # metres: half around the Earth
 MAX_TEXT = 1_000  # characters of a standard attribute
 NESTED = ("group", "address")  # their members are attributes of their own: "group.plan", "address.street"
@@ -42,7 +44,8 @@ def clean(name: str, value: Any) -> Any:
 def from_traits(traits: dict[str, Any]) -> dict[str, Any]:
     """Return what traits say, by our names; None means: remove. Raises Unfit, its ``args[1]`` the trait's path.
 
-    Segment's spellings of standard attributes are understood, those in ``address`` too.
+    Segment's spellings of standard attributes are understood, those in ``address`` too. A dot in a name leads into an
+    object, as it does in rules and templates: "plan.tier" is the part ``tier`` of ``plan``.
     """
     stated: dict[str, Any] = {}
     for trait, value in traits.items():
@@ -57,8 +60,25 @@ def from_traits(traits: dict[str, Any]) -> dict[str, Any]:
                 _state(stated, "", "group", part, inner)
         elif trait not in IGNORED_TRAITS:
             _state(stated, TRAITS.get(trait, ""), "", trait, value)
+    for name in stated:
+        if "." in name:
+            check_path(name, stated)
     _check_point(stated)
     return stated
+
+
+def check_path(name: str, stated: dict[str, Any]) -> None:
+    """Raise Unfit if a name with dots leads nowhere, or into what is ``stated`` as well."""
+    steps = name.split(".")
+    wholes = [".".join(steps[:length]) for length in range(1, len(steps))]
+    if not all(steps):
+        raise Unfit("has nothing before, between or after its dots", name)
+    if len(steps) > MAX_DEPTH:
+        raise Unfit(f"is nested more than {MAX_DEPTH} deep", name)
+    if steps[0] in STANDARD:
+        raise Unfit(f"leads into “{steps[0]}”, which has no parts", name)
+    if told := next((whole for whole in wholes if whole in stated), None):
+        raise Unfit(f"is a part of “{told}”, which the same call tells as a whole", name)
 
 
 def _check_point(stated: dict[str, Any]) -> None:
@@ -147,19 +167,58 @@ def merge(
 ) -> list[tuple[str, Any, Any]]:
     """Put ``stated`` into ``values`` and return what changed as (name, old, new).
 
-    None in ``stated`` removes; with ``only_missing`` nothing that is known changes.
+    None in ``stated`` removes; with ``only_missing`` nothing that is known changes. What is told of a part leaves the
+    other parts, and one text for all of an address that is known by its parts is passed over: it would replace none.
     """
     changes = []
     for name, new in stated.items():
-        old = values.get(name)
-        if (old == new and type(old) is type(new)) or (only_missing and (old is not None or new is None)):
-            continue
-        if new is None:
-            del values[name]
+        if "." in name and name not in values:
+            place, steps = _way(name)
         else:
-            values[name] = new
+            place, steps = name, ()
+        old, is_known = _at(values.get(place), steps)
+        if (old == new and type(old) is type(new)) or (only_missing and (is_known or new is None)):
+            continue
+        if name in NESTED and any(known.startswith(f"{name}.") for known in values):
+            continue
+        told = _with(values.get(place), steps, new)
+        if told is None:
+            del values[place]
+        else:
+            values[place] = told
         changes.append((name, old, new))
     return changes
+
+
+def whole(name: str) -> str:
+    """Return the attribute of ``flat`` in which ``name`` lies: "plan" for "plan.tier", itself for "group.plan"."""
+    return _way(name)[0]
+
+
+def _way(name: str) -> tuple[str, tuple[str, ...]]:
+    """Return the attribute in which ``name`` lies, and the steps from it into its objects."""
+    top, *steps = name.split(".")
+    if top in NESTED and steps:
+        return f"{top}.{steps[0]}", tuple(steps[1:])
+    return top, tuple(steps)
+
+
+def _at(value: Any, steps: tuple[str, ...]) -> tuple[Any, bool]:
+    """Return what lies there, None for nothing, and whether anything is known there that is no object on the way."""
+    for step in steps:
+        if not isinstance(value, dict):
+            return None, value is not None
+        value = value.get(step)
+    return value, value is not None
+
+
+def _with(value: Any, steps: tuple[str, ...], told: Any) -> Any:
+    """Return ``value`` with what is told in its place, None where nothing is left of it."""
+    if not steps:
+        return told
+    parts = dict(value) if isinstance(value, dict) else {}
+    inner = _with(parts.pop(steps[0], None), steps[1:], told)
+    return (parts if inner is None else parts | {steps[0]: inner}) or None
 
 
 # --- Cleaning ------------------------------------------------------------------------------------

@@ -41,7 +41,8 @@ def tell(*, profile: Profile, stated: dict[str, Any], actor: User, now: datetime
         if told.erased_at:
             raise Refused("", "This person was erased meanwhile.")
         after = known(told)
-        changed = {name for name in {*before, *after} if before.get(name) != after.get(name)} & stated.keys()
+        told_of = set(map(attributes.whole, stated))
+        changed = {name for name in {*before, *after} if before.get(name) != after.get(name)} & told_of
         audit.note(
             tenant=profile.tenant,
             actor=actor,

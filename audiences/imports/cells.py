@@ -6,6 +6,8 @@ import re
 from datetime import datetime
 from typing import Any
 
+from audiences.rules import times
+
 YES, NO = {"true", "yes", "y", "t", "1"}, {"false", "no", "n", "f", "0"}
 STANDINGS = {
     "subscribed": "subscribed",
@@ -39,7 +41,10 @@ def _time(cell: str) -> str | None:
         moment = datetime.fromisoformat(cell)
     except ValueError:
         return None
-    return cell if len(cell) == 10 else moment.isoformat()
+    told = cell if len(cell) == 10 else moment.isoformat()
+    return (
+        told if "W" not in cell and times.instant(told) else None
+    )  # of weeks, or a year that rules do not read
 
 
 def consent(cell: str) -> str | None:

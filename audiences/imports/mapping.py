@@ -60,6 +60,8 @@ def check(mapping: Mapping) -> None:
     for target in mapping.values():
         if len(target.name) > MAX_NAME or "\x00" in target.name or target.kind not in KINDS:
             raise BadMapping(f"“{target.name[:40]}” cannot be the name of an attribute.")
+        if target.is_custom and not all(target.name.split(".")):
+            raise BadMapping(f"“{target.name}” has nothing before, between or after its dots.")
 
 
 def stored(mapping: Mapping) -> dict[str, dict[str, Any]]:

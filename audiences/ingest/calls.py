@@ -296,7 +296,7 @@ def _group(call: Call, wire: Wire) -> None:
     traits = _checked(wire, "traits")
     call.name = "Group Joined"
     call.properties = {**traits, "group_id": group}
-    call.stated = {f"group.{name}": value for name, value in traits.items()} | {"group.id": group}
+    call.stated = _stated({"group": traits | {"id": group}}, "traits")
 
 
 def _alias(call: Call, wire: Wire) -> None:

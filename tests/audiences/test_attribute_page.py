@@ -131,6 +131,19 @@ def test_standard_ones_are_cleaned_and_coordinates_go_together(client_of: Client
     assert (ada.country, ada.latitude, ada.longitude) == ("DE", None, None)
 
 
+def test_a_part_is_set_by_its_name_and_the_other_parts_stay(client_of: ClientOf, ada: Profile) -> None:
+    browser = client_of("marketer")
+    for name, value in (("perks.lounge", "yes"), ("perks.bags", "two")):
+        browser.post(address(ada), {"name": name, "kind": "text", "value": value})
+    ada.refresh_from_db()
+    assert ada.attributes["perks"] == {"lounge": "yes", "bags": "two"}
+    both = [{"lounge": "yes"}, {"lounge": "yes", "bags": "two"}]
+    entries = AuditEntry.objects.filter(thing="profile").order_by("pk")
+    assert [entry.changes["perks"] for entry in entries] == [[None, both[0]], both]
+    refused = browser.post(address(ada), {"name": "plan..tier", "kind": "text", "value": "x"})
+    assert "before, between or after its dots" in refused.content.decode()
+
+
 def test_only_the_field_that_was_set_changes_whoever_changed_others_meanwhile(
     client_of: ClientOf, ada: Profile, store: Store, tenant: Tenant
 ) -> None:

@@ -23,7 +23,7 @@ from django.test import Client
 from django_q.models import OrmQ
 
 from audiences import tasks
-from audiences.imports import csv_files, lifecycle, mapping, rows, running
+from audiences.imports import cells, csv_files, lifecycle, mapping, rows, running
 from audiences.imports.mapping import Target
 from audiences.models import ConsentChange, Event, Import, Profile, Receipt, RefusedRow, RehearsedIdentity
 from tenants.models import Tenant, User
@@ -153,6 +153,13 @@ def test_columns_are_guessed_from_names_and_values(uploaded: Callable[..., Impor
     }
 
 
+@pytest.mark.parametrize("cell", ["2026-W01-1", "2026W011", "2026-W01-1T10:00", "0202-06-01", "2026-02-30"])
+def test_what_rules_read_as_no_time_is_none(uploaded: Callable[..., Import], cell: str) -> None:
+    assert cells.parsed(cell, "time") is None
+    made = uploaded(f"id,since\n7,{cell}\n")
+    assert mapping.loaded(made.mapping)["since"].kind == "text"
+
+
 def test_values_are_stored_as_their_kind(stored: Callable[..., Import], found: Found) -> None:
     stored(
         "id;orders;score;vip;since;code;city;left\n7;12;3,5;Yes;05.02.2026;007;Paris;x\n",
@@ -169,6 +176,14 @@ def test_values_are_stored_as_their_kind(stored: Callable[..., Import], found: F
         "since": "2026-02-05",
         "code": "007",
     }
+
+
+def test_columns_named_with_a_dot_are_parts_of_one_attribute(
+    stored: Callable[..., Import], found: Found
+) -> None:
+    stored("id,plan.tier,plan.seats,address.street\n7,gold,3,Baker Street\n")
+    attributes = found("external_id", "7").attributes
+    assert attributes == {"plan": {"tier": "gold", "seats": 3}, "address": {"street": "Baker Street"}}
 
 
 def test_a_value_not_of_its_kind_refuses_the_row_with_the_columns_name(stored: Callable[..., Import]) -> None:
@@ -196,6 +211,7 @@ def test_a_number_that_may_have_thousands_is_not_guessed_at(
         ({"plan": Target("email")}, "Two columns go to"),
         ({"plan": Target("x" * 256)}, "cannot be the name"),
         ({"plan": Target("plan", "colour")}, "cannot be the name"),
+        ({"plan": Target("plan..tier")}, "dots"),
     ],
 )
 def test_columns_that_make_no_sense_are_refused(
@@ -457,9 +473,9 @@ def test_a_spreadsheet_runs_nothing_from_the_refused_rows(
     evil = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx"]
     done = stored("email,note\n" + "".join(f'{cell},"{cell}"\n' for cell in evil))
     answer = client_of("analyst").get(f"/imports/{done.public_id}/refused.csv")
-    cells = [cell for line in csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))) for cell in line]
-    assert sum(cell.startswith("'") for cell in cells) == 10
-    assert not [cell for cell in cells if cell.startswith(csv_files.FORMULA)]
+    shown = [cell for line in csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))) for cell in line]
+    assert sum(cell.startswith("'") for cell in shown) == 10
+    assert not [cell for cell in shown if cell.startswith(csv_files.FORMULA)]
 
 
 def test_a_file_can_be_discarded_until_somebody_is_stored(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from audiences import definitions, ingest
+from audiences import definitions, ingest, segments
 from audiences.models import (
     AttributeDefinition,
     Event,
@@ -200,6 +200,72 @@ def test_group_traits_stand_under_group(store: Store, found: Found) -> None:
         "group_id": "g2",
         "plan": None,
     }
+
+
+def test_a_dot_in_a_traits_name_leads_into_an_object(store: Store, found: Found, heard: Heard) -> None:
+    store(identify(**{"plan.tier": "gold", "plan.of.since": 2020}))
+    store(identify(**{"plan.tier": "silver", "plan.seats": 3}))
+    store(identify(**{"plan.tier": "silver", "plan.of.since": None, "plan.of.until": None}))
+    assert found("external_id", "u1").attributes == {"plan": {"tier": "silver", "seats": 3}}
+    assert [(change.attribute, change.old, change.new) for change in heard.changes] == [
+        ("plan.tier", None, "gold"),
+        ("plan.of.since", None, 2020),
+        ("plan.tier", "gold", "silver"),
+        ("plan.seats", None, 3),
+        ("plan.of.since", 2020, None),
+    ]
+    store(identify(**{"plan.tier": None, "plan.seats": None}))
+    assert found("external_id", "u1").attributes == {}
+
+
+def test_rules_find_what_was_told_under_a_name_with_dots(store: Store, tenant: Tenant, now: datetime) -> None:
+    store(identify(**{"plan.tier": "gold", "address.shop.floor": 2}))
+    store({"type": "group", "userId": "u1", "groupId": "g1", "traits": {"plan.tier": "big"}})
+    for name, value in (("plan.tier", "gold"), ("address.shop.floor", 2), ("group.plan.tier", "big")):
+        rule = {"on": "attribute", "name": name, "operator": "is", "value": value}
+        assert segments.count(rule, tenant=tenant, now=now + timedelta(seconds=5)) == 1
+
+
+def test_of_a_part_too_a_late_call_only_fills_what_is_missing(store: Store, found: Found) -> None:
+    store(identify(**{"plan.tier": "gold", "genre": "jazz"}), now=NOW)
+    old = {"timestamp": (NOW - timedelta(hours=1)).isoformat()}
+    store(identify(**{"plan.tier": "tin", "plan.seats": 3, "genre.first": "rock"}) | old, now=NOW)
+    assert found("external_id", "u1").attributes == {"plan": {"tier": "gold", "seats": 3}, "genre": "jazz"}
+    store(identify(**{"genre.first": "jazz"}), now=NOW + timedelta(minutes=1))
+    assert found("external_id", "u1").attributes["genre"] == {"first": "jazz"}
+
+
+@pytest.mark.parametrize(
+    ("traits", "path", "reason"),
+    [
+        ({".a": 1}, "traits..a", "dots"),
+        ({"a..b": 1}, "traits.a..b", "dots"),
+        ({"a.": 1}, "traits.a.", "dots"),
+        ({"address": {"": 1}}, "traits.address.", "dots"),
+        ({"email.work": "x"}, "traits.email.work", "has no parts"),
+        ({"plan.tier": 1, "plan": "x"}, "traits.plan.tier", "as a whole"),
+        ({"plan.tier": {"a": 1}, "plan.tier.b": 2}, "traits.plan.tier.b", "as a whole"),
+        ({".".join("abcdefghijk"): 1}, "traits.a.b.c.d.e.f.g.h.i.j.k", "10 deep"),
+    ],
+)
+def test_a_name_whose_dots_lead_nowhere_is_refused(
+    store: Store, traits: dict[str, Any], path: str, reason: str
+) -> None:
+    (refusal,) = store(identify(**traits)).refused
+    assert refusal.path == path
+    assert reason in refusal.reason
+    assert not Profile.objects.exists()
+
+
+def test_one_text_replaces_no_address_that_is_known_by_its_parts(
+    store: Store, found: Found, heard: Heard
+) -> None:
+    store(identify(address="10 Downing Street"))
+    store(identify(address={"street": "Baker Street"}))
+    for _ in range(2):
+        store(identify(address="10 Downing Street"))
+    assert found("external_id", "u1").attributes == {"address": {"street": "Baker Street"}}
+    assert [change.attribute for change in heard.changes] == ["address", "address.street"]
 
 
 # --- Clocks --------------------------------------------------------------------------------------
