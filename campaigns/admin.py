@@ -20,6 +20,7 @@ from campaigns.models import (
     Variant,
     Version,
 )
+from tenants import access
 from tenants.scoped_admin import ReadOnlyAdmin, ScopedAdmin
 
 
@@ -74,6 +75,7 @@ class CampaignAdmin(ScopedAdmin):
             topic=row.topic,
             priority=row.priority,
             tags=tags.parse(",".join(row.tags)),
+            may_launch=access.may(request, "launch"),
         )
 
 

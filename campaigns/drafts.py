@@ -88,15 +88,22 @@ def describe(
     priority: int,
     tags: list[str] | None = None,
     seen: str = "",
+    may_launch: bool = False,
 ) -> None:
     """Set what a campaign is called and how it ranks; ``tags`` None leaves them as they are.
 
+    What was launched goes on under its new topic at once, so ``may_launch`` says whether the actor may have that.
+
     A new class brings its own beginning: what somebody asked for is exempt from frequency caps, marketing is not.
-    ``seen`` is what ``described`` said to its author. Raises versions.Frozen for the class of a launched one, and
-    contents.ChangedMeanwhile.
+    ``seen`` is what ``described`` said to its author. Raises versions.Frozen for the class of a launched one, Refused
+    for its topic, and contents.ChangedMeanwhile.
     """
     campaign = Campaign.objects.select_for_update().get(pk=campaign.pk)
     stamp = described(campaign)
+    if topic != campaign.topic and not may_launch and versions.was_launched(campaign):
+        raise Refused(
+            "Who may get a launched campaign depends on its topic: only those who may launch it change that."
+        )
     if message_class != campaign.message_class and versions.was_launched(campaign):
         raise versions.Frozen(
             "A launched campaign stays marketing or transactional: duplicate it to change that."

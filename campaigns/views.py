@@ -22,7 +22,7 @@ from campaigns.forms import DetailsForm, NewForm
 from campaigns.models import Campaign, Version
 from campaigns.recipes import RECIPES, find
 from tenants import clock
-from tenants.access import allow
+from tenants.access import allow, may
 from tenants.http import TenantRequest
 from tenants.models import User
 
@@ -120,12 +120,20 @@ def campaign_details(request: TenantRequest, public_id: UUID) -> HttpResponse:
     form = DetailsForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
-            drafts.describe(campaign=campaign, actor=request.user, seen=seen, **form.cleaned_data)
+            drafts.describe(
+                campaign=campaign,
+                actor=request.user,
+                seen=seen,
+                may_launch=may(request, "launch"),
+                **form.cleaned_data,
+            )
         except contents.ChangedMeanwhile as changed:
             form.add_error(None, str(changed))
             seen = stamp  # told of it, they may save over it
         except versions.Frozen as frozen:
             form.add_error("message_class", str(frozen))
+        except drafts.Refused as refused:
+            form.add_error("topic", str(refused))
         else:
             messages.success(request, "Saved.")
             return redirect("campaign_detail", campaign.public_id)

@@ -419,7 +419,7 @@ class TestDetail:
         assert (campaign.name, campaign.priority, campaign.message_class) == ("Summer", 2, "marketing")
 
     def test_details_opened_before_somebody_else_saved_are_overwritten_only_knowingly(
-        self, campaign: Campaign, marketer: Client, owner: User, now: datetime
+        self, campaign: Campaign, marketer: Client
     ) -> None:
         there = url("campaign_details", campaign)
         theirs = {"name": "Spring", "message_class": "marketing", "topic": "promo", "priority": "3"}
@@ -429,7 +429,6 @@ class TestDetail:
             return {"seen": re.findall(r'name="seen" value="(\w+)"', page.content.decode())[0]}
 
         old = seen(marketer.get(there))
-        launching.launch(version=campaign.versions.get(), actor=owner, now=now)
         for attempt in ("first", "the same again"):
             assert marketer.post(there, theirs | old).status_code == 302, attempt
         mistyped = marketer.post(there, mine | {"priority": "soon"} | old)
@@ -441,6 +440,22 @@ class TestDetail:
         assert marketer.post(there, mine | seen(refused)).status_code == 302
         campaign.refresh_from_db()
         assert (campaign.topic, campaign.description) == ("", "Words")
+
+    def test_the_topic_of_what_was_launched_is_changed_by_those_who_may_launch(
+        self, campaign: Campaign, marketer: Client, publisher: Client, owner: User, now: datetime
+    ) -> None:
+        form = {"name": "Spring", "message_class": "marketing", "topic": "news", "priority": "2"}
+        marketer.post(url("campaign_details", campaign), form)
+        launching.launch(version=campaign.versions.get(), actor=owner, now=now)
+        assert marketer.post(url("campaign_details", campaign), form | {"priority": "4"}).status_code == 302
+        refused = marketer.post(url("campaign_details", campaign), form | {"topic": ""})
+        assert refused.status_code == 422
+        assert "only those who may launch it" in refused.content.decode()
+        campaign.refresh_from_db()
+        assert (campaign.topic, campaign.priority) == ("news", 4)
+        publisher.post(url("campaign_details", campaign), form | {"topic": "promo"})
+        campaign.refresh_from_db()
+        assert campaign.topic == "promo"
 
     def test_a_stopped_campaign_starts_no_version(
         self, campaign: Campaign, marketer: Client, owner: User, now: datetime
