@@ -118,7 +118,7 @@ def _import(public_id: UUID) -> Import:
 
 
 def _may_map(import_: Import) -> bool:
-    return import_.state not in lifecycle.UNDERWAY and bool(import_.file)
+    return import_.state not in lifecycle.UNDERWAY and import_.is_dry_run and bool(import_.file)
 
 
 def _progress(import_: Import) -> dict[str, Any]:

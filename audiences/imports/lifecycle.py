@@ -41,7 +41,8 @@ def upload(*, tenant: Tenant, file: UploadedFile, actor: User) -> Import:
 def start(*, import_: Import, columns: Mapping, is_dry_run: bool, actor: User) -> None:
     """Make an import wait for its turn, as a rehearsal or for good; the caller enqueues the task.
 
-    Raises BadMapping, and NotNow while it is underway or once it is done for good.
+    Raises BadMapping, and NotNow while it is underway or once it is done for good. What was begun for good is not
+    rehearsed any more: rows of it may be stored.
     """
     mapping.check(columns)
     with transaction.atomic():
@@ -49,6 +50,11 @@ def start(*, import_: Import, columns: Mapping, is_dry_run: bool, actor: User) -
         is_stored = locked.state == Import.State.DONE and not locked.is_dry_run
         if locked.state in UNDERWAY or is_stored:
             raise NotNow("This import is underway or done.")
+        if is_dry_run and not locked.is_dry_run:
+            raise NotNow(
+                "Rows of it may be stored already, so it is not rehearsed again. "
+                "Start it again, or upload the file anew."
+            )
         RefusedRow.objects.filter(import_file=locked).delete()
         locked.mapping, locked.is_dry_run = mapping.stored(columns), is_dry_run
         locked.state, locked.error = Import.State.WAITING, ""

@@ -14,6 +14,7 @@ from tenants.strict import MAX_NAME
 KINDS = ("text", "number", "boolean", "time")
 CONSENT = "consent:"  # "consent:email": the column says whether they want mail
 FINDERS = ("external_id", "email", "phone")
+KEPT_BY_US = attributes.IGNORED_TRAITS - set(FINDERS)
 
 
 class BadMapping(ValueError):
@@ -40,7 +41,7 @@ def guess(table: Table) -> Mapping:
     guessed: Mapping = {}
     for column in table.columns:
         name = _guessed_name(column)
-        if any(target.name == name for target in guessed.values()):
+        if name in KEPT_BY_US or any(target.name == name for target in guessed.values()):
             name = ""
         is_custom = Target(name).is_custom
         guessed[column] = Target(name, cells.kind_of(table.values(column)) if is_custom else "text")
@@ -60,6 +61,10 @@ def check(mapping: Mapping) -> None:
     for target in mapping.values():
         if len(target.name) > MAX_NAME or "\x00" in target.name or target.kind not in KINDS:
             raise BadMapping(f"“{target.name[:40]}” cannot be the name of an attribute.")
+        if target.name in KEPT_BY_US:
+            raise BadMapping(
+                f"Tact finds out “{target.name}” by itself, from no file. Leave that column out."
+            )
         if target.is_custom and not all(target.name.split(".")):
             raise BadMapping(f"“{target.name}” has nothing before, between or after its dots.")
 

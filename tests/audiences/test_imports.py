@@ -153,6 +153,11 @@ def test_columns_are_guessed_from_names_and_values(uploaded: Callable[..., Impor
     }
 
 
+def test_what_we_find_out_ourselves_is_guessed_to_be_left_out(uploaded: Callable[..., Import]) -> None:
+    made = uploaded("id,last_seen_at,Located at\nu1,2026-01-05,2026-01-05\n")
+    assert [target.name for target in mapping.loaded(made.mapping).values()] == ["external_id", "", ""]
+
+
 @pytest.mark.parametrize("cell", ["2026-W01-1", "2026W011", "2026-W01-1T10:00", "0202-06-01", "2026-02-30"])
 def test_what_rules_read_as_no_time_is_none(uploaded: Callable[..., Import], cell: str) -> None:
     assert cells.parsed(cell, "time") is None
@@ -212,6 +217,7 @@ def test_a_number_that_may_have_thousands_is_not_guessed_at(
         ({"plan": Target("x" * 256)}, "cannot be the name"),
         ({"plan": Target("plan", "colour")}, "cannot be the name"),
         ({"plan": Target("plan..tier")}, "dots"),
+        ({"plan": Target("last_seen_at")}, "finds out “last_seen_at” by itself"),
     ],
 )
 def test_columns_that_make_no_sense_are_refused(
@@ -489,6 +495,26 @@ def test_a_file_can_be_discarded_until_somebody_is_stored(
             browser.post(f"/imports/{made.public_id}/discard/")
     assert list(Import.objects.all()) == [done]
     assert not list(files.rglob("*.csv"))
+
+
+def test_what_was_begun_for_good_is_not_rehearsed_and_not_discarded_any_more(
+    client_of: ClientOf, uploaded: Callable[..., Import], owner: User
+) -> None:
+    made = uploaded("id\nu1\n")
+    columns = mapping.loaded(made.mapping)
+    lifecycle.start(import_=made, columns=columns, is_dry_run=False, actor=owner)
+    Import.objects.update(state="failed", rows_total=2, rows_done=1)
+    with pytest.raises(lifecycle.NotNow, match="stored already"):
+        lifecycle.start(import_=made, columns=columns, is_dry_run=True, actor=owner)
+    page = client_of("marketer").get(f"/imports/{made.public_id}/?map").content.decode()
+    assert "Start again" in page
+    assert "Change the columns" not in page
+    assert "was discarded" not in (
+        client_of("marketer").post(f"/imports/{made.public_id}/discard/", follow=True).content.decode()
+    )
+    lifecycle.start(import_=made, columns=columns, is_dry_run=False, actor=owner)
+    tasks.run_import(made.pk)
+    assert Profile.objects.count() == 1
 
 
 def test_an_analyst_may_look_and_not_import(client_of: ClientOf, uploaded: Callable[..., Import]) -> None:
