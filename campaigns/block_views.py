@@ -268,8 +268,12 @@ def block_archive(request: TenantRequest, public_id: UUID) -> HttpResponse:
 @allow("edit")
 def block_restore(request: TenantRequest, public_id: UUID) -> HttpResponse:
     block = _block_of(public_id)
-    editing.restore(block=block, actor=request.user)
-    messages.success(request, f"{block} is back.")
+    try:
+        editing.restore(block=block, actor=request.user)
+    except editing.Refused as refused:
+        messages.error(request, str(refused))
+    else:
+        messages.success(request, f"{block} is back.")
     return redirect("block_detail", block.public_id)
 
 

@@ -152,7 +152,8 @@ class Restore(Api):
     def post(self, request: Any, public_id: UUID) -> Response:
         """Drafts that missed it have its words then. Not archived is fine."""
         block = _block_of(public_id)
-        editing.restore(block=block, actor=self.key)
+        with _refusals():
+            editing.restore(block=block, actor=self.key)
         block.refresh_from_db(fields=["archived_at"])
         return Response(_Shown(self.tenant, [block])(block))
 

@@ -70,8 +70,7 @@ def add(*, tenant: Tenant, actor: Actor | None, name: str, text: str) -> Block:
             "Use small letters, digits, hyphens and underscores, at most 40, as in footer or legal-note.",
         )
     with transaction.atomic():
-        if Block.objects.filter(archived_at=None).count() >= MOST:
-            raise Refused("", f"{MOST} blocks are as many as there can be: archive one that nothing uses.")
+        _check_room()
         block = Block(tenant=tenant, name=name)
         try:
             with transaction.atomic():
@@ -201,14 +200,20 @@ def archive(*, block: Block, actor: Actor | None, now: datetime) -> None:
 
 
 def restore(*, block: Block, actor: Actor | None) -> None:
-    """Bring an archived block back."""
+    """Bring an archived block back. Raises Refused."""
     with transaction.atomic():
         block = Block.objects.select_for_update(of=("self",)).select_related("tenant").get(pk=block.pk)
         if not block.archived_at:
             return
+        _check_room()
         _put(block, actor, "restored", None)
         contents.make_stale(_lacking(block.name), tenant=block.tenant)
     contents.compile_stale(block.tenant)
+
+
+def _check_room() -> None:
+    if Block.objects.filter(archived_at=None).count() >= MOST:
+        raise Refused("", f"{MOST} blocks are as many as there can be: archive one that nothing uses.")
 
 
 def _put(block: Block, actor: Actor | None, action: str, moment: datetime | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
 from django_scopes import scope
 
 from campaigns import contents, drafts, launching, lifecycle, versions
@@ -182,6 +183,23 @@ def test_it_is_taken_once_and_comes_back(make_block, owner, now):
         make_block()
     editing.restore(block=block, actor=owner)
     assert [version.block for version in reading.newest()] == [block]
+
+
+def test_no_more_than_so_many_are_made_or_brought_back(make_block, owner, now, monkeypatch, marketer, api):
+    monkeypatch.setattr(editing, "MOST", 2)
+    block = make_block()
+    editing.archive(block=block, actor=owner, now=now)
+    make_block(name="one")
+    make_block(name="two")
+    with pytest.raises(editing.Refused, match="2 blocks are as many"):
+        make_block(name="three")
+    with pytest.raises(editing.Refused, match="2 blocks are as many"):
+        editing.restore(block=block, actor=owner)
+    page = marketer.post(reverse("block_restore", args=[block.public_id]), follow=True)
+    assert "2 blocks are as many" in page.content.decode()
+    assert api.post(f"blocks/{block.public_id}/restore").status_code == 400
+    block.refresh_from_db()
+    assert block.archived_at
 
 
 @pytest.mark.django_db(transaction=True)
