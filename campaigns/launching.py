@@ -272,6 +272,8 @@ def _trigger(version: Version, now: datetime) -> Iterator[Check]:
         yield Check(
             "stop", "The time it listens until has passed", "schedule", "Choose a later one, or none."
         )
+    for each in (version.trigger, *version.exceptions):
+        yield from _gone(each)
     if circle := circles.through(version):
         yield Check("stop", circle, "schedule", "Choose something else to set it off.")
     events = {each["name"] for each in (version.trigger, *version.exceptions) if each["on"] == "event"}
@@ -279,6 +281,15 @@ def _trigger(version: Version, now: datetime) -> Iterator[Check]:
     for name in sorted(events - heard_of):
         yield Check("warn", f"No event named {name} has come in yet", "schedule", "Check its spelling.")
     yield Check("done", f"Set off when they {triggers.said(version.trigger)}", "schedule")
+
+
+def _gone(trigger: triggers.Trigger) -> Iterator[Check]:
+    """What a trigger refers to may be deleted while its campaign lies in the archive."""
+    try:
+        triggers.renewed(trigger)
+    except InvalidRule as broken:
+        words = f"“{trigger.get('name', '')}”, which the schedule waits for, is gone"
+        yield Check("stop", words, "schedule", f"{broken} Choose something else.")
 
 
 def pace(version: Version, counts: Counts, *, now: datetime) -> Iterator[Check]:

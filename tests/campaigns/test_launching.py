@@ -12,9 +12,9 @@ from django.db import connection, transaction
 from django.test import TransactionTestCase
 from django_scopes import scope
 
-from audiences import segments
-from audiences.models import EventDefinition, Profile, Segment, Suppression
-from campaigns import contents, drafts, launching, lifecycle, order, versions
+from audiences import places, segments
+from audiences.models import EventDefinition, Place, Profile, Segment, Suppression
+from campaigns import contents, drafts, launching, lifecycle, order, triggers, versions
 from campaigns.models import Campaign, Version
 from tenants.models import AuditEntry, Tenant, User
 from tests.campaigns.conftest import add, write
@@ -39,6 +39,22 @@ class TestChecklist:
     def test_a_new_campaign_lacks_only_its_audience(self, tenant: Tenant, owner: User, now: datetime) -> None:
         campaign = drafts.create(tenant=tenant, actor=owner, name="New")
         assert stops(campaign.versions.get(), now) == [("audience", "Nobody is chosen to send to")]
+
+    def test_a_place_that_was_deleted_meanwhile_stops(
+        self, version: Version, tenant: Tenant, owner: User, now: datetime
+    ) -> None:
+        shop = Place.objects.create(tenant=tenant, name="Shop", latitude=1, longitude=2, radius_m=100)
+        Version.objects.filter(pk=version.pk).update(
+            when="event",
+            trigger={"on": "event", "name": "Came"},
+            exceptions=[triggers.on_place(shop, "left")],
+        )
+        version.refresh_from_db()
+        assert stops(version, now) == []
+        lifecycle.archive(campaign=version.campaign, actor=owner, now=now)
+        places.delete(place=shop, actor=owner)
+        lifecycle.restore(campaign=version.campaign, actor=owner)
+        assert stops(version, now) == [("schedule", "“Shop”, which the schedule waits for, is gone")]
 
     def test_a_sample_link_warns(self, tenant: Tenant, owner: User, now: datetime) -> None:
         version = drafts.create(tenant=tenant, actor=owner, name="New").versions.get()
