@@ -42,9 +42,8 @@ def _time(cell: str) -> str | None:
     except ValueError:
         return None
     told = cell if len(cell) == 10 else moment.isoformat()
-    return (
-        told if "W" not in cell and times.instant(told) else None
-    )  # of weeks, or a year that rules do not read
+    is_of_week = "W" in cell  # 2026-W01-1, which rules do not read
+    return told if not is_of_week and times.instant(told) else None
 
 
 def consent(cell: str) -> str | None:
