@@ -169,16 +169,15 @@ def _failing(tenant: Tenant, now: datetime) -> Iterator[Alarm]:
     bad = refused + tried
     if bad < FAILING_LEAST:
         return
-    ((good,),) = _rows(
-        ACCEPTED, tenant=tenant.pk, name=triggers.SENT, since=since, now=now, counted=COUNTED + 1
-    )
+    enough = max(COUNTED, int(bad / FAILING_SHARE)) + 1  # with so many good ones it is no alarm
+    ((good,),) = _rows(ACCEPTED, tenant=tenant.pk, name=triggers.SENT, since=since, now=now, counted=enough)
     if bad / (bad + good) >= FAILING_SHARE:
         yield Alarm(
             "failing",
             True,
             "The mail server turns much away",
-            f"In the last hour {refused} refused for good and {tried} to be tried again, against {good} accepted."
-            + (f" The latest answer: {reply[:200]}" if reply else ""),
+            f"In the last hour {refused} refused for good and {tried} to be tried again, "
+            f"against {_many(good)} accepted." + (f" The latest answer: {reply[:200]}" if reply else ""),
             "Pause what is running and look at the mail server's settings and its answers.",
             since=first_at,
             url_name="settings_mail_server",

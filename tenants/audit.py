@@ -112,9 +112,12 @@ def say(value: Any) -> str:
         return ", ".join(value)
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False)
-    moment = parse_datetime(value) if isinstance(value, str) and "T" in value else None
-    if moment and timezone.is_aware(moment):
-        return f"{timezone.localtime(moment):%-d %b %Y, %H:%M}"
+    try:
+        moment = parse_datetime(value) if isinstance(value, str) and "T" in value else None
+        if moment and timezone.is_aware(moment):
+            return f"{timezone.localtime(moment):%-d %b %Y, %H:%M}"
+    except (ValueError, OverflowError):  # it only looks like one
+        pass
     return str(value)
 
 

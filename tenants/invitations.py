@@ -167,7 +167,7 @@ def _use_up(invitation: Invitation, user: User, now: datetime) -> Membership:
 def _mailed(invitation: Invitation, token: str) -> Invited:
     link = settings.BASE_URL.rstrip("/") + reverse("invitation", args=[token])
     words = {"invitation": invitation, "link": link, "tenant": invitation.tenant}
-    subject = f"{invitation.invited_by} invites you to {invitation.tenant} on Tact".replace("\n", " ")
+    subject = " ".join(f"{invitation.invited_by} invites you to {invitation.tenant} on Tact".split())
     try:
         send_mail(subject, render_to_string("tenants/mail/invitation.txt", words), None, [invitation.email])
     except (SMTPException, OSError) as trouble:

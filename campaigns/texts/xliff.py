@@ -80,7 +80,10 @@ def read(data: bytes) -> File:
     original = _ORIGINAL.fullmatch(files[0].get("original", ""))
     if original is None:
         raise Unreadable("The file does not say which campaign's texts it holds: its original was changed.")
-    rows = [_row(unit) for unit in files[0].iter(_tag("trans-unit"))]
+    try:
+        rows = [_row(unit) for unit in files[0].iter(_tag("trans-unit"))]
+    except RecursionError:
+        raise Unreadable("A text has its marks nested too deep.") from None
     if not rows:
         raise Unreadable("The file has no texts.")
     return File(

@@ -341,3 +341,14 @@ def test_a_table_of_no_version_is_refused(version: str) -> None:
     )
     with pytest.raises(Unreadable, match="is no version"):
         sheet.read(BytesIO(file))
+
+
+def test_xliff_nested_too_deep_is_told() -> None:
+    deep = "<g>" * 5_000 + "x" + "</g>" * 5_000
+    original = f"tact:{'0' * 8}-0000-0000-0000-{'0' * 12}/1"
+    file = (
+        f'<xliff xmlns="urn:oasis:names:tc:xliff:document:1.2" version="1.2"><file original="{original}"'
+        f' target-language="de"><body><trans-unit id="a"><source>{deep}</source></trans-unit></body></file></xliff>'
+    )
+    with pytest.raises(Unreadable, match="too deep"):
+        xliff.read(file.encode())

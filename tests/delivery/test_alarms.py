@@ -311,3 +311,13 @@ def test_what_is_planned_and_claimed_as_it_falls_due_never_rings(tenant, rung, m
     make_campaign()
     steps.planned(tenant)
     assert rung() == []
+
+
+def test_few_refusals_among_many_are_no_alarm(tenant, rung, rows, monkeypatch, make_profile):
+    monkeypatch.setattr(alarms, "COUNTED", 50)
+    rows(20, "failed")
+    who, at = make_profile(), clock.now(tenant)
+    ingest.ensure_months([at])
+    sent = [ingest.InternalEvent(f"e{n}", who.pk, "Email Sent", at, {}) for n in range(980)]
+    ingest.record_internal(tenant=tenant, now=at, events=sent)
+    assert "failing" not in rung()

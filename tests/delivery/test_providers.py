@@ -7,6 +7,7 @@ from django.urls import reverse
 from django_scopes import scope
 
 from delivery import providers
+from delivery.channels.email import trial
 from delivery.models import Provider
 from tenants.models import AuditEntry, Tenant, User
 from tenants.roles import Role
@@ -145,3 +146,11 @@ def test_a_trial_goes_through_the_server_that_was_set_up(client_of, live: Tenant
         assert "A test is on its way" in owners.post(page, follow=True).content.decode()
         assert server.recipients() == [f"owner-{live.pk}@example.test"]
     assert "Not sent." in owners.post(page, follow=True).content.decode()  # the server is gone
+
+
+def test_a_trial_from_a_domain_beyond_ascii_leaves(tenant, postbox):
+    tenant.from_email = "hallo@münchen.example"
+    tenant.save()
+    words = {"subject": "x", "text": "y", "html": "<p>z</p>"}
+    trial.send(words, tenant=tenant, to="a@example.test")
+    assert postbox.recipients() == ["a@example.test"]

@@ -13,6 +13,7 @@ from django.test import Client
 from audiences.models import ConsentChange, Event, Profile
 from delivery import tokens, tracking
 from delivery.models import Delivery
+from tenants import clock
 from tenants.models import Tenant
 
 LINK = "https://shop.test/söke?q=blue%20note&page=2#top"
@@ -280,3 +281,35 @@ def test_another_tenants_token_touches_only_its_own(stranger, mail, other_tenant
     stranger.post(f"/u/{token}")
     assert Tenant.objects.count() == 2
     assert standing() is None
+
+
+@pytest.mark.parametrize(
+    ("url", "status"),
+    [("https://[shop]/x", 404), ("https://shop.test/a?q=it's", 302)],
+    ids=["bracket", "quote"],
+)
+def test_an_odd_link_is_followed_or_not_found(make_profile, make_campaign, postbox, run, later, url, status):
+    make_profile(email="ada@example.test")
+    make_campaign(variants=(("a", 100, "News", f'<p><a href="{url}">See</a></p>'),))
+    run()
+    later(timedelta(hours=1))
+    html = postbox.to("ada@example.test").get_body(("html",)).get_content()
+    path = re.search(r'href="[^"]*(/t/c/[^"]+)"', html)
+    assert path
+    assert Client().get(unescape(path[1])).status_code == status
+    assert names() == (["Email Link Clicked"] if status == 302 else [])
+
+
+def test_after_a_sandboxs_clock_went_back_a_click_is_a_persons(
+    make_profile, make_campaign, postbox, run, later, tenant, owner
+):
+    make_profile(email="ada@example.test")
+    later(timedelta(days=3))
+    make_campaign(variants=(("a", 100, "News", BODY),))
+    run()
+    html = postbox.to("ada@example.test").get_body(("html",)).get_content()
+    clock.set_to(tenant, None, actor=owner)
+    path = re.search(r'href="[^"]*(/t/c/[^"]+)"', html)
+    assert path
+    assert Client().get(unescape(path[1])).status_code == 302
+    assert "machine" not in Event.objects.get(name="Email Link Clicked").properties

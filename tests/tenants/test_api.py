@@ -29,6 +29,7 @@ def _counted_anew():
         (None, "no_key"),
         ("Bearer sk_nobody-made-this", "no_such_key"),
         ("Basic !!!", "no_such_key"),
+        ("Basic é", "no_such_key"),
         ("Digest x", "no_such_key"),
         ("Bearer sk_\x00", "no_such_key"),
     ],

@@ -191,3 +191,11 @@ def test_a_mail_that_cannot_be_sent_still_leaves_the_link(owners: Client, settin
 @pytest.mark.parametrize("token", ["x", "a" * 500, "%00", "é"])
 def test_a_token_nobody_made_is_a_404(token: str, db: None):
     assert Client().get(f"/invitations/{token}/").status_code == 404
+
+
+def test_a_line_break_in_a_brands_name_is_none_in_the_mail(owners: Client, tenant: Tenant):
+    tenant.name = "Acme\r\nBcc: eve@example.test"
+    tenant.save()
+    form = {"email": "new@example.test", "role": Role.MARKETER}
+    assert owners.post(reverse("team_invite"), form).status_code < 400
+    assert mail.outbox[0].subject.endswith("to Acme Bcc: eve@example.test on Tact")

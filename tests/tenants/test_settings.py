@@ -245,6 +245,31 @@ def test_a_form_opened_in_one_tenant_makes_nothing_in_another(
         assert [made.tenant for made in ApiKey.objects.all()] == [other_tenant]
 
 
+@pytest.mark.parametrize("is_chosen", [False, True])
+def test_a_form_of_a_tenant_one_was_removed_from_is_stored_nowhere(
+    is_chosen: bool, make_member: Callable[..., User], tenant: Tenant, other_tenant: Tenant
+):
+    person = make_member(Role.OWNER, email="both@example.test")
+    make_member(Role.OWNER, of=other_tenant, email="both@example.test")
+    boss = make_member(Role.OWNER, email="boss@example.test")
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    page = browser.get(reverse("settings_sender"))
+    if is_chosen:
+        chosen = {"tenant": tenant.public_id, "csrfmiddlewaretoken": str(page.context["csrf_token"])}
+        browser.post(reverse("tenant_switch"), chosen)
+        page = browser.get(reverse("settings_sender"))
+    assert page.context["tenant"] == tenant
+    form = {name: page.context["form"][name].value() for name in page.context["form"].fields}
+    form |= {"from_email": "here@tenant.test", "csrfmiddlewaretoken": str(page.context["csrf_token"])}
+    team.remove(tenant=tenant, member=tenant.memberships.get(user=person).public_id, actor=boss)
+    assert browser.post(reverse("settings_sender"), form).status_code == 302
+    assert browser.post(reverse("settings_sender"), form).status_code == 403
+    other_tenant.refresh_from_db()
+    assert other_tenant.from_email != "here@tenant.test"
+    assert browser.get(reverse("settings_sender")).context["tenant"] == other_tenant
+
+
 def test_an_owner_makes_a_sandbox_and_lands_in_it(client_of: ClientOf, db: None):
     live = Tenant.objects.create(name="Live Brand", timezone="Asia/Tokyo", from_email="a@live.test")
     owners = client_of(Role.OWNER, of=live)
@@ -301,3 +326,11 @@ def test_who_refers_to_the_tenant_waits_for_no_change_of_its_settings(refer, ten
         with transaction.atomic():
             change()
             refer()
+
+
+def test_the_audit_log_shows_a_moment_that_is_none_as_it_is(owners: Client, tenant: Tenant):
+    fields = {"name": ("News", "2026-02-30T10:00")}
+    audit.note(
+        tenant=tenant, actor=None, action="changed", thing="campaign", thing_id="1", name="x", fields=fields
+    )
+    assert "2026-02-30T10:00" in owners.get(reverse("settings_audit")).content.decode()

@@ -14,6 +14,12 @@ _QUEUED_AS = re.compile(r"queued as ([\w.+-]+)|\bid=([\w.+-]+)|^(?:[\d.]+ )?Ok:?
 _AUTH_CODES = frozenset({530, 534, 535, 538})  # we were not let in: mended by an admin, not by a new address
 _RECIPIENT_GONE = re.compile(r"5\.1\.(1|2|3|6|10)|5\.2\.1")
 _GONE_CODES = frozenset({550, 551, 553})
+# What servers without a status say to whom they do not want to hear from, whoever the mail is for.
+_ABOUT_US = re.compile(
+    r"relay|rcpthosts|denied|block|black|\blist(?:ed|ing)|spam|policy|reputation|authenticat|\bauth\b|helo|ehlo|sender"
+    r"|\bspf\b|dkim|dmarc|\brbl\b|\bIP\b|reverse|\bptr\b|verif",
+    re.I,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,7 @@ def refusal(message_id: int, reply: Reply, *, phase: Phase) -> Refused:
 def _says_gone(reply: Reply) -> bool:
     if reply.enhanced:
         return _RECIPIENT_GONE.fullmatch(reply.enhanced) is not None
-    return reply.code in _GONE_CODES
+    return reply.code in _GONE_CODES and not _ABOUT_US.search(reply.text)
 
 
 def _scope(reply: Reply, phase: Phase) -> Scope:

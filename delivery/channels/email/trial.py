@@ -9,6 +9,7 @@ from email.utils import make_msgid
 from campaigns.channels import TestNotSent
 from delivery import providers
 from delivery.channels.email import headers
+from delivery.channels.email.address import on_the_wire
 from delivery.channels.email.mime import Skeleton
 from delivery.channels.email.smtp import Accepted, Connection, Message, Server, Unavailable
 from tenants.models import Tenant
@@ -51,7 +52,7 @@ def _bytes(message: Mapping[str, str], *, tenant: Tenant, to: str) -> bytes:
         subject=PREFIX + " ".join(message["subject"].split()),
         text=message["text"],
         html=message["html"],
-        message_id=make_msgid(domain=tenant.from_email.rpartition("@")[2]).strip("<>"),
+        message_id=make_msgid(domain=on_the_wire(tenant.from_email).rpartition("@")[2]).strip("<>"),
         date=datetime.now(UTC),  # read by a mail program of today, whatever a sandbox's clock says
         headers={"X-Tact-Test": "yes"} | headers.of_language(message.get("language", "")),
     )

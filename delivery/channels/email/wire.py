@@ -8,7 +8,7 @@ from time import monotonic
 
 MAX_REPLY = 64 * 1024  # a reply longer than this is an attack or a broken server, not an answer
 _LINE = re.compile(rb"([2-5][0-9]{2})([ -]?)(.*)")
-_ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
+_ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})\b|.*\(#([245]\.\d{1,3}\.\d{1,3})\)")  # qmail says it last
 
 
 class Lost(Exception):
@@ -39,7 +39,7 @@ class Reply:
     def enhanced(self) -> str:
         """The RFC 3463 status such as "5.1.1", or "" if the server gave none."""
         match = _ENHANCED.match(self.text)
-        return match[0] if match else ""
+        return (match[1] or match[2]) if match else ""
 
     def __str__(self) -> str:
         return f"{self.code} {self.text}".rstrip()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from delivery.channels.email import smtp
+from delivery.channels.email.outcomes import refusal
 from delivery.channels.email.smtp import (
     Accepted,
     Connection,
@@ -16,6 +17,7 @@ from delivery.channels.email.smtp import (
     Unavailable,
     Unknown,
 )
+from delivery.channels.email.wire import Reply
 from tests.delivery.email.partners import BODY, letters, messages, server_at
 from tests.delivery.email.scripted import (
     ONE_BY_ONE,
@@ -265,3 +267,20 @@ def test_what_cannot_be_sent_is_refused_without_asking_and_stops_nobody(message:
     assert isinstance(outcomes[0], Refused)
     assert (outcomes[0].code, outcomes[0].scope) == (0, scope)
     assert [taken.rcpt for taken in server.taken] == ["p2@example.org", "p3@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_dead"),
+    [
+        ("550 no such user", True),
+        ("550 5.1.1 unknown; listed nowhere", True),
+        ("553 sorry, no mailbox here by that name (#5.1.1)", True),
+        ("553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", False),
+        ("550 relay not permitted", False),
+        ("550 Message rejected: your IP is listed by zen.spamhaus.org", False),
+        ("550 Access denied - Invalid HELO name", False),
+    ],
+)
+def test_a_server_that_refuses_us_says_nothing_of_the_address(answer: str, is_dead: bool):
+    code, text = answer.split(" ", 1)
+    assert refusal(1, Reply(int(code), (text,)), phase="rcpt").is_address_dead is is_dead
