@@ -43,12 +43,14 @@ WITH first AS (
     WHERE d.tenant_id = %(tenant)s AND d.campaign_id = %(campaign)s AND d.exposed_at IS NOT NULL
     ORDER BY d.profile_id, d.exposed_at, d.id
 ), converted AS (
-    SELECT profile_id, sum(revenue) AS revenue, sum(events) AS events
+    SELECT profile_id, goal, sum(revenue) AS revenue
     FROM delivery_conversion WHERE tenant_id = %(tenant)s AND campaign_id = %(campaign)s
-    GROUP BY profile_id
+    GROUP BY profile_id, goal
 )
 SELECT f.version_id, f.arm, f.way, count(*), count(c.profile_id), coalesce(sum(c.revenue), 0)
-FROM first f LEFT JOIN converted c USING (profile_id)
+FROM first f
+LEFT JOIN campaigns_version v ON v.tenant_id = %(tenant)s AND v.id = f.version_id
+LEFT JOIN converted c ON c.profile_id = f.profile_id AND c.goal = v.goal
 GROUP BY 1, 2, 3
 """
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -40,8 +40,8 @@ DID = {
     "opened": "opened_at",
     "clicked": "clicked_at",
     "unsubscribed": "unsubscribed_at",
-    "exposed": "exposed_at",
 }
+COMPARED = {"exposed", "converted"}  # people, where the others are messages
 
 
 @require_safe
@@ -203,10 +203,23 @@ def _rows(campaign: Campaign, wanted: dict[str, str]) -> QuerySet[Delivery]:
     did = wanted.get("did", "")
     if did in DID:
         rows = rows.filter(**{f"{DID[did]}__isnull": False})
-    elif did == "converted":
-        converted = Conversion.objects.filter(campaign=campaign).values("profile_id")
-        rows = rows.filter(profile_id__in=converted, exposed_at__isnull=False)
+    if did in COMPARED:
+        rows = rows.filter(pk=_first_exposure(campaign))
+    if did == "converted":
+        rows = rows.filter(_has_reached_its_goal(campaign))
     return rows
+
+
+def _first_exposure(campaign: Campaign) -> Subquery:
+    """The row that counts where people are compared, each once: as ``results`` takes them."""
+    exposed = Delivery.objects.filter(campaign=campaign, exposed_at__isnull=False)
+    theirs = exposed.filter(profile_id=OuterRef("profile_id")).order_by("exposed_at", "pk")
+    return Subquery(theirs.values("pk")[:1])
+
+
+def _has_reached_its_goal(campaign: Campaign) -> Exists:
+    reached = Conversion.objects.filter(campaign=campaign, goal=OuterRef("version__goal"))
+    return Exists(reached.filter(profile_id=OuterRef("profile_id")))
 
 
 def _title(campaign: Campaign, wanted: dict[str, str]) -> str:

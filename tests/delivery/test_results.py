@@ -11,7 +11,8 @@ import pytest
 from django.urls import reverse
 
 from audiences import ingest
-from campaigns.models import Variant
+from campaigns import launching, versions
+from campaigns.models import Variant, Version
 from delivery import results
 from delivery.models import Conversion, Delivery
 from tenants import clock
@@ -163,3 +164,30 @@ def test_a_persons_page_tells_what_they_got_and_why_not(sent, client_of):
         assert words in page
         assert "How it was decided" in page
         assert "In the audience" in page
+
+
+def test_those_compared_lead_to_each_person_once_by_what_their_version_waited_for(
+    triggered, person, did, postbox, run, owner, client_of, tenant, later
+):
+    """Reached three times, by two versions with different goals: each counts where they were reached first."""
+    person()
+    campaign = triggered(again="always", **GOAL)
+    for _ in range(2):
+        did(total=1)
+        run()
+        later(timedelta(minutes=1))
+    versions.start(campaign=campaign, actor=owner)
+    draft = versions.draft_of(campaign)
+    Version.objects.filter(pk=draft.pk).update(goal="Signed up", conversion_event="Signed Up")
+    launching.launch(version=versions.draft_of(campaign), actor=owner, now=clock.now(tenant))
+    did(total=1)
+    run()
+    assert Delivery.objects.filter(state="sent").count() == 3
+    sign_up = {"type": "track", "userId": "u1", "event": "Signed Up"}
+    ingest.store(tenant=tenant, calls=[sign_up], now=later(timedelta(minutes=1)))
+    assert Conversion.objects.get().goal == "Signed up"
+    shown = {one.version.number: one.treated for one in results.of(campaign).versions}
+    assert {number: (one.exposed, one.converted) for number, one in shown.items()} == {1: (1, 0), 2: (0, 0)}
+    page = client_of("analyst").get(reverse("campaign_progress", args=[campaign.public_id])).content.decode()
+    for url, number in re.findall(r'href="([^"]+/people/[^"]*)"[^>]*>([\d,]+)</a>', page):
+        assert count_people(client_of("analyst"), url.replace("&amp;", "&")) == int(number), url
