@@ -377,8 +377,10 @@ def test_a_call_by_itself_is_refused_however_deep_it_is_nested(send: Send, depth
     answer = send("/v1/track", body)
     assert (answer.status_code, answer.json()["success"]) == (400, False)
     if refused := answer.json().get("refused"):
-        path = "properties" + ".a" * 10
-        assert refused == [{"index": 0, "path": path, "reason": "is nested more than 10 deep"}]
+        # Where the decoder itself just about gives up, which the stack's depth decides, it cannot say where.
+        paths = ("properties" + ".a" * 10, "")
+        assert [(one["index"], one["path"] in paths) for one in refused] == [(0, True)]
+        assert refused[0]["reason"] == "is nested more than 10 deep"
     else:
         assert "deep" in answer.json()["reason"]
     assert not Event.objects.exists()

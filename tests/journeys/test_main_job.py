@@ -134,6 +134,7 @@ def test_from_a_segment_to_a_conversion(
     with page.expect_popup() as opened:
         page.frame_locator("iframe").get_by_role("link", name="See them").click()
     expect(opened.value).to_have_url(shop)
+    opened.value.close()
     with scope(tenant=tenant):
         bought = order(buyer, clock.now(tenant), 25)
         ingest.store(tenant=tenant, calls=[bought], now=clock.now(tenant))
