@@ -219,36 +219,28 @@ class TestLaunch:
         launching.launch(version=draft, actor=owner, now=now, seen=launching.stamp(draft))
         assert Version.objects.get().launched_at == now
 
+    @pytest.fixture
+    def segmented(
+        self, make_campaign: Callable[..., Campaign], make_segment: Callable[..., Segment], owner: User
+    ) -> Version:
+        """A draft for one segment, with a variant for another."""
+        version = make_campaign(segment=make_segment(BERLIN)).versions.get()
+        add(version, owner, segment=make_segment(PARIS))
+        return version
+
     def test_its_stamp_stays_when_it_is_launched_and_its_segments_change(
-        self,
-        make_campaign: Callable[..., Campaign],
-        make_segment: Callable[..., Segment],
-        owner: User,
-        now: datetime,
+        self, segmented: Version, owner: User, now: datetime
     ) -> None:
-        audience, some = make_segment(BERLIN), make_segment(PARIS)
-        version = make_campaign(segment=audience).versions.get()
-        add(version, owner, segment=some)
+        version, some = segmented, segmented.variants.get(key="b").segment
         seen = launching.stamp(version)
         for minute in (0, 1):
             launching.launch(version=version, actor=owner, now=now + timedelta(minutes=minute), seen=seen)
             segments.update(segment=some, actor=owner, name="Some", rule={"all": []})
         assert Version.objects.get().launched_at == now
 
-    def test_segments_are_frozen(
-        self,
-        make_campaign: Callable[..., Campaign],
-        make_segment: Callable[..., Segment],
-        owner: User,
-        now: datetime,
-    ) -> None:
-        audience, some = make_segment(BERLIN), make_segment(PARIS)
-        version = make_campaign(segment=audience).versions.get()
-        add(version, owner, segment=some)
-        version = launching.launch(version=version, actor=owner, now=now)
-        audience.rule = some.rule = {"all": []}
-        audience.save()
-        some.save()
+    def test_segments_are_frozen(self, segmented: Version, owner: User, now: datetime) -> None:
+        version = launching.launch(version=segmented, actor=owner, now=now)
+        Segment.objects.update(rule={"all": []})
         version.refresh_from_db()
         assert version.rule == BERLIN
         assert version.variants.get(key="b").rule == PARIS
