@@ -172,10 +172,7 @@ def merge(
     """
     changes = []
     for name, new in stated.items():
-        if "." in name and name not in values:
-            place, steps = _way(name)
-        else:
-            place, steps = name, ()
+        place, steps = (name, ()) if name in values else _way(name)
         old, is_known = _at(values.get(place), steps)
         if (old == new and type(old) is type(new)) or (only_missing and (is_known or new is None)):
             continue

@@ -6,10 +6,11 @@ import re
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Lower
 
 from audiences.models import Identity, Profile
+from audiences.models.profiles import HAS_CAPITALS
 from tenants import binary
 
 COUNTED = 10_000  # more are "more than": counting them all would take longer than the page
@@ -63,11 +64,10 @@ def known_as(*, tenant_id: int, external_id: str = "", email: str = "") -> Query
 def _with_address(email: str, *, tenant_id: int) -> QuerySet[Any]:
     """Return the ids of whom an address in small letters finds or was told of; each way has an index of its own."""
     known = Profile.objects.filter(tenant_id=tenant_id)
-    has_capitals = Q(email__lt=Lower("email")) | Q(email__gt=Lower("email"))
     found = Identity.objects.filter(tenant_id=tenant_id, kind=Identity.Kind.EMAIL, value=email)
     return found.values("profile_id").union(
         known.filter(email=email).values("pk"),
-        known.filter(has_capitals).alias(small=Lower("email")).filter(small=email).values("pk"),
+        known.filter(HAS_CAPITALS).alias(small=Lower("email")).filter(small=email).values("pk"),
     )
 
 

@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from campaigns import contents, launching, lifecycle, summary, versions
-from campaigns.api_shapes import CampaignDetailShape, CampaignShape, VersionShape
+from campaigns.api_shapes import CampaignDetailShape, CampaignShape, VersionShape, version_number
 from campaigns.editing import campaign_of
 from campaigns.launching import Check
 from campaigns.models import Campaign, Version
@@ -30,11 +30,8 @@ class CampaignQuery(PageQuery):
 
 
 class LaunchBody(Given):
-    version = serializers.IntegerField(
-        required=False,
-        min_value=1,
-        max_value=2**31 - 1,
-        help_text="Its number, as you read it: launches no other, should there be a newer one. Without it, the newest.",
+    version = version_number(
+        "Its number, as you read it: launches no other, should there be a newer one. Without it, the newest."
     )
 
 

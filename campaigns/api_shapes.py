@@ -14,6 +14,11 @@ Shape = serializers.Serializer[Any]
 STATES = [(name, pill.label) for name, pill in summary.PILLS.items()]
 
 
+def version_number(help_text: str | None = None) -> serializers.IntegerField:
+    """Return the field of a request that may name a version by its number."""
+    return serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1, help_text=help_text)
+
+
 class CountsShape(Shape):
     """How many people a version would reach, as counted when it was launched."""
 

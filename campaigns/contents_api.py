@@ -14,6 +14,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from campaigns import channels, contents, languages, translating, versions
+from campaigns.api_shapes import version_number
 from campaigns.channels import Channel
 from campaigns.drafts import Refused
 from campaigns.editing import campaign_of
@@ -27,11 +28,8 @@ Shape = serializers.Serializer[Any]
 
 
 class VersionQuery(Given):
-    version = serializers.IntegerField(
-        required=False,
-        min_value=1,
-        max_value=2**31 - 1,
-        help_text="Its number. Without it: the draft if there is one, else what was launched last.",
+    version = version_number(
+        "Its number. Without it: the draft if there is one, else what was launched last."
     )
 
 

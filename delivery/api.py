@@ -12,6 +12,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from audiences.api import profile_of
+from campaigns.api_shapes import version_number
 from campaigns.editing import campaign_of
 from delivery import explaining, results
 from delivery.api_shapes import DeliveryDetailShape, DeliveryShape, ResultsShape
@@ -35,7 +36,7 @@ class DeliveryQuery(PageQuery):
     arm = serializers.CharField(
         required=False, max_length=12, help_text="A variant's key, `control`, or `none` for no arm."
     )
-    version = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
+    version = version_number()
 
 
 class CampaignDeliveries(Api):

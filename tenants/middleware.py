@@ -45,13 +45,13 @@ class TenantMiddleware:
             return None
         memberships = Membership.objects.filter(user=request.user).select_related("tenant").order_by("id")
         chosen = request.session.get(SESSION_KEY)
-        if chosen and (membership := memberships.filter(tenant_id=chosen).first()):
+        membership = (memberships.filter(tenant_id=chosen).first() if chosen else None) or memberships.first()
+        # Kept also where nobody chose, so that a removal is noticed.
+        if (
+            membership is None
+            or request.session.setdefault(SESSION_KEY, membership.tenant_id) == membership.tenant_id
+        ):
             return membership
-        membership = memberships.first()
-        if membership and chosen:
-            # They were removed from where they worked: what is sent from a page still open there is for nowhere else.
-            enter(request, membership.tenant_id)
-            return membership if request.method in ("GET", "HEAD", "OPTIONS", "TRACE") else None
-        if membership:  # so that a removal is noticed
-            request.session[SESSION_KEY] = membership.tenant_id
-        return membership
+        # They were removed from where they worked: what is sent from a page still open there is for nowhere else.
+        enter(request, membership.tenant_id)
+        return membership if request.method in ("GET", "HEAD", "OPTIONS", "TRACE") else None

@@ -12,6 +12,9 @@ from django.db.models import Q
 from django.db.models.functions import Collate, Lower, Now
 from django_scopes import ScopedManager
 
+# Of an address: whether it is written with capitals. In the words of an index, which only they find.
+HAS_CAPITALS = Q(email__lt=Lower("email")) | Q(email__gt=Lower("email"))
+
 
 class ProfileQuerySet(models.QuerySet["Profile"]):
     def living(self) -> Self:
@@ -70,7 +73,7 @@ class Profile(models.Model):
             models.Index(
                 "tenant",
                 Lower("email"),
-                condition=Q(email__lt=Lower("email")) | Q(email__gt=Lower("email")),
+                condition=HAS_CAPITALS,
                 name="profile_email_capitals",
             ),
             models.Index(fields=["tenant", "phone"], condition=Q(phone__isnull=False), name="profile_phone"),

@@ -28,9 +28,7 @@ class Wanted:
     totals: set[str] = field(default_factory=set)
     firsts: set[str] = field(default_factory=set)
     lasts: set[str] = field(default_factory=set)
-    events: dict[str, dict[str, Fitting]] = field(
-        default_factory=dict
-    )  # as asked for, by how that is written
+    events: dict[str, dict[str, Fitting]] = field(default_factory=dict)  # by name, and by how it is written
     properties: set[str] = field(default_factory=set)
     reachable: set[str] = field(default_factory=set)  # on which channels
     tenant_zone: bool = False
