@@ -91,10 +91,8 @@ def batch(request: HttpRequest) -> HttpResponse:
         key = _key(request, body.writeKey)
         _keep_pace(key, len(body.batch))
         with scope(tenant=key.tenant):
-            stored = ingest.store(
-                tenant=key.tenant, calls=body.batch, now=_now(key), origin=_origin(key), sent_at=body.sentAt,
-                context=body.context,
-            )  # fmt: skip
+            parcel = ingest.Parcel(body.batch, _now(key), body.sentAt, body.context)
+            stored = ingest.store_shared(parcel, tenant=key.tenant, origin=_origin(key))
     except (Unreadable, NotAllowed, TooFast, ingest.TooMuchAtOnce) as error:
         return _refusal(error)
     return _answer(stored, 200)
@@ -110,9 +108,8 @@ def call(request: HttpRequest, path: str) -> HttpResponse:
         key = _key(request, body.pop("writeKey", None))
         _keep_pace(key, 1)
         with scope(tenant=key.tenant):
-            stored = ingest.store_one(
-                tenant=key.tenant, call=body | {"type": KINDS[path]}, now=_now(key), origin=_origin(key)
-            )
+            parcel = ingest.Parcel([body | {"type": KINDS[path]}], _now(key))
+            stored = ingest.store_shared(parcel, tenant=key.tenant, origin=_origin(key))
     except (Unreadable, NotAllowed, TooFast, ingest.TooMuchAtOnce) as error:
         return _refusal(error)
     return _answer(stored, 400 if stored.refused else 200)

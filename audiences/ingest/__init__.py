@@ -3,13 +3,14 @@
 from audiences.ingest.calls import Origin, Refusal
 from audiences.ingest.events import ensure_months
 from audiences.ingest.internal import InternalEvent, record_internal, record_known_new, record_new
-from audiences.ingest.sharing import store_one
-from audiences.ingest.storing import Stored, TooMuchAtOnce, prune, store
+from audiences.ingest.sharing import store_shared
+from audiences.ingest.storing import Parcel, Stored, TooMuchAtOnce, prune, store
 from audiences.ingest.visits import look_around as look_around_places
 
 __all__ = [
     "InternalEvent",
     "Origin",
+    "Parcel",
     "Refusal",
     "Stored",
     "TooMuchAtOnce",
@@ -20,5 +21,5 @@ __all__ = [
     "record_known_new",
     "record_new",
     "store",
-    "store_one",
+    "store_shared",
 ]

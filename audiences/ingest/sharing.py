@@ -1,7 +1,7 @@
-"""Calls that come in requests of their own, at one moment: those that wait share the next transaction.
+"""Requests that bring calls at one moment: those that wait share the next transaction.
 
-Each request is still answered once its call is stored for good. Alone it waits for nobody; the busier it gets, the more
-calls a transaction stores, and the less each costs.
+Each is still answered once its calls are stored for good. Alone it waits for nobody; the busier it gets, the more calls
+a transaction stores, and the less each costs.
 """
 
 from __future__ import annotations
@@ -9,75 +9,80 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
 
 from audiences.ingest.calls import Origin
-from audiences.ingest.storing import Stored, store
+from audiences.ingest.storing import Parcel, Stored, store_all
 from tenants.models import Tenant
 
-MOST = 100  # calls in one transaction
+MOST = 500  # calls in one transaction, but for a request that brings more
+ABREAST = 2  # transactions of a lane: the calls of one are read while the other waits for the database
 
 
 @dataclass(eq=False, slots=True)
 class _Waiting:
-    """A request's call, and what became of it. ``stored`` stays None if the call has to be stored alone."""
+    """A request's calls, and what became of them. ``stored`` stays None if they have to be stored alone."""
 
-    call: dict[str, Any]
-    now: datetime
+    parcel: Parcel
     is_taken: bool = False
+    is_done: threading.Event = field(default_factory=threading.Event)
     stored: Stored | None = None
 
 
 @dataclass(slots=True)
 class _Lane:
-    """A tenant's calls of one origin in this process. Whoever holds the lock stores for all that wait."""
+    """A tenant's requests of one kind in this process. Whoever has a turn stores for all that wait."""
 
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    turns: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(ABREAST))
     waiting: list[_Waiting] = field(default_factory=list)
 
     def take(self, mine: _Waiting) -> list[_Waiting]:
-        """Return my call and others that wait, none twice."""
-        others = [one for one in self.waiting if one is not mine]
-        taken, self.waiting = [mine, *others[: MOST - 1]], others[MOST - 1 :]
+        """Return mine and others that wait, the first to come first, as far as one transaction takes them."""
+        taken, calls = [mine], len(mine.parcel.calls)
+        for other in self.waiting:
+            if other is not mine and calls + len(other.parcel.calls) <= MOST:
+                taken.append(other)
+                calls += len(other.parcel.calls)
         for one in taken:
             one.is_taken = True
+        self.waiting = [one for one in self.waiting if not one.is_taken]
         return taken
 
 
-_lanes: defaultdict[tuple[int, Origin], _Lane] = defaultdict(_Lane)
+# One call alone does not wait for hundreds.
+_lanes: defaultdict[tuple[int, Origin, bool], _Lane] = defaultdict(_Lane)
 _lanes_lock = threading.Lock()
 
 
-def store_one(*, tenant: Tenant, call: dict[str, Any], now: datetime, origin: Origin) -> Stored:
-    """Store one call as ``store`` does, in a transaction with others of the tenant's that wait at this moment.
+def store_shared(parcel: Parcel, *, tenant: Tenant, origin: Origin) -> Stored:
+    """Store a parcel as ``store`` does, in a transaction with others of the tenant's that wait at this moment.
 
     What goes wrong with several together is tried again alone, each in its own request. Raises TooMuchAtOnce.
     """
+    mine = _Waiting(parcel)
     with _lanes_lock:
-        lane = _lanes[tenant.pk, origin]
-        mine = _Waiting(call, now)
+        lane = _lanes[tenant.pk, origin, len(parcel.calls) > 1]
         lane.waiting.append(mine)
-    with lane.lock:
-        if not mine.is_taken:
-            with _lanes_lock:
-                taken = lane.take(mine)
-            _store_all(taken, tenant=tenant, origin=origin)
-    return mine.stored or store(tenant=tenant, calls=[call], now=now, origin=origin)
+    with lane.turns:
+        with _lanes_lock:
+            taken = [] if mine.is_taken else lane.take(mine)
+        if taken:
+            _store(taken, tenant=tenant, origin=origin)
+    mine.is_done.wait()
+    return mine.stored or store_all([parcel], tenant=tenant, origin=origin)
 
 
-def _store_all(taken: list[_Waiting], *, tenant: Tenant, origin: Origin) -> None:
+def _store(taken: list[_Waiting], *, tenant: Tenant, origin: Origin) -> None:
     try:
-        stored = store(
-            tenant=tenant,
-            calls=[one.call for one in taken],
-            now=max(one.now for one in taken),
-            origin=origin,
-            are_alone=True,
-        )
+        stored = store_all([one.parcel for one in taken], tenant=tenant, origin=origin)
+        first = 0
+        for one in taken:
+            places = range(first, first + len(one.parcel.calls))
+            one.stored = stored.of(places)
+            first = places.stop
     except Exception:
         if len(taken) == 1:
             raise
-        return  # it may be any one's fault: each finds out alone
-    for place, one in enumerate(taken):
-        one.stored = stored.of(place)
+        # It may be any one's fault: each finds out alone.
+    finally:
+        for one in taken:
+            one.is_done.set()

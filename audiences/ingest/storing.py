@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -26,12 +28,22 @@ ATTEMPTS = 12  # each fails only if somebody else got on with it meanwhile
 HURRIED = 3  # of them; from then on those that failed go one at a time, so that they stop undoing each other
 IN_TURN = "SELECT pg_advisory_xact_lock(hashtextextended('tact ingest', %s))"
 PART = 250  # calls that are asked about at a time
-REFUSED_KEPT = 100  # of one batch
+REFUSED_KEPT = 100  # of one transaction
 REFUSED_SHOWN = 2_000  # characters of a refused call
 
 
 class TooMuchAtOnce(RuntimeError):
     """The same people kept changing under us; the batch was not stored and may be sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """Calls that came together, each a dict or its JSON."""
+
+    calls: Sequence[Raw | bytes | dict[str, Any]]
+    now: datetime  # when they came, by the tenant's clock
+    sent_at: datetime | None = None  # when they were sent, by the client's: with it that clock is corrected
+    context: Context | None = None  # of the calls that bring none of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +54,15 @@ class Stored:
     profiles_created: int = 0
     new: frozenset[int] = frozenset()  # the places of the calls that were accepted
 
-    def of(self, place: int) -> Stored:
-        """Return what became of one call of several, as if it had come alone."""
-        refused = [replace(refusal, index=0) for refusal in self.refused if refusal.index == place]
-        is_new = place in self.new
-        return Stored(int(is_new), int(not is_new and not refused), refused)
+    def of(self, places: range) -> Stored:
+        """Return what became of the calls of one parcel, which has these places, as if it had come alone."""
+        refused = [
+            replace(refusal, index=refusal.index - places.start)
+            for refusal in self.refused
+            if refusal.index in places
+        ]
+        accepted = len(self.new.intersection(places))
+        return Stored(accepted, len(places) - accepted - len(refused), refused)
 
 
 def store(
@@ -57,23 +73,21 @@ def store(
     origin: Origin = Origin.SERVER,
     sent_at: datetime | None = None,
     context: Context | None = None,
-    are_alone: bool = False,
 ) -> Stored:
+    """Store a parcel's calls as ``store_all`` does."""
+    return store_all([Parcel(list(calls), now, sent_at, context)], tenant=tenant, origin=origin)
+
+
+def store_all(parcels: Sequence[Parcel], *, tenant: Tenant, origin: Origin) -> Stored:
     """Store calls of Segment's spec, each once, in one transaction; return what became of them.
 
-    A call is a dict or its JSON. One that cannot be stored is refused alone and kept as a RefusedCall (not one of an
-    import, which keeps its own). ``now`` is the tenant's time, ``sent_at`` the client's when it sent the batch: with it
-    the client's clock is corrected. Sends ``events_recorded`` before it commits. Meant for up to 1,000 calls, which
-    came together or (``are_alone``) each in a request of its own. Raises TooMuchAtOnce.
+    The places of a parcel's calls follow those of the one before. A call that cannot be stored is refused alone and
+    kept as a RefusedCall (not one of an import, which keeps its own). Sends ``events_recorded`` before it commits.
+    Meant for up to 1,000 calls. Raises TooMuchAtOnce.
     """
-    clock = Clock(
-        now=now,
-        trigger_age=timedelta(hours=tenant.trigger_age_hours),
-        retention=timedelta(days=tenant.retention_days),
-    )
-    reader = Reader(clock=clock, origin=origin, sent_at=sent_at, context=context)
+    now = max(parcel.now for parcel in parcels)
     people = People(tenant_id=tenant.pk, origin=origin)
-    understood, refused = _read(list(calls), reader, people)
+    understood, refused = _read(parcels, people, tenant=tenant, origin=origin)
     moments = [now, *(call.at for call in understood if call.name or call.located)]
     all_new = True  # as they nearly always are, and their months there: the database says if not
     for attempt in range(ATTEMPTS):
@@ -89,7 +103,7 @@ def store(
                 batch.store(understood, all_new=all_new)
                 refused_in_all = refused + batch.refused
                 if refused_in_all and origin is not Origin.IMPORT:
-                    _keep(tenant.pk, refused_in_all, now, are_alone=are_alone)
+                    _keep(tenant.pk, refused_in_all, parcels, now)
         except Moved:
             continue
         except IntegrityError:
@@ -106,19 +120,36 @@ def store(
 
 
 def _read(
-    calls: Sequence[Raw | bytes | dict[str, Any]], reader: Reader, people: People
+    parcels: Sequence[Parcel], people: People, *, tenant: Tenant, origin: Origin
 ) -> tuple[list[Call], list[tuple[Refusal, bytes]]]:
-    """Read calls as ``reader`` does and ask ``people`` whom they mean: of some while the next are read."""
-    understood, refused = [], []
+    """Read calls as ``Reader`` does and ask ``people`` whom they mean: of some while the next are read."""
+    understood: list[Call] = []
+    refused: list[tuple[Refusal, bytes]] = []
+    first = asked = 0
     # Of few calls, those whose people are remembered wait for nothing.
-    with binary.together() if len(calls) > PART else nullcontext():
-        for first in range(0, len(calls), PART):
-            part, denied = reader.read(calls[first : first + PART], first=first)
-            understood += part
-            refused += denied
-            if part:
-                people.ask(part)
+    with binary.together() if sum(len(parcel.calls) for parcel in parcels) > PART else nullcontext():
+        for parcel in parcels:
+            reader = _reader(parcel, tenant=tenant, origin=origin)
+            for place in range(0, len(parcel.calls), PART):
+                part, denied = reader.read(parcel.calls[place : place + PART], first=first + place)
+                understood += part
+                refused += denied
+                if len(understood) >= asked + PART:
+                    people.ask(understood[asked:])
+                    asked = len(understood)
+            first += len(parcel.calls)
+        if asked < len(understood):
+            people.ask(understood[asked:])
     return understood, refused
+
+
+def _reader(parcel: Parcel, *, tenant: Tenant, origin: Origin) -> Reader:
+    clock = Clock(
+        now=parcel.now,
+        trigger_age=timedelta(hours=tenant.trigger_age_hours),
+        retention=timedelta(days=tenant.retention_days),
+    )
+    return Reader(clock=clock, origin=origin, sent_at=parcel.sent_at, context=parcel.context)
 
 
 class _Batch:
@@ -204,13 +235,16 @@ class _Batch:
             )
 
 
-def _keep(tenant_id: int, refused: list[tuple[Refusal, bytes]], now: datetime, *, are_alone: bool) -> None:
+def _keep(
+    tenant_id: int, refused: list[tuple[Refusal, bytes]], parcels: Sequence[Parcel], now: datetime
+) -> None:
     """Keep refused calls to be looked at; the text as received, shortened, without what text cannot hold."""
+    firsts = [0, *accumulate(len(parcel.calls) for parcel in parcels)]
     RefusedCall.objects.bulk_create(
         RefusedCall(
             tenant_id=tenant_id,
             received_at=now,
-            index=0 if are_alone else refusal.index,
+            index=refusal.index - firsts[bisect_right(firsts, refusal.index) - 1],
             path=refusal.path.replace("\x00", ""),
             reason=refusal.reason.replace("\x00", ""),
             call=raw[:REFUSED_SHOWN].decode(errors="replace").replace("\x00", ""),
