@@ -1,4 +1,7 @@
-"""Caps: who has room, asked and taken chunk by chunk as decisions do it, beside one statement that counts afresh."""
+"""Caps: who has room, asked and taken, beside a statement that counts afresh; all at once, and in a decision's chunks.
+
+Both sides have the same transactions: one, or one for each chunk, none of which waits for the disk.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -67,6 +71,8 @@ BY_HAND = (
     f"{MARK} {ASKED} WHERE profile_id NOT IN ({MANY}) RETURNING profile_id",
 )
 
+NO_WAIT = "SET LOCAL synchronous_commit TO off"
+
 
 def run(world: World, options: Options) -> list[Result]:
     now = world.loaded_at
@@ -78,54 +84,56 @@ def run(world: World, options: Options) -> list[Result]:
         )  # fmt: skip
         rows = _due(world, options, now)
         _keep_uses()
-        best = min(BY_HAND, key=lambda statement: _by_hand(statement, world, rows, now)[0])
-        granted: list[set[int]] = []
-        meters = {"ours": Meter(lambda: [os.getpid()]), "by hand": Meter(lambda: [os.getpid()])}
-
-        def measure(side: str, decide: Callable[[], tuple[float, set[int]]]) -> float:
-            _restore_uses()
-            meters[side].start()
-            taken, people = decide()
-            meters[side].stop(len(rows))
-            granted.append(people)
-            return taken
-
-        times = interleave(
-            options.rounds,
-            lambda number: measure("ours", lambda: _ours(world, rows, now)),
-            lambda number: measure("by hand", lambda: _by_hand(best, world, rows, now)),
-        )
+        found = [_compared(world, options, rows, size, now) for size in (len(rows), CHUNK)]
         cap_editing.remove(cap=cap, actor=world.owner, now=now)
+    _clear()
+    notes = {"past deliveries": options.history, "due rows": len(rows), "cap": caps.words(cap)}
+    return [replace(one, notes=notes | one.notes) for one in found]
+
+
+def _compared(world: World, options: Options, rows: list[Due], size: int, now: datetime) -> Result:
+    """Ask for all rows, so many in a transaction; the two sides by turns, which have to grant the same people."""
+    portions = [rows[place : place + size] for place in range(0, len(rows), size)]
+    granted: list[set[int]] = []
+    meters = {"ours": Meter(lambda: [os.getpid()]), "by hand": Meter(lambda: [os.getpid()])}
+
+    def by_hand(statement: str) -> Callable[[list[Due]], set[int]]:
+        return lambda portion: _by_hand(statement, world, portion, now)
+
+    def measure(side: str, decide: Callable[[list[Due]], set[int]]) -> float:
+        _restore_uses()
+        meters[side].start()
+        started = time.perf_counter()
+        granted.append(set().union(*map(decide, portions)))
+        taken = time.perf_counter() - started
+        meters[side].stop(len(rows))
+        return taken
+
+    best = min(BY_HAND, key=lambda statement: measure("by hand", by_hand(statement)))
+    times = interleave(
+        options.rounds,
+        lambda number: measure("ours", lambda portion: _ours(world, portion, now)),
+        lambda number: measure("by hand", by_hand(best)),
+    )
     assert all(each == granted[0] for each in granted), "the two grant different people"
     assert 0 < len(granted[0]) < len(rows)
-    _clear()
     notes = {
         "CPU microseconds a row": {side: meter.microseconds() for side, meter in meters.items()},
-        "past deliveries": options.history,
-        "due rows": len(rows),
         "granted": len(granted[0]),
-        "chunk": CHUNK,
-        "cap": caps.words(cap),
         "by hand": best,
     }
-    name = f"caps, {len(rows):,} due rows"
-    return [Result(name, "s", Bound("<=", 1.5), *times, beside="by hand, all at once", notes=notes)]
-
-
-def _ours(world: World, rows: list[Due], now: datetime) -> tuple[float, set[int]]:
-    """Return the seconds that all chunks take, each in a transaction of its own, and who may hear from us."""
-    granted: set[int] = set()
-    started = time.perf_counter()
-    for place in range(0, len(rows), CHUNK):
-        granted |= _decided(world, rows[place : place + CHUNK], now)
-    return time.perf_counter() - started, granted
+    name = f"caps, {len(rows):,} due rows" + (f", {size} at a time" if len(portions) > 1 else "")
+    return Result(name, "s", Bound("<=", 1.5), *times, beside="by hand", notes=notes)
 
 
 @transaction.atomic
-def _decided(world: World, rows: list[Due], now: datetime) -> set[int]:
-    """Do what deciding does about caps; the decision itself is stored whether there are any or not."""
+def _ours(world: World, rows: list[Due], now: datetime) -> set[int]:
+    """Do what deciding does about caps, and return who may hear from us.
+
+    The decision itself is stored whether there are any or not.
+    """
     with binary.together():
-        binary.send("SET LOCAL synchronous_commit TO off", [])
+        binary.send(NO_WAIT, [])
         caps.hold(world.tenant)
         asked = caps.Asked(rows, tenant=world.tenant)
     zone = ZoneInfo("Europe/Berlin")
@@ -138,7 +146,8 @@ def _decided(world: World, rows: list[Due], now: datetime) -> set[int]:
     return {row.profile_id for row in to_send}
 
 
-def _by_hand(statement: str, world: World, rows: list[Due], now: datetime) -> tuple[float, set[int]]:
+@transaction.atomic
+def _by_hand(statement: str, world: World, rows: list[Due], now: datetime) -> set[int]:
     values: dict[str, Any] = {
         "tenant": world.tenant.pk,
         "profiles": [row.profile_id for row in rows],
@@ -147,11 +156,9 @@ def _by_hand(statement: str, world: World, rows: list[Due], now: datetime) -> tu
         "now": now,
     }
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE bench_granted")
-        started = time.perf_counter()
+        cursor.execute(NO_WAIT)
         cursor.execute(statement, values)
-        granted = {profile_id for (profile_id,) in cursor.fetchall()}
-        return time.perf_counter() - started, granted
+        return {profile_id for (profile_id,) in cursor.fetchall()}
 
 
 def _send_history(world: World, options: Options, now: datetime) -> None:
@@ -201,7 +208,7 @@ def _keep_uses() -> None:
 def _restore_uses() -> None:
     """Let every round find the same: no reservation of the round before, and none of its dead rows."""
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE delivery_capuse")
+        cursor.execute("TRUNCATE delivery_capuse, bench_granted")
         cursor.execute("INSERT INTO delivery_capuse OVERRIDING SYSTEM VALUE SELECT * FROM bench_uses")
     data.vacuum("delivery_capuse")
 
