@@ -33,21 +33,22 @@ WHERE d.tenant_id = %(tenant)s AND d.campaign_id = %(campaign)s
 GROUP BY 1, 2, 3, 4, 5
 """
 
-# Each profile once, from its first exposure, whatever came of it afterwards.
+# Each profile once, from its first exposure, whatever came of it afterwards; or before any, with a message on its way.
 EXPOSED = """
 WITH first AS (
     SELECT DISTINCT ON (d.profile_id) d.profile_id, d.version_id, d.arm, v.key AS way, d.exposed_at
     FROM delivery_delivery d
     LEFT JOIN campaigns_content c ON c.tenant_id = d.tenant_id AND c.id = d.content_id
     LEFT JOIN campaigns_variant v ON v.tenant_id = d.tenant_id AND v.id = c.variant_id
-    WHERE d.tenant_id = %(tenant)s AND d.campaign_id = %(campaign)s AND d.exposed_at IS NOT NULL
+    WHERE d.tenant_id = %(tenant)s AND d.campaign_id = %(campaign)s
+      AND (d.exposed_at IS NOT NULL OR d.reserved_at IS NOT NULL AND d.state IN ('planned', 'sending'))
     ORDER BY d.profile_id, d.exposed_at, d.id
 ), converted AS (
     SELECT profile_id, goal, sum(revenue) AS revenue
     FROM delivery_conversion WHERE tenant_id = %(tenant)s AND campaign_id = %(campaign)s
     GROUP BY profile_id, goal
 )
-SELECT f.version_id, f.arm, f.way, count(*), count(c.profile_id), coalesce(sum(c.revenue), 0)
+SELECT f.version_id, f.arm, f.way, count(*), count(f.exposed_at), count(c.profile_id), coalesce(sum(c.revenue), 0)
 FROM first f
 LEFT JOIN campaigns_version v ON v.tenant_id = %(tenant)s AND v.id = f.version_id
 LEFT JOIN converted c ON c.profile_id = f.profile_id AND c.goal = v.goal
@@ -93,6 +94,7 @@ class Arm:
     opened: int = 0
     clicked: int = 0
     unsubscribed: int = 0
+    decided: int = 0  # people exposed, or to whom a message is on its way
     compared: Compared = field(default_factory=Compared)
     control: Compared = field(default_factory=Compared)  # those held out who could have got this arm
 
@@ -240,8 +242,9 @@ def _version(
 def _compare(version: Version, arms: dict[str, Arm], exposed: list[tuple[Any, ...]]) -> dict[str, Compared]:
     """Fill in who was exposed and converted; return the control group's by the variant they would have got."""
     held_out: dict[str, Compared] = {}
-    for version_id, key, way, people, converted, revenue in exposed:
+    for version_id, key, way, decided, people, converted, revenue in exposed:
         if version_id == version.pk and key in arms:
+            arms[key].decided += decided
             arms[key].compared.add(people, converted, revenue)
             if key == CONTROL:
                 held_out.setdefault(way, Compared()).add(people, converted, revenue)
@@ -265,13 +268,11 @@ def _is_split_off(
     splits = []
     for keys in groups:
         weighted = [key for key in keys if weights[key] > 0]
-        splits.append(
-            ([arms[key].compared.exposed for key in weighted], [float(weights[key]) for key in weighted])
-        )
+        splits.append(([arms[key].decided for key in weighted], [float(weights[key]) for key in weighted]))
     if CONTROL in arms:
-        treated = sum(arm.compared.exposed for arm in arms.values() if not arm.is_control)
+        treated = sum(arm.decided for arm in arms.values() if not arm.is_control)
         share = float(campaign.control_percent)
-        splits.append(([arms[CONTROL].compared.exposed, treated], [share, 100 - share]))
+        splits.append(([arms[CONTROL].decided, treated], [share, 100 - share]))
     return any(len(counts) > 1 and statistics.is_split_off(counts, shares) for counts, shares in splits)
 
 

@@ -191,3 +191,16 @@ def test_those_compared_lead_to_each_person_once_by_what_their_version_waited_fo
     page = client_of("analyst").get(reverse("campaign_progress", args=[campaign.public_id])).content.decode()
     for url, number in re.findall(r'href="([^"]+/people/[^"]*)"[^>]*>([\d,]+)</a>', page):
         assert count_people(client_of("analyst"), url.replace("&amp;", "&")) == int(number), url
+
+
+def test_who_still_waits_for_the_mail_server_is_no_lost_half_of_the_split(
+    make_profile, make_campaign, postbox, run
+):
+    for n in range(160):
+        make_profile(first_name="Ada", email=f"full{n}@example.test")
+    campaign = make_campaign(variants=(("a", 50, "Hi", NAMED), ("b", 50, "Ho", NAMED)), control_percent=50)
+    run()
+    (version,) = results.of(campaign).versions
+    assert version.held_out.exposed > 50
+    assert version.treated.exposed == 0
+    assert not version.is_split_off
