@@ -28,7 +28,7 @@ class Options:
     rate: int = 200  # events a second, each its own request
     seconds: int = 10  # of such events, a round
     one_in: int = 2  # of so many such events sets a message off
-    clients: int = 2  # processes that send requests, two connections each
+    clients: int = 2  # processes that send requests
     drains: int = 2  # processes that send mail, on either side
     seed: int = 7
     smtp_sink: str = ""  # postfix's smtp-sink; empty: our own

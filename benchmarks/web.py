@@ -28,7 +28,7 @@ from benchmarks.processor import Meter
 from config import house
 
 CALLS = 100  # a request
-CONNECTIONS = 2  # of each client process
+CONNECTIONS = 4  # of each client process
 HISTORY = (
     """INSERT INTO peer_event (message_id, tenant_id, user_id, name, occurred_at, received_at, properties)
        SELECT 'before ' || id, tenant_id, 'u' || profile_id, name, occurred_at, received_at, properties
