@@ -16,10 +16,15 @@ from django.http import HttpRequest
 from django_q.models import Failure, OrmQ, Schedule, Success
 from unfold.admin import ModelAdmin
 
+from tenants import access
 from tenants.admin import ForSuperusers
 
 # So that a second factor counts here too.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+_view = admin.site.admin_view  # which every page of the admin goes through
+admin.site.admin_view = (  # type: ignore[method-assign]
+    lambda view, cacheable=False: _view(access.without_nul(view), cacheable)
+)
 admin.site.unregister([EmailAddress, Authenticator, Failure, OrmQ, Schedule, Success])
 
 

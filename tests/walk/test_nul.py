@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from django.urls import reverse
 
+from tenants.models import User
 from tests.walk.conftest import browser_of
 from tests.walk.registry import Route
 from tests.walk.routes import Address
@@ -30,5 +32,24 @@ def test_no_address_breaks_on_it(address: Address, route: Route, ours: World):
 @pytest.mark.parametrize("where", ["segments", "campaigns", "blocks"])
 def test_the_page_says_that_it_could_not_be_read(where: str, ours: World):
     answer = browser_of(ours.owner).get(f"/{where}/", {"q": "\0"})
+    assert answer.status_code == 400
+    assert "could not be read" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        pytest.param("audiences/segment/", {"name__contains": "\0"}, id="filter"),
+        pytest.param("django_q/success/\0/change/", {}, id="id"),
+        pytest.param(
+            "autocomplete/",
+            {"app_label": "tenants", "model_name": "membership", "field_name": "user", "term": "\0"},
+            id="search",
+        ),
+    ],
+)
+def test_the_admin_says_so_too(address: str, told: dict[str, str], ours: World):
+    User.objects.filter(pk=ours.owner.pk).update(is_staff=True, is_superuser=True)
+    answer = browser_of(ours.owner).get(reverse("admin:index") + address, told)
     assert answer.status_code == 400
     assert "could not be read" in answer.content.decode()
