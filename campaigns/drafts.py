@@ -21,7 +21,7 @@ from campaigns.calendar.schedule import Schedule
 from campaigns.models import Campaign, Variant, Version
 from campaigns.recipes import Recipe, Wording
 from campaigns.sources import reading
-from tenants.meanwhile import SAVE_AGAIN
+from tenants.meanwhile import SAVE_AGAIN, digest
 from tenants.models import Tenant, User
 
 MOST_VARIANTS = 12
@@ -73,7 +73,7 @@ def create(
 
 def described(campaign: Campaign) -> str:
     """Return what a campaign is called and how it ranks, in short, as ``describe`` takes it for what was seen."""
-    return versions.digest([getattr(campaign, name) for name in DESCRIBED])
+    return digest([getattr(campaign, name) for name in DESCRIBED])
 
 
 @transaction.atomic

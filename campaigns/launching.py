@@ -34,6 +34,7 @@ from campaigns.reach import Counts
 from campaigns.sources import reading
 from tenants import audit, wake
 from tenants.audit import Actor
+from tenants.meanwhile import digest
 
 SAMPLE_HOST = "example.com"  # where starters lead
 
@@ -375,7 +376,7 @@ def stamp(version: Version) -> str:
     Segments count with the rules they have, written out.
     """
     variants = version.variants.select_related("segment").prefetch_related("contents")
-    return versions.digest(
+    return digest(
         [
             version.number,
             version.language,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any
 
 from django.db import transaction
@@ -14,6 +12,7 @@ from campaigns.holding import hold
 from campaigns.models import Campaign, Content, Variant, Version
 from tenants import audit
 from tenants.audit import Actor
+from tenants.meanwhile import digest
 from tenants.models import User
 
 SETTINGS = {  # what each of the editor's steps sets
@@ -92,11 +91,6 @@ def stamp(version: Version, step: str) -> str:
     if step == "audience":
         found.append(version.campaign.control_percent)
     return digest(found)
-
-
-def digest(found: Any) -> str:
-    """Return JSON values, moments and times in short: others, another text."""
-    return sha256(json.dumps(found, default=str, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def note(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
+from hashlib import sha256
+from typing import Any
 
 from django.utils.dateparse import parse_datetime
 
@@ -19,6 +22,11 @@ class ChangedMeanwhile(Exception):
         what_happened: str = "Somebody else saved this meanwhile.",
     ) -> None:
         super().__init__(f"{what_happened} {what_to_do}")
+
+
+def digest(found: Any) -> str:
+    """Return JSON values, moments and times in short: others, another text."""
+    return sha256(json.dumps(found, default=str, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def moment(text: str) -> datetime | None:

@@ -23,7 +23,7 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
 
-from tenants import access, audit
+from tenants import access, audit, meanwhile
 from tenants.models import Tenant, User
 
 CAP = 10_000
@@ -53,6 +53,7 @@ class ScopedAdmin(ModelAdmin):
     list_per_page = 50
     list_fullwidth = True
     compressed_fields = True
+    change_form_before_template = "tenants/_admin_seen.html"
 
     def store(self, request: HttpRequest, row: Any, form: forms.ModelForm, *, is_new: bool) -> None:
         """Write a valid form's row. A subclass makes its one domain call here, which notes the change itself."""
@@ -121,6 +122,14 @@ class ScopedAdmin(ModelAdmin):
             def __init__(self, *args: Any, **kw: Any) -> None:
                 super().__init__(*args, **kw)
                 self.instance.tenant = tenant
+                self.seen = meanwhile.digest({name: self.initial.get(name) for name in self.fields})
+
+            def clean(self) -> Any:
+                """Also that what is stored is what its author saw; told that it is not, they may save over it."""
+                given = super().clean()
+                if change and self.data.get("seen", self.seen) != self.seen and self.has_changed():
+                    self.add_error(None, str(meanwhile.ChangedMeanwhile(meanwhile.SAVE_AGAIN)))
+                return given
 
             def validate_unique(self) -> None:
                 """Also what the form cannot check by itself, as it does not offer every field that counts."""

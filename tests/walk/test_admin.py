@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -168,6 +169,37 @@ def test_a_segment_is_held_to_the_rule_language_and_the_change_is_in_the_log(sta
         entry = AuditEntry.objects.order_by("-id").first()
     assert entry
     assert entry.changes["rule"] == [{"all": []}, {"any": []}]
+
+
+@pytest.mark.parametrize(
+    ("model", "form", "field"),
+    [
+        pytest.param(Segment, {"name": "Fans", "rule": '{"all": []}'}, "description", id="segment"),
+        pytest.param(Variant, {"name": "B", "segment": ""}, "weight", id="variant"),
+        pytest.param(Profile, {"first_name": "Ann"}, "last_name", id="profile"),
+    ],
+)
+def test_nothing_is_saved_over_what_was_changed_since_the_page_was_opened(
+    model: Any, form: dict[str, str], field: str, staff: Client, ours: World
+):
+    drafts = {"version__launched_at": None} if model is Variant else {}
+    row = model._base_manager.filter(tenant=ours.tenant, **drafts).last()
+    address = url(model, "change", row.pk)
+
+    def opened() -> str:
+        shown = re.search(r'name="seen" value="(\w+)"', staff.get(address).content.decode())
+        assert shown
+        return shown[1]
+
+    first, second = opened(), opened()
+    assert staff.post(address, form | {field: "20", "seen": first}).status_code == 302
+    refused = staff.post(address, form | {field: "30", "seen": second})
+    assert "Somebody else saved this meanwhile." in refused.content.decode()
+    assert str(getattr(model._base_manager.get(pk=row.pk), field)) == "20"
+    assert staff.post(address, form | {field: "20", "seen": second}).status_code == 302  # the same again
+    assert f'value="{opened()}"' in refused.content.decode()  # told of it, they may
+    assert staff.post(address, form | {field: "30", "seen": opened()}).status_code == 302
+    assert str(getattr(model._base_manager.get(pk=row.pk), field)) == "30"
 
 
 def test_a_new_segment_belongs_to_the_tenant_at_hand(staff: Client, ours: World):
