@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -15,7 +15,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from tenants import accounts, brand
-from tenants.forms import SecureAddress, zones
+from tenants.forms import MailboxField, SecureAddress, zones
 from tenants.models import ApiKey, AuditEntry, Invitation, Membership, Tenant, User
 from tenants.scoped_admin import ReadOnlyAdmin
 
@@ -68,7 +68,10 @@ class TenantForm(forms.ModelForm):
             "trigger_age_hours",
             "retention_days",
         )
-        field_classes = dict.fromkeys(("logo_url", "website"), SecureAddress)
+        field_classes: ClassVar[dict[str, Any]] = {
+            **dict.fromkeys(("logo_url", "website"), SecureAddress),
+            **dict.fromkeys(("from_email", "reply_to"), MailboxField),
+        }
 
     def clean_timezone(self) -> str:
         zone: str = self.cleaned_data["timezone"]

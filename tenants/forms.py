@@ -15,7 +15,7 @@ from django.forms.utils import flatatt
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from tenants import brand, keys
+from tenants import brand, keys, mailboxes
 from tenants.models import ApiKey, Tenant, User
 from tenants.roles import Role
 
@@ -73,6 +73,19 @@ class SecureAddress(forms.URLField):
         address: str = super().clean(value)
         if address and not address.startswith("https://"):
             raise forms.ValidationError("The address has to begin with https://.")
+        return address
+
+
+class MailboxField(forms.EmailField):
+    """An address as it may stand in a mail's head: held to what holds where the mail is put together."""
+
+    def clean(self, value: Any) -> str:
+        address: str = super().clean(value)
+        if address:
+            try:
+                mailboxes.on_the_wire(address)
+            except mailboxes.InvalidAddress:
+                raise forms.ValidationError("No mail can carry this address.") from None
         return address
 
 
@@ -145,6 +158,7 @@ class SenderForm(forms.ModelForm):
             "currency": "For revenue in results.",
         }
         widgets = {"postal_address": forms.Textarea({"rows": 3})}
+        field_classes = dict.fromkeys(("from_email", "reply_to"), MailboxField)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

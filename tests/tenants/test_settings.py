@@ -106,6 +106,25 @@ def test_a_sender_that_cannot_be_is_refused_in_words(owners: Client, tenant: Ten
     assert tenant.timezone == "Europe/Berlin"
 
 
+@pytest.mark.parametrize("field", ["from_email", "reply_to"])
+@pytest.mark.parametrize("address", ["a@[127.0.0.1]", '"a"@x.test', "a@☃.test"])
+def test_an_address_that_no_mail_can_carry_is_refused_where_it_is_entered(
+    owners: Client, tenant: Tenant, field: str, address: str
+):
+    before = getattr(tenant, field)
+    answer = owners.post(reverse("settings_sender"), SENDER | {field: address})
+    assert answer.status_code == 422
+    assert "No mail can carry this address." in answer.content.decode()
+    tenant.refresh_from_db()
+    assert getattr(tenant, field) == before
+
+
+def test_an_address_beyond_ascii_may_be_the_senders(owners: Client, tenant: Tenant):
+    assert (
+        owners.post(reverse("settings_sender"), SENDER | {"from_email": "a@bücher.test"}).status_code == 302
+    )
+
+
 def test_a_line_break_in_the_from_name_cannot_start_a_header(owners: Client, tenant: Tenant):
     owners.post(reverse("settings_sender"), SENDER | {"from_name": "Ann\r\nBcc: all@x.test"})
     tenant.refresh_from_db()

@@ -3,7 +3,7 @@
 import base64
 import re
 
-from delivery.channels.email.address import on_the_wire
+from tenants.mailboxes import on_the_wire
 
 LINE_OCTETS = 998  # RFC 5322, 2.1.1, without the line's end
 _WORD_LINE = 76  # RFC 2047, 2: a line with an encoded word in it, 12 octets of which are the word's frame
@@ -35,7 +35,7 @@ def unstructured(value: str, *, used: int) -> str:
 
 
 def mailbox(address: str, name: str = "") -> str:
-    """Return ``name <address>`` for From, To and Reply-To. Raises UnsafeHeader and address.InvalidAddress.
+    """Return ``name <address>`` for From, To and Reply-To. Raises UnsafeHeader and mailboxes.InvalidAddress.
 
     White space in a name counts as one space: names come from people's data, where a stray line end is common.
     """

@@ -28,7 +28,7 @@ class Skeleton:
 
     ``headers`` are constant extra ones such as Feedback-ID, their values visible ASCII without spaces. With
     ``is_one_click`` every mail needs an unsubscribe URL and carries both headers of RFC 8058. Raises
-    UnsafeHeader and address.InvalidAddress. Filling does not change it: threads may share it.
+    UnsafeHeader and mailboxes.InvalidAddress. Filling does not change it: threads may share it.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Skeleton:
 
         ``message_id`` comes without angle brackets, ``date`` is aware, ``headers`` are this mail's ids such as
         X-Tact-Delivery. Without ``html`` the mail is plain text. Line ends in ``text`` and ``html`` become CRLF.
-        Raises UnsafeHeader, for a line break in the subject as well, and address.InvalidAddress.
+        Raises UnsafeHeader, for a line break in the subject as well, and mailboxes.InvalidAddress.
         """
         if self.is_one_click and not unsubscribe_url:
             raise UnsafeHeader("a mail with one-click unsubscribe needs its URL")

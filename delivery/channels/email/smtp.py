@@ -14,7 +14,6 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from delivery.channels.email.address import InvalidAddress, on_the_wire
 from delivery.channels.email.login import Server, Unavailable, log_in
 from delivery.channels.email.outcomes import (
     Accepted,
@@ -28,6 +27,7 @@ from delivery.channels.email.outcomes import (
     refusal,
 )
 from delivery.channels.email.wire import Lost, Reply, Wire
+from tenants.mailboxes import InvalidAddress, on_the_wire
 
 __all__ = [
     "Accepted",

@@ -9,9 +9,9 @@ from email.utils import make_msgid
 from campaigns.channels import TestNotSent
 from delivery import providers
 from delivery.channels.email import headers
-from delivery.channels.email.address import on_the_wire
 from delivery.channels.email.mime import Skeleton
 from delivery.channels.email.smtp import Accepted, Connection, Message, Server, Unavailable
+from tenants.mailboxes import on_the_wire
 from tenants.models import Tenant
 
 PREFIX = "[Test] "

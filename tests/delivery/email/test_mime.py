@@ -13,8 +13,8 @@ from django.core.mail import EmailMultiAlternatives
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from delivery.channels.email.address import InvalidAddress
 from delivery.channels.email.mime import Skeleton, UnsafeHeader
+from tenants.mailboxes import InvalidAddress
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 SHOP = Skeleton(
