@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.urls import reverse
 from django_scopes import scope
-from playwright.sync_api import Dialog, FrameLocator, Page, expect
+from playwright.sync_api import Dialog, FrameLocator, Page, Route, expect
 
 from audiences import ingest
 from audiences.models import Profile
@@ -178,6 +178,40 @@ def test_leaving_with_unsaved_words_asks_and_saving_settles_it(
     page.get_by_label("Subject", exact=True).press_sequentially("!")
     page.goto(url("schedule", campaign))
     assert asked == ["beforeunload"]
+
+
+def test_words_typed_or_put_in_while_others_are_being_saved_are_not_taken_for_saved(
+    open_browser: OpenBrowser, campaign: Campaign
+) -> None:
+    page = open_browser("marketer")
+    asked: list[str] = []
+
+    def answer(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", answer)
+    page.goto(url("variant", campaign, "a"))
+    subject = page.get_by_label("Subject", exact=True)
+
+    def save_slowly(route: Route) -> None:
+        answered = route.fetch()
+        subject.press_sequentially("!")
+        route.fulfill(response=answered)
+
+    page.route(f"**{url('variant', campaign, 'a')}", save_slowly)
+    subject.fill("Changed")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Saved just now")).to_be_visible()
+    page.unroute_all()
+    page.goto(url("schedule", campaign))
+    assert asked == ["beforeunload"]
+    page.goto(url("variant", campaign, "a"))
+    subject.focus()
+    page.get_by_role("button", name="Insert").click()
+    page.locator("[data-insert]").first.click()
+    page.goto(url("schedule", campaign))
+    assert asked == ["beforeunload", "beforeunload"]
 
 
 def test_an_event_sets_it_off_in_certain_hours(
