@@ -3,17 +3,21 @@ import { toast } from "./toast.js";
 
 const ADVICE = {
   0: "Tact cannot be reached. What you typed is still here: check your connection and try again.",
-  403: "You may not do this, or the page has been open too long. Reload it; if it says so again, ask an owner.",
+  403: "You may not do this, or the page has been open too long. Copy what you typed and reload it; if it says so again, ask an owner.",
   404: "This is no longer there. Reload the page to see what is.",
   409: "Somebody else changed this meanwhile. Reload the page before you change it.",
   413: "That is too large to send. Shorten it, or split it up.",
   429: "That was too often. Wait a minute, then try again.",
 };
 const OTHERWISE = "Tact met an error and did not do this. Try again; if it happens again, tell your admin when it happened.";
+const OLD = "Tact met an error, and a part of this page may be old or missing. What you typed is still here.";
+const SIGNED_OUT = "You have been signed out. What you typed is still here: copy it, then reload this page and sign in.";
 
 const waiting = new Set();
 const gone = new WeakSet(); // polls of what is no longer there, or no longer ours to see: they end
-const quiet = (element) => element.closest("[data-quiet], [hx-trigger*='every ']");
+const polls = (element) => element.matches("[hx-trigger*='every ']");
+const quiet = (element) => element.matches("[data-quiet]") || polls(element); // not what a person pressed inside of it
+const isSaid = (text) => [...document.querySelectorAll("#toasts-loud [data-text]")].some((said) => said.textContent === text);
 
 function started(event) {
   if (gone.has(event.detail.elt)) return event.preventDefault();
@@ -27,21 +31,23 @@ function ended(event) {
   if (!waiting.size) document.documentElement.classList.remove("is-loading");
 }
 
-function failed(event) {
-  const status = event.detail.xhr?.status ?? 0;
-  const ends = event.detail.elt.matches("[hx-trigger*='every ']") && [403, 404].includes(status);
-  if (ends) gone.add(event.detail.elt);
-  else if (quiet(event.detail.elt)) return; // polls try again by themselves
-  toast({ text: ADVICE[status] ?? OTHERWISE, kind: "danger" });
+function failed({ detail: { elt, xhr } }) {
+  const status = xhr?.status ?? 0;
+  const ends = polls(elt) && [403, 404].includes(status);
+  if (ends) gone.add(elt);
+  else if (polls(elt)) return; // they try again by themselves
+  const text = ADVICE[status] ?? (quiet(elt) ? OLD : OTHERWISE);
+  if (ends || !quiet(elt) || !isSaid(text)) toast({ text, kind: "danger" });
 }
 
-/** A session that ended answers with the sign-in page: show that as a page, not inside a table. */
+/** A session that ended answers with the sign-in page: show that as a page, unless words would be lost by it. */
 function signedOut(event) {
   const login = document.body.dataset.login;
   const answered = event.detail.xhr.responseURL;
   if (!login || !answered || new URL(answered).pathname !== login) return;
   event.preventDefault();
-  location.reload();
+  if (!document.querySelector("[data-unsaved]")) location.reload();
+  else if (!isSaid(SIGNED_OUT)) toast({ text: SIGNED_OUT, kind: "danger" });
 }
 
 export function watchRequests() {

@@ -206,6 +206,25 @@ def test_a_request_that_fails_says_what_to_do(
     expect(page.locator("html")).not_to_have_class(re.compile("is-loading"))
 
 
+def test_a_part_of_a_page_that_cannot_be_brought_says_so_once_and_what_is_pressed_in_it_each_time(
+    open_browser,
+):
+    page = open_browser()
+    page.goto(reverse("home"))
+    page.route("**/asked/", lambda route: route.fulfill(status=500))
+    add(
+        page,
+        '<div data-quiet hx-get="/asked/" hx-trigger="load, again from:body">'
+        '<button hx-post="/asked/">Send a test</button></div>',
+    )
+    expect(page.locator("#toasts-loud")).to_contain_text("What you typed is still here")
+    with page.expect_response("**/asked/"):
+        page.evaluate("document.body.dispatchEvent(new Event('again'))")
+    page.get_by_role("button", name="Send a test").click()
+    expect(page.locator("#toasts-loud")).to_contain_text("Try again")
+    expect(page.locator(".note")).to_have_count(2)
+
+
 def test_a_form_refused_with_422_is_swapped_in(open_browser):
     page = open_browser()
     page.goto(reverse("home"))
@@ -222,6 +241,18 @@ def test_a_session_that_ended_shows_the_sign_in_page_and_not_a_piece_of_it(open_
     add(page, f'<button hx-get="{reverse("settings_team")}" hx-target="#added">Refresh</button>')
     page.get_by_role("button", name="Refresh").click()
     expect(page).to_have_url(re.compile(re.escape(reverse("account_login"))))
+
+
+def test_a_session_that_ended_takes_no_words_with_it(open_browser):
+    page = open_browser()
+    page.goto(reverse("settings_sender"))
+    page.get_by_label("From name").fill("Ada at the counter")
+    page.context.clear_cookies(name="sessionid")
+    add(page, f'<button hx-get="{reverse("settings_team")}" hx-target="#added">Refresh</button>')
+    for _ in range(2):
+        page.get_by_role("button", name="Refresh").click()
+        expect(page.locator("#toasts-loud .note")).to_have_text(re.compile("You have been signed out"))
+    expect(page.get_by_label("From name")).to_have_value("Ada at the counter")
 
 
 EDITOR = """<form><label for="body">Message body</label>
