@@ -12,6 +12,7 @@ import { watchDefaults } from "./parts/defaults.js";
 import { watchInserts } from "./parts/insert.js";
 import { mountIslands } from "./parts/islands.js";
 import { watchKeys } from "./parts/keys.js";
+import { watchTwice } from "./parts/once.js";
 import { showProblems } from "./parts/problems.js";
 import { watchRequests } from "./parts/requests.js";
 import { watchToasts } from "./parts/toast.js";
@@ -31,6 +32,7 @@ watchInserts();
 watchKeys();
 watchRequests();
 watchToasts();
+watchTwice();
 enliven(document.body);
 document.addEventListener("htmx:load", (event) => {
   if (event.target !== document.body) enliven(event.target);

@@ -225,6 +225,23 @@ def test_a_part_of_a_page_that_cannot_be_brought_says_so_once_and_what_is_presse
     expect(page.locator(".note")).to_have_count(2)
 
 
+def test_a_form_on_its_way_is_not_sent_again(open_browser):
+    page = open_browser()
+    page.goto(reverse("home"))
+    sent: list[str] = []
+
+    def answer(route: Route) -> None:
+        sent.append(route.request.method)
+        route.fulfill(status=204)
+
+    page.route("**/asked/", answer)
+    add(page, '<form method="post" action="/asked/"><button>Create draft</button></form>')
+    page.get_by_role("button", name="Create draft").dblclick()
+    page.get_by_role("button", name="Create draft").click()
+    page.wait_for_timeout(500)
+    assert sent == ["POST"]
+
+
 def test_a_form_refused_with_422_is_swapped_in(open_browser):
     page = open_browser()
     page.goto(reverse("home"))
