@@ -51,6 +51,13 @@ def test_an_event_appears_by_itself_and_what_is_open_stays_open(
     expect(page.locator("#arrivals > li")).to_have_count(3)
     page.get_by_label("Event").select_option("Search")
     expect(page.locator("#arrivals > li")).to_have_count(1)
+    page.get_by_role("link", name="Pause").click()
+    page.get_by_label("Event").select_option("Order Completed")
+    expect(page.locator("#arrivals > li")).to_contain_text("Order Completed")
+    expect(page.get_by_text("Paused.")).to_be_visible()
+    page.get_by_role("button", name="Your account").click()
+    page.get_by_role("button", name="Keys").click()
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
 
 
 def test_somebody_is_found_by_typing_and_unsubscribed(
