@@ -23,8 +23,14 @@ SECRET_KEY_FALLBACKS = env.list(
     "TACT_SECRET_KEY_FALLBACKS", default=[]
 )  # older keys, which still open and verify
 ALLOWED_HOSTS = env.list("TACT_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("TACT_TRUSTED_ORIGINS", default=[])
-BASE_URL = env.str("TACT_BASE_URL", default="http://127.0.0.1:8000")  # where mails' links lead
+BASE_URL = env.str("TACT_BASE_URL", default="http://127.0.0.1:8000").rstrip("/")  # where mails' links lead
+CSRF_TRUSTED_ORIGINS = [BASE_URL, *env.list("TACT_TRUSTED_ORIGINS", default=[])]
+# We speak no TLS: where people reach us by https there is a proxy, and it says how and from where they came.
+IS_BEHIND_PROXY = BASE_URL.startswith("https://")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_BEHIND_PROXY else None
+ALLAUTH_TRUSTED_PROXY_COUNT = int(
+    IS_BEHIND_PROXY
+)  # else all who fail to sign in share one address's attempts
 
 INSTALLED_APPS = [
     "config.apps.ConfigConfig",
@@ -152,7 +158,7 @@ ACCOUNT_FORMS = {"add_email": "tenants.accounts.NewAddressForm"}
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # accounts come by invitation: nobody can take an address before its owner
 SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BASE_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_BEHIND_PROXY
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 

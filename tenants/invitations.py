@@ -165,7 +165,7 @@ def _use_up(invitation: Invitation, user: User, now: datetime) -> Membership:
 
 
 def _mailed(invitation: Invitation, token: str) -> Invited:
-    link = settings.BASE_URL.rstrip("/") + reverse("invitation", args=[token])
+    link = settings.BASE_URL + reverse("invitation", args=[token])
     words = {"invitation": invitation, "link": link, "tenant": invitation.tenant}
     subject = " ".join(f"{invitation.invited_by} invites you to {invitation.tenant} on Tact".split())
     try:
