@@ -15,6 +15,7 @@ from django.db import connections
 
 from config import folders, frontend
 from config.processes import Group, Program
+from tenants import bootstrap
 
 THREADS = 10  # for each web worker; each keeps one database connection. The more, the more calls share a transaction
 WAITING_REQUESTS = 64  # for each web worker; more wait in the kernel's queue
@@ -38,13 +39,29 @@ class House:
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
-def prepare(house: House) -> None:
-    """Bring front-end, database and static files up to date. Raises CannotListen or frontend.CannotBuild."""
+def check(house: House) -> None:
+    """Raise CannotListen if the pages could not be served there."""
     if problem := _problem(house.host, house.port):
         raise CannotListen(f"{house.host}:{house.port}: {problem}. Choose another --port or --host.")
+
+
+def prepare() -> None:
+    """Bring front-end, database and static files up to date. Raises frontend.CannotBuild."""
     frontend.build()
     call_command("migrate", interactive=False, verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
+
+
+def first_owner() -> bootstrap.Login | None:
+    """Return the login of the owner whom an empty installation gets now, as the environment names them; else None."""
+    return bootstrap.first_owner(
+        email=os.environ.get("TACT_OWNER_EMAIL", "owner@localhost"),
+        password=os.environ.get("TACT_OWNER_PASSWORD", ""),
+    )
+
+
+def told(login: bootstrap.Login) -> str:
+    return f"Log in as {login.email} with the password {login.password} (shown this once)."
 
 
 def run(house: House, *, on_ready: Callable[[Group], None], beside: Sequence[Program] = ()) -> None:

@@ -42,7 +42,8 @@ class Command(BaseCommand):
         os.environ.setdefault("TACT_BASE_URL", opened.url)
         try:
             self.stdout.write("Preparing front-end, database and static files ...")
-            house.prepare(opened)
+            house.check(opened)
+            house.prepare()
             tenant = self._tenant()
             beside = _shelf()
             if not beside:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from argparse import ArgumentParser
 from typing import Any
 
@@ -28,11 +27,9 @@ class Command(BaseCommand):
         opened = house.House(host=host, port=port, web_workers=workers)
         try:
             self.stdout.write("Preparing front-end, database and static files ...")
-            house.prepare(opened)
-            login = bootstrap.first_owner(
-                email=os.environ.get("TACT_OWNER_EMAIL", "owner@localhost"),
-                password=os.environ.get("TACT_OWNER_PASSWORD", ""),
-            )
+            house.check(opened)
+            house.prepare()
+            login = house.first_owner()
             house.run(opened, on_ready=lambda group: welcome(group, opened, login))
         except (frontend.CannotBuild, house.CannotListen, NeverReady) as problem:
             raise CommandError(str(problem)) from problem
@@ -44,5 +41,5 @@ class Command(BaseCommand):
 def welcome(group: Group, opened: house.House, login: bootstrap.Login | None) -> None:
     group.say(f"Tact is ready at {opened.url}")
     if login:
-        group.say(f"Log in as {login.email} with the password {login.password} (shown this once).")
+        group.say(house.told(login))
     group.say("Ctrl-C ends it.")
