@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.db.models.functions import Lower
 
+from audiences import attributes
 from audiences.models import Identity, Profile
 from audiences.models.profiles import HAS_CAPITALS
 from tenants import binary
@@ -57,8 +58,16 @@ def known_as(*, tenant_id: int, external_id: str = "", email: str = "") -> Query
             pk__in=identities.filter(kind=Identity.Kind.EXTERNAL_ID, value=external_id).values("profile_id")
         )
     if email:
-        people = people.filter(pk__in=_with_address(email.lower(), tenant_id=tenant_id))
+        people = people.filter(pk__in=_with_address(_as_stored(email).lower(), tenant_id=tenant_id))
     return people
+
+
+def _as_stored(email: str) -> str:
+    """Return an address as it is kept, its domain in ASCII; what is no address stays as it was said."""
+    try:
+        return str(attributes.clean("email", email) or email)
+    except attributes.Unfit:
+        return email
 
 
 def _with_address(email: str, *, tenant_id: int) -> QuerySet[Any]:
@@ -91,15 +100,15 @@ def count(*, tenant_id: int) -> int:
 def beginning_with(words: str, *, tenant_id: int) -> list[int]:
     """Return whose name, email, phone or an id begins with ``words``; of each at most ``CANDIDATES``."""
     words = " ".join(words.split()).replace("\x00", "")
-    lower = _prefix(words.lower())
+    lower, email = _prefix(words.lower()), _as_stored(words)
     kinds = Identity.Kind
     matches: list[tuple[str, list[object]]] = [
         (BY_IDENTITY, [kinds.EXTERNAL_ID.value, _prefix(words)]),
         (BY_IDENTITY, [kinds.ANONYMOUS_ID.value, _prefix(words)]),
-        (BY_IDENTITY, [kinds.EMAIL.value, lower]),
+        (BY_IDENTITY, [kinds.EMAIL.value, _prefix(email.lower())]),
         (BY_NAME.format(column="first_name"), [lower]),
         (BY_NAME.format(column="last_name"), [lower]),
-        ("(SELECT id FROM audiences_profile WHERE tenant_id = %s AND email = %s LIMIT %s)", [words]),
+        ("(SELECT id FROM audiences_profile WHERE tenant_id = %s AND email = %s LIMIT %s)", [email]),
     ]
     if digits := re.sub(r"[^\d+]", "", words):
         matches.append((BY_IDENTITY, [kinds.PHONE.value, _prefix(digits)]))

@@ -170,6 +170,18 @@ def test_somebody_unknown_is_made_if_asked_for(api, receipt, postbox, run):
     assert postbox.recipients() == ["new@example.test"] * 3 + ["other@example.test"]
 
 
+def test_an_address_is_known_by_how_it_was_written(api, receipt, postbox, run):
+    """It is kept with its domain in ASCII."""
+    campaign = receipt()
+    for key, address in (("k1", "ada@exämple.test"), ("k2", "ADA@EXÄMPLE.test")):
+        answer = api.post(at(campaign), to(key=key, to={"email": address}, create=True))
+        assert answer.status_code == 202
+    (found,) = api.all("profiles?email=ada@exämple.test")
+    assert found["email"] == "ada@xn--exmple-cua.test"
+    run()
+    assert postbox.recipients() == ["ada@xn--exmple-cua.test"] * 2
+
+
 def test_making_people_needs_the_scope_for_it(tenant, receipt):
     sender = Caller(tenant, scopes=["send"])
     shaped(sender.post(at(receipt()), to(create=True)), 403, "not_allowed")
