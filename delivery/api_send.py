@@ -55,7 +55,7 @@ class MessageBody(Given):
         child=serializers.JSONField(allow_null=True),
         required=False,
         default=dict,
-        help_text="What the message may use as `event`.",
+        help_text="What the message may use as `event`; the name `campaign` is taken.",
     )
     idempotency_key = serializers.CharField(
         required=False,
@@ -75,6 +75,9 @@ class MessageBody(Given):
             raise serializers.ValidationError(str(refused)) from None
         if len(msgspec.json.encode(value)) > LARGEST:
             raise serializers.ValidationError(f"Is larger than {LARGEST // 1024} KB.")
+        if requests.CAMPAIGN in value:
+            words = "Stands for the campaign that was asked for: give yours another name."
+            raise serializers.ValidationError({requests.CAMPAIGN: [words]})
         return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from tenants import binary, wake
 
 MOST_AT_ONCE = 100
 LONGEST_KEY = 64
+CAMPAIGN = "campaign"  # the property that says which was asked for; triggers.requested asks for it
 
 # Held until the message is planned: a stop that comes meanwhile waits, and then finds the row.
 HOLD = "SELECT state FROM campaigns_campaign WHERE tenant_id = %s AND id = %s FOR SHARE"
@@ -125,7 +126,7 @@ def _hold(campaign: Campaign) -> None:
 
 
 def _event(campaign: Campaign, request: Request, now: datetime) -> InternalEvent:
-    properties = request.properties | {"campaign": str(campaign.public_id)}
+    properties = request.properties | {CAMPAIGN: str(campaign.public_id)}
     return InternalEvent(_call_id(campaign, request), request.profile_id, triggers.REQUESTED, now, properties)
 
 

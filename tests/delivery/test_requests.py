@@ -284,8 +284,9 @@ def test_only_a_key_that_may_send_does(tenant, receipt, make_profile):
         {f"k{n}": n for n in range(600)},
         ["x"],
         "x",
+        {"campaign": "Summer"},
     ],
-    ids=["large", "deep", "many", "list", "text"],
+    ids=["large", "deep", "many", "list", "text", "a name of ours"],
 )
 def test_properties_are_what_an_event_can_hold(api, receipt, make_profile, properties):
     make_profile(external_id="u1")
