@@ -28,9 +28,7 @@ CSRF_TRUSTED_ORIGINS = [BASE_URL, *env.list("TACT_TRUSTED_ORIGINS", default=[])]
 # We speak no TLS: where people reach us by https there is a proxy, and it says how and from where they came.
 IS_BEHIND_PROXY = BASE_URL.startswith("https://")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_BEHIND_PROXY else None
-ALLAUTH_TRUSTED_PROXY_COUNT = int(
-    IS_BEHIND_PROXY
-)  # else all who fail to sign in share one address's attempts
+ALLAUTH_TRUSTED_PROXY_COUNT = int(IS_BEHIND_PROXY)  # else all share one address's attempts to sign in
 
 INSTALLED_APPS = [
     "config.apps.ConfigConfig",
