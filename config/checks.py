@@ -12,6 +12,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.http.request import validate_host
 
+from campaigns.sources import guard
+
 LOCAL = {"localhost", "127.0.0.1", "::1"}
 MARGIN = 1.3  # for what the sums below leave out: fetching, forking, a slow machine
 PAUSE_SECONDS = 3  # that a worker may take beyond a task's timeout
@@ -55,9 +57,42 @@ def least_retry(cluster: dict[str, Any]) -> int:
     A task is locked when fetched and may wait behind all that its workers hold and the local queue takes, each running
     to its timeout.
     """
-    held = cluster["workers"] + cluster["queue_limit"] + cluster["bulk"]
-    rounds = ceil(held / cluster["workers"])
+    workers = max(1, cluster["workers"])  # of fewer ``numbers`` tells
+    rounds = ceil((workers + cluster["queue_limit"] + cluster["bulk"]) / workers)
     return ceil(MARGIN * rounds * (cluster["timeout"] + PAUSE_SECONDS))
+
+
+@register()
+def numbers(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Zero is none at all, not no limit: nothing would be done, and every call would fail."""
+    pace = settings.API_PACE
+    given = {
+        "TACT_WORKERS": settings.Q_CLUSTER["workers"],
+        "TACT_API_PACE": pace["manage"],
+        "TACT_API_SEND_PACE": pace["send"],
+        "TACT_TRACK_PACE": pace["track"],
+    }
+    return [
+        Error(f"{name} is {number}; it has to be 1 or more.", id="tact.E006")
+        for name, number in given.items()
+        if number < 1
+    ]
+
+
+@register()
+def sources_may_reach(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """A network that is none would show only when a message asks its source."""
+    try:
+        guard.exceptions()
+    except ValueError as error:
+        return [
+            Error(
+                f"TACT_SOURCES_MAY_REACH: {error}.",
+                hint="Give networks, each perhaps with a port, such as 10.1.0.0/16,10.2.3.4/32:9000.",
+                id="tact.E007",
+            )
+        ]
+    return []
 
 
 @register()

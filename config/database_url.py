@@ -13,7 +13,7 @@ def configuration(url: str) -> dict[str, Any]:
     """
     if url:
         given = dict(environ.Env.db_url_config(url))
-        if given["ENGINE"] != "django.db.backends.postgresql":
+        if given.get("ENGINE") != "django.db.backends.postgresql":
             raise ImproperlyConfigured(
                 "DATABASE_URL has to name a PostgreSQL: postgres://user:password@host:5432/name"
             )

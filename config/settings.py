@@ -22,9 +22,9 @@ SECRET_KEY = secrets.secret_key(VAR)
 SECRET_KEY_FALLBACKS = env.list(
     "TACT_SECRET_KEY_FALLBACKS", default=[]
 )  # older keys, which still open and verify
-ALLOWED_HOSTS = env.list("TACT_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+ALLOWED_HOSTS = env.list("TACT_ALLOWED_HOSTS", cast=str.strip, default=["localhost", "127.0.0.1", "[::1]"])
 BASE_URL = env.str("TACT_BASE_URL", default="http://127.0.0.1:8000").rstrip("/")  # where mails' links lead
-CSRF_TRUSTED_ORIGINS = [BASE_URL, *env.list("TACT_TRUSTED_ORIGINS", default=[])]
+CSRF_TRUSTED_ORIGINS = [BASE_URL, *env.list("TACT_TRUSTED_ORIGINS", cast=str.strip, default=[])]
 # We speak no TLS: where people reach us by https there is a proxy, and it says how and from where they came.
 IS_BEHIND_PROXY = BASE_URL.startswith("https://")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_BEHIND_PROXY else None
@@ -260,14 +260,14 @@ HAND_OVER_SECONDS = env.int("TACT_HAND_OVER_SECONDS", default=90)
 # --- Sources: other servers that live content is asked of -----------------------------------------
 SOURCES_PORTS = env.list("TACT_SOURCES_PORTS", cast=int, default=[80, 443])
 # Networks beside the public internet, such as 10.1.0.0/16, or one port there: 10.1.2.3/32:9000.
-SOURCES_MAY_REACH = env.list("TACT_SOURCES_MAY_REACH", default=[])
+SOURCES_MAY_REACH = env.list("TACT_SOURCES_MAY_REACH", cast=str.strip, default=[])
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": env.str("TACT_LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["console"], "level": env.str("TACT_LOG_LEVEL", default="INFO").upper()},
     "loggers": {
         "django.server": {"level": "WARNING"},
         "urllib3": {"level": "ERROR"},  # its warnings name addresses, which may say something about a person

@@ -41,6 +41,23 @@ def test_more_workers_with_as_long_a_queue_are_fine(settings: Any):
     assert found() == set()
 
 
+@pytest.mark.parametrize("which", ["manage", "send", "track"])
+def test_a_pace_of_none_is_refused(settings: Any, which: str):
+    settings.API_PACE = real.API_PACE | {which: 0}
+    assert found() == {"tact.E006"}
+
+
+def test_a_cluster_without_workers_is_refused(settings: Any):
+    settings.Q_CLUSTER = real.Q_CLUSTER | {"workers": 0, "queue_limit": 0}
+    assert found() == {"tact.E006"}
+
+
+@pytest.mark.parametrize("network", ["intranet", "10.1.2.3/16", "10.1.0.0/16:http"])
+def test_networks_that_are_none_are_refused(settings: Any, network: str):
+    settings.SOURCES_MAY_REACH = ["10.0.0.0/8", "127.0.0.1/32:9310", network]
+    assert found() == {"tact.E007"}
+
+
 @pytest.mark.parametrize(
     "url", ["tact.example.com", "ftp://tact.example.com", "https://", "http://localhost/tact", ""]
 )

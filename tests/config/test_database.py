@@ -61,7 +61,7 @@ def test_a_database_url_is_taken_as_it_is():
     ]
 
 
-@pytest.mark.parametrize("url", ["mysql://me@db.example.com/house", "sqlite:///house.db"])
+@pytest.mark.parametrize("url", ["mysql://me@db.example.com/house", "sqlite:///house.db", "house"])
 def test_only_postgresql_is_taken(url: str):
     with pytest.raises(ImproperlyConfigured, match="PostgreSQL"):
         database_url.configuration(url)

@@ -39,7 +39,7 @@ def asked(base_url: str) -> dict[str, Any]:
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "TACT_BASE_URL": base_url,
-        "TACT_ALLOWED_HOSTS": "tact.example.com",
+        "TACT_ALLOWED_HOSTS": "shop.example.com, tact.example.com",
     }
     command = [sys.executable, "-c", ASKED]
     done = subprocess.run(command, cwd=folders.PROJECT, env=environment, capture_output=True, text=True)
