@@ -104,7 +104,7 @@ class VariantsShape(Shape):
 class ContentBody(Given):
     fields = serializers.DictField(  # type: ignore[assignment]
         child=serializers.CharField(allow_blank=True, trim_whitespace=False),
-        help_text="All of the channel's fields; one left out is emptied.",
+        help_text="All of the channel's fields; one left out is emptied, but for `body_format`, which is asked for.",
     )
     updated_at = serializers.DateTimeField(
         required=False,
