@@ -12,7 +12,7 @@ from django.urls import reverse
 from django_scopes import scope
 from playwright.sync_api import Dialog, FrameLocator, Page, Route, expect
 
-from audiences import ingest
+from audiences import ingest, segments
 from audiences.models import Profile
 from campaigns import drafts
 from campaigns.models import Campaign
@@ -212,6 +212,37 @@ def test_words_typed_or_put_in_while_others_are_being_saved_are_not_taken_for_sa
     page.locator("[data-insert]").first.click()
     page.goto(url("schedule", campaign))
     assert asked == ["beforeunload", "beforeunload"]
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_name_is_too_long_for_a_page(
+    open_browser: OpenBrowser, campaign: Campaign, owner: User, tenant: Tenant, width: int
+) -> None:
+    version = campaign.versions.get()
+    with scope(tenant=tenant):
+        Campaign.objects.update(name="Wirtschaftsprüfungsgesellschaft" * 3)
+        segment = segments.create(
+            tenant=tenant, actor=owner, name="Kundenbindungsmaßnahmen" * 5, rule={"all": []}
+        )
+        drafts.set_audience(
+            version=version, actor=owner, segment=segment, is_everyone=False, control_percent=0
+        )
+        like = drafts.add_variant(version=version, actor=owner)
+        version.variants.update(name="Herbstsortimentsübersicht" * 2)
+    page = open_browser(width=width)
+    for address in (
+        "/",
+        reverse("campaign_list"),
+        reverse("segment_list"),
+        reverse("segment_edit", args=[segment.public_id]),
+        *(url(step, campaign) for step in ("detail", "details", "audience", "schedule", "goal", "review")),
+        url("variant", campaign, like.key),
+    ):
+        page.goto(address)
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
+        state = page.locator("[data-label=State]").first
+        assert state.count() == 0 or (state.bounding_box() or {})["x"] < width, address
 
 
 def test_an_event_sets_it_off_in_certain_hours(
