@@ -245,6 +245,25 @@ def test_no_name_is_too_long_for_a_page(
         assert state.count() == 0 or (state.bounding_box() or {})["x"] < width, address
 
 
+def test_a_search_is_made_once_and_one_step_back_leaves_it(
+    open_browser: OpenBrowser, campaign: Campaign
+) -> None:
+    page = open_browser()
+    page.goto(reverse("campaign_list"))
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "?q=" in request.url else None)
+    page.get_by_label("Search campaigns").press_sequentially("Win")
+    expect(page).to_have_url(re.compile("q=Win"))
+    page.get_by_label("Search campaigns").blur()
+    page.get_by_label("State").select_option("draft")
+    expect(page).to_have_url(re.compile("q=Win&state=draft"))
+    assert len(asked) == 2
+    page.evaluate("history.back()")
+    expect(page).to_have_url(re.compile("q=Win&state=$"))
+    page.evaluate("history.back()")
+    expect(page).to_have_url(re.compile("/campaigns/$"))
+
+
 def test_an_event_sets_it_off_in_certain_hours(
     open_browser: OpenBrowser, campaign: Campaign, grave_faults: Callable[[Page], list[str]], now: datetime,
     tenant: Tenant,
