@@ -162,8 +162,10 @@ class Channel(Protocol):
         """
         ...
 
-    def sender_problems(self, tenant: Tenant, *, is_marketing: bool) -> list[str]:
-        """What the tenant still has to set before anything may leave on this channel."""
+    def sender_problems(self, tenant: Tenant, *, is_marketing: bool) -> list[tuple[str, str]]:
+        """What the tenant still has to set before anything may leave on this channel, and the page (its URL's name)
+        where it does.
+        """
         ...
 
     def takes(self, people: int, *, tenant: Tenant, is_urgent: bool, now: datetime) -> Takes | None:

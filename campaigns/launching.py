@@ -63,6 +63,7 @@ class Check:
     detail: str = ""
     variant: str = ""  # the key of the variant it is about
     language: str = ""  # and that of its content, if not the default one
+    page: str = ""  # the name of the URL that puts it right, outside the editor
 
 
 class NotReady(Exception):
@@ -209,9 +210,9 @@ def _sender(version: Version) -> Iterator[Check]:
     tenant, is_marketing = version.tenant, version.campaign.is_marketing
     kinds = sorted({content.channel for content in _contents(version)})
     asked = [channels.get(kind).sender_problems(tenant, is_marketing=is_marketing) for kind in kinds]
-    missing = [words for answer in asked for words in answer]
-    for words in missing:
-        yield Check("stop", words, "settings")
+    missing = [one for answer in asked for one in answer]
+    for words, page in missing:
+        yield Check("stop", words, "settings", page=page)
     if kinds and not missing:
         yield Check("done", f"Sent as {tenant.from_name or tenant.name} <{tenant.from_email}>", "settings")
 

@@ -10,6 +10,7 @@ from django.db.models import Count, Prefetch, Sum
 from audiences.models import EventDefinition, Profile, Segment
 from campaigns import summary
 from campaigns.models import Campaign, Version
+from delivery import providers
 from delivery.models import Delivery, Plan
 from tenants.models import Tenant
 
@@ -65,6 +66,7 @@ def steps(tenant: Tenant) -> list[Step]:
             "Fill in",
             tenant.may_send_marketing,
         ),
+        *([] if tenant.is_sandbox else [_mail_server(tenant)]),
         Step(
             "Save a segment",
             "A rule that says whom a campaign is for.",
@@ -87,6 +89,16 @@ def steps(tenant: Tenant) -> list[Step]:
             Version.objects.launched().exists(),
         ),
     ]
+
+
+def _mail_server(tenant: Tenant) -> Step:
+    return Step(
+        "Name a mail server",
+        "No mail leaves without one. Your mail provider lists what to fill in under “SMTP”.",
+        ("settings_mail_server",),
+        "Fill in",
+        providers.active(tenant) is not None,
+    )
 
 
 def recent(*, now: datetime) -> list[Progress]:

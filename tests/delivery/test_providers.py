@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 from django_scopes import scope
 
+from campaigns import drafts, launching
 from delivery import providers
 from delivery.channels.email import trial
 from delivery.models import Provider
@@ -27,6 +28,21 @@ def test_a_sandbox_always_hands_over_on_this_machine(tenant: Tenant, owner: User
     assert (server["host"], server["port"], server["username"]) == ("127.0.0.1", 2999, tenant.public_id.hex)
     with pytest.raises(providers.Refused):
         providers.save_smtp(tenant=tenant, actor=owner, **GIVEN)
+
+
+def test_nothing_is_launched_that_no_server_would_carry(client_of, make_member, tenant: Tenant, now):
+    made = drafts.create(tenant=tenant, actor=make_member(), name="Sale")
+    Tenant.objects.update(is_sandbox=False)
+    version = made.versions.get()
+    page = client_of().get(reverse("campaign_review", args=[made.public_id])).content.decode()
+    assert "No mail server is set up" in page
+    assert f'href="{reverse("settings_mail_server")}" aria-label="Put right' in page
+    assert "No mail server is set up to send it" in {
+        one.words for one in launching.problems(version, now=now)
+    }
+    assert "Name a mail server" in client_of().get(reverse("home")).content.decode()
+    providers.save_smtp(tenant=Tenant.objects.get(), actor=make_member(), **GIVEN)
+    assert {one.step for one in launching.problems(version, now=now)} == {"audience"}
 
 
 def test_without_a_provider_nothing_is_handed_over(live: Tenant):

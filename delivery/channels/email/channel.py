@@ -15,7 +15,7 @@ from campaigns.channels import BlockWords, Compiled, Problem, Starter, Takes, Te
 from campaigns.liquid.renderer import shared as renderer
 from campaigns.liquid.values import ALWAYS_PRESENT
 from campaigns.liquid.wire import Checked, Source
-from delivery import queueing
+from delivery import providers, queueing
 from delivery.channels.email import alone, footer, preview, texts, trial
 from delivery.channels.email.compile import (
     CompiledEmail,
@@ -117,12 +117,14 @@ class Email:
         consent = _NOT_UNSUBSCRIBED if is_marketing else ""
         return "(" + (_HAS_ADDRESS + consent + _NOT_SUPPRESSED).format(p=alias) + ")"
 
-    def sender_problems(self, tenant: Tenant, *, is_marketing: bool) -> list[str]:
+    def sender_problems(self, tenant: Tenant, *, is_marketing: bool) -> list[tuple[str, str]]:
         missing = []
         if not tenant.from_email:
-            missing.append("No sender address is set")
+            missing.append(("No sender address is set", "settings_sender"))
         if is_marketing and not tenant.postal_address.strip():
-            missing.append("Marketing mail needs the brand's postal address")
+            missing.append(("Marketing mail needs the brand's postal address", "settings_sender"))
+        if not tenant.is_sandbox and providers.active(tenant) is None:
+            missing.append(("No mail server is set up to send it", "settings_mail_server"))
         return missing
 
     def takes(self, people: int, *, tenant: Tenant, is_urgent: bool, now: datetime) -> Takes | None:
