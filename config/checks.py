@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import ceil
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from django.apps import AppConfig
 from django.conf import settings
@@ -98,8 +98,8 @@ def sources_may_reach(app_configs: Sequence[AppConfig] | None, **kwargs: Any) ->
 @register()
 def base_url(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Links in messages lead to BASE_URL: a wrong one shows only in mails that are gone."""
-    parts = urlsplit(settings.BASE_URL)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+    parts = _address(settings.BASE_URL)
+    if not parts or not parts.hostname or parts.path.strip("/") or parts.query:
         return [
             Error(
                 f"TACT_BASE_URL is {settings.BASE_URL!r}, which no link can begin with.",
@@ -118,12 +118,21 @@ def base_url(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[Che
     return []
 
 
+def _address(url: str) -> SplitResult | None:
+    """The parts of a web address; None for what is none."""
+    try:
+        parts = urlsplit(url)
+        return parts if parts.scheme in ("http", "https") and parts.port != 0 else None
+    except ValueError:  # brackets of no address, a port beyond 65535
+        return None
+
+
 @register(Tags.security, deploy=True)
 def deployment(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """What is fine on one's own machine and not for customers."""
-    parts = urlsplit(settings.BASE_URL)
+    parts = _address(settings.BASE_URL)
     problems: list[CheckMessage] = []
-    if parts.scheme != "https" or parts.hostname in LOCAL:
+    if not parts or parts.scheme != "https" or parts.hostname in LOCAL:
         problems.append(
             Warning(
                 f"TACT_BASE_URL is {settings.BASE_URL}: links in mails lead there, and sign-ins travel unprotected.",

@@ -12,10 +12,17 @@ def configuration(url: str) -> dict[str, Any]:
     Raises ImproperlyConfigured where it names no PostgreSQL.
     """
     if url:
-        given = dict(environ.Env.db_url_config(url))
+        given = _read(url)
         if given.get("ENGINE") != "django.db.backends.postgresql":
             raise ImproperlyConfigured(
                 "DATABASE_URL has to name a PostgreSQL: postgres://user:password@host:5432/name"
             )
         return given | {"ENGINE": "config.database"}
     return {"ENGINE": "config.database.embedded", "NAME": "tact"}
+
+
+def _read(url: str) -> dict[str, Any]:
+    try:
+        return dict(environ.Env.db_url_config(url))
+    except ValueError:  # a port that is no number
+        return {}

@@ -126,6 +126,8 @@ def _problem(host: str, port: int) -> str:
         socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as refused:
         return refused.strerror or str(refused)
+    except OverflowError:
+        return "Ports end at 65535"
     return ""
 
 

@@ -1,10 +1,15 @@
 """Settings that would send twice, or lead nowhere, are refused when Tact starts."""
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 from django.conf import settings as real
 from django.core.checks import run_checks
+
+from config.folders import PROJECT
 
 
 def found(*, deploy: bool = False) -> set[str]:
@@ -59,7 +64,16 @@ def test_networks_that_are_none_are_refused(settings: Any, network: str):
 
 
 @pytest.mark.parametrize(
-    "url", ["tact.example.com", "ftp://tact.example.com", "https://", "http://localhost/tact", ""]
+    "url",
+    [
+        "tact.example.com",
+        "ftp://tact.example.com",
+        "https://",
+        "http://localhost/tact",
+        "",
+        "http://[::1",
+        "http://localhost:70000",
+    ],
 )
 def test_a_base_url_no_link_can_begin_with_is_refused(settings: Any, url: str):
     settings.BASE_URL = url
@@ -71,6 +85,12 @@ def test_a_base_url_tact_would_not_answer_at_is_refused(settings: Any):
     assert found() == {"tact.E005"}
     settings.ALLOWED_HOSTS = [".example.com"]
     assert found() == set()
+
+
+def test_settings_are_read_as_people_write_them():
+    """Blanks after commas, and levels in small letters."""
+    written = {"TACT_ALLOWED_HOSTS": "localhost, 127.0.0.1", "TACT_LOG_LEVEL": "debug"}
+    subprocess.run([sys.executable, "manage.py", "check"], cwd=PROJECT, env=os.environ | written, check=True)
 
 
 def test_before_customers_come_mail_must_leave_and_sign_ins_be_protected(settings: Any):

@@ -61,7 +61,9 @@ def test_a_database_url_is_taken_as_it_is():
     ]
 
 
-@pytest.mark.parametrize("url", ["mysql://me@db.example.com/house", "sqlite:///house.db", "house"])
+@pytest.mark.parametrize(
+    "url", ["mysql://me@db.example.com/house", "sqlite:///house.db", "house", "postgres://me@db:x/h"]
+)
 def test_only_postgresql_is_taken(url: str):
     with pytest.raises(ImproperlyConfigured, match="PostgreSQL"):
         database_url.configuration(url)

@@ -113,3 +113,17 @@ def test_up_prints_a_login_that_works_comes_back_quickly_and_leaves_nothing(hous
         wait_until(lambda: not second.processes())
     finally:
         second.process.kill()
+
+
+@pytest.mark.parametrize("command", ["up", "sandbox_smtp"])
+def test_a_port_there_cannot_be_is_refused_in_a_sentence(command: str) -> None:
+    tried = subprocess.run(
+        [sys.executable, "manage.py", command, "--port", "70000"],
+        cwd=folders.PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert tried.returncode == 1
+    assert "70000: " in tried.stderr
+    assert "Traceback" not in tried.stderr

@@ -44,7 +44,7 @@ class Command(BaseCommand):
         sandbox = Sandbox(keeper.keep, recipient_rules, delay_seconds=options["delay_ms"] / 1000)
         try:
             asyncio.run(self._serve(sandbox, options["host"], options["port"]))
-        except OSError as exc:
+        except (OSError, OverflowError) as exc:  # taken, or no port at all
             raise CommandError(f"cannot listen on {options['host']}:{options['port']}: {exc}") from exc
         finally:
             keeper.close()
