@@ -10,11 +10,12 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
+from django.forms.models import model_to_dict
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from tenants import accounts, brand
+from tenants import accounts, audit, brand
 from tenants.forms import MailboxField, SecureAddress, zones
 from tenants.models import ApiKey, AuditEntry, Invitation, Membership, Tenant, User
 from tenants.scoped_admin import ReadOnlyAdmin
@@ -93,6 +94,38 @@ class TenantAdmin(ForSuperusers, ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """A sandbox stays one: what it sent never left, and its people may be made up."""
         return (*self.readonly_fields, "is_sandbox") if obj else self.readonly_fields
+
+    # The tenant's own log says it too: its owners do not see the installation's.
+
+    def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:
+        old = model_to_dict(Tenant.objects.get(pk=obj.pk), form.changed_data) if change else {}
+        super().save_model(request, obj, form, change)
+        self._note(request, obj, "changed" if change else "made", old, model_to_dict(obj, form.changed_data))
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        old = _roles(form.instance)
+        super().save_related(request, form, formsets, change)
+        self._note(request, form.instance, "changed the team", old, _roles(form.instance))
+
+    def _note(
+        self, request: HttpRequest, tenant: Tenant, action: str, old: dict[str, Any], new: dict[str, Any]
+    ) -> None:
+        if old == new:
+            return
+        assert isinstance(request.user, User)
+        audit.note(
+            tenant=tenant,
+            actor=request.user,
+            action=f"{action} (admin)",
+            thing="tenant",
+            thing_id=tenant.public_id,
+            name=tenant.name,
+            fields={name: (old.get(name), new.get(name)) for name in old | new},
+        )
+
+
+def _roles(tenant: Tenant) -> dict[str, str]:
+    return {member.user.email: member.role for member in tenant.memberships.select_related("user")}
 
 
 class NewUserForm(UserCreationForm, AdminUserCreationForm):

@@ -275,6 +275,29 @@ def test_a_superuser_makes_a_tenant_with_its_first_owner(root: Client, ours: Wor
     assert Membership.objects.get(tenant__name="New Brand").user == ours.owner
 
 
+def test_what_a_superuser_changes_of_a_tenant_is_in_its_own_log(root: Client, theirs: World):
+    tenant, owner = theirs.tenant, theirs.owner
+    member = Membership.objects.get(tenant=tenant, user=owner)
+    address = url(Tenant, "change", tenant.pk)
+    form = {"name": tenant.name, "timezone": "UTC", "language": "en", "currency": "USD"} | {
+        "from_email": "root@example.test",
+        "trigger_age_hours": "48",
+        "retention_days": "730",
+        "memberships-TOTAL_FORMS": "1",
+        "memberships-INITIAL_FORMS": "1",
+        "memberships-0-id": str(member.pk),
+        "memberships-0-tenant": str(tenant.pk),
+        "memberships-0-user": str(owner.pk),
+        "memberships-0-role": "analyst",
+    }
+    assert root.post(address, form).status_code == 302
+    with scope(tenant=tenant):
+        team, sender = AuditEntry.objects.filter(thing="tenant").order_by("-id")[:2]
+    assert (team.action, team.changes) == ("changed the team (admin)", {owner.email: ["owner", "analyst"]})
+    assert sender.actor_name == str(User.objects.get(is_superuser=True))
+    assert sender.changes["from_email"] == [tenant.from_email, "root@example.test"]
+
+
 def test_a_superuser_makes_an_account(root: Client):
     form = {
         "email": "new@example.test",
