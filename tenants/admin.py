@@ -52,6 +52,9 @@ class MembershipInline(ForSuperusers, TabularInline):
         return _is_superuser(request)
 
 
+FOR_EVER = 100 * 365  # days: what is older than that lies before the dates that can be counted with
+
+
 class TenantForm(forms.ModelForm):
     class Meta:
         model = Tenant
@@ -79,6 +82,18 @@ class TenantForm(forms.ModelForm):
         if zone not in dict(zones()):
             raise ValidationError("No such time zone. An IANA name is meant, such as Europe/Berlin.")
         return zone
+
+    def clean_trigger_age_hours(self) -> int:
+        return _within(FOR_EVER * 24, self.cleaned_data["trigger_age_hours"])
+
+    def clean_retention_days(self) -> int:
+        return _within(FOR_EVER, self.cleaned_data["retention_days"])
+
+
+def _within(most: int, number: int) -> int:
+    if not 1 <= number <= most:
+        raise ValidationError(f"Give a number from 1 to {most:,}.")
+    return number
 
 
 @admin.register(Tenant)

@@ -290,6 +290,9 @@ def test_what_a_superuser_changes_of_a_tenant_is_in_its_own_log(root: Client, th
         "memberships-0-user": str(owner.pk),
         "memberships-0-role": "analyst",
     }
+    for number in ("0", "2147483647"):  # no moment lies that long ago
+        assert root.post(address, form | {"retention_days": number}).status_code == 200
+        assert root.post(address, form | {"trigger_age_hours": number}).status_code == 200
     assert root.post(address, form).status_code == 302
     with scope(tenant=tenant):
         team, sender = AuditEntry.objects.filter(thing="tenant").order_by("-id")[:2]
