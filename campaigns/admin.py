@@ -6,9 +6,10 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from campaigns import contents, drafts, schedules, tags, versions
+from campaigns import channels, contents, drafts, schedules, tags, versions
 from campaigns.models import (
     Block,
     BlockVersion,
@@ -182,10 +183,31 @@ class VariantAdmin(DraftAdmin):
         )
 
 
+class ContentForm(forms.ModelForm):
+    """Words are held to the channel's own form, as in the editor."""
+
+    class Meta:
+        model = Content
+        fields = ("fields",)
+
+    def clean_fields(self) -> dict[str, Any]:
+        given, content = self.cleaned_data["fields"], self.instance
+        if not isinstance(given, dict) or not all(isinstance(words, str) for words in given.values()):
+            raise ValidationError("Give an object of texts.")
+        language = content.language or content.variant.version.language
+        form: forms.Form = channels.get(content.channel).form(given, fields={}, language=language)
+        wrong = [f"{name}: There is no such field." for name in sorted(set(given) - set(form.fields))]
+        wrong += [f"{name}: {error}" for name, errors in form.errors.items() for error in errors]
+        if wrong:
+            raise ValidationError(wrong)
+        return dict(form.cleaned_data)
+
+
 @admin.register(Content)
 class ContentAdmin(DraftAdmin):
     """The channel's fields are compiled as they are saved, so needs and problems are always theirs."""
 
+    form = ContentForm
     list_display = ("variant", "channel", "language", "updated_at")
     list_select_related = ("variant__version__campaign",)
     list_filter = ("channel", "language")

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import msgspec
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db import models
 from django.db.models import QuerySet
+from django.forms.fields import InvalidJSONInput
 from django.forms.models import model_to_dict
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -23,7 +25,8 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
 
-from tenants import access, audit, meanwhile
+from tenants import access, audit, json_body, meanwhile, strict
+from tenants.api import LIMITS
 from tenants.models import Tenant, User
 
 CAP = 10_000
@@ -36,6 +39,21 @@ class CappedPaginator(Paginator):
     def count(self) -> int:
         rows: Any = self.object_list
         return int(rows.order_by()[:CAP].count())
+
+
+class StrictJSONField(forms.JSONField):
+    """What is typed as JSON, held to what is sent as JSON, and shown again as it was typed."""
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str) and value.strip():
+            try:
+                strict.check(json_body.decoded(msgspec.json.decode, value.encode()), "", LIMITS)
+            except (json_body.Unreadable, strict.Refused) as wrong:
+                raise ValidationError(str(wrong)) from wrong
+        return super().to_python(value)
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        return InvalidJSONInput(data or "")
 
 
 class ScopedAdmin(ModelAdmin):
@@ -53,6 +71,7 @@ class ScopedAdmin(ModelAdmin):
     list_per_page = 50
     list_fullwidth = True
     compressed_fields = True
+    formfield_overrides: ClassVar[dict[Any, Any]] = {models.JSONField: {"form_class": StrictJSONField}}
     change_form_before_template = "tenants/_admin_seen.html"
 
     def store(self, request: HttpRequest, row: Any, form: forms.ModelForm, *, is_new: bool) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -169,6 +171,40 @@ def test_a_segment_is_held_to_the_rule_language_and_the_change_is_in_the_log(sta
         entry = AuditEntry.objects.order_by("-id").first()
     assert entry
     assert entry.changes["rule"] == [{"all": []}, {"any": []}]
+
+
+@pytest.mark.parametrize(
+    "typed", ["NaN", '{"all": [NaN]}', '{"a": "\\u0000"}', '{"a": "\\ud800"}', "5", '"x"', "1e999", "{"]
+)
+def test_json_that_cannot_be_kept_is_refused_and_shown_as_it_was_typed(
+    typed: str, staff: Client, ours: World
+):
+    written = Content._base_manager.filter(tenant=ours.tenant, variant__version__launched_at=None).last()
+    for address, form in (
+        (url(Segment, "change", ours[Segment].pk), {"name": "Fans", "description": "", "rule": typed}),
+        (url(Content, "change", written.pk), {"fields": typed}),
+    ):
+        answer = staff.post(address, form)
+        assert answer.status_code == 200
+        assert typed in unescape(answer.content.decode())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        pytest.param('{"subject": 5}', "an object of texts", id="no text"),
+        pytest.param('{"subjekt": "Hi"}', "subjekt: There is no such field.", id="no such field"),
+        pytest.param('{"body_format": "word"}', "body_format:", id="no such format"),
+    ],
+)
+def test_words_are_held_to_their_channels_form(words: str, said: str, staff: Client, ours: World):
+    written = Content._base_manager.filter(tenant=ours.tenant, variant__version__launched_at=None).last()
+    address = url(Content, "change", written.pk)
+    assert said in staff.post(address, {"fields": words}).content.decode()
+    assert Content._base_manager.get(pk=written.pk).fields == written.fields
+    good = json.dumps(written.fields | {"subject": "Hello you"})
+    assert staff.post(address, {"fields": good}).status_code == 302
+    assert Content._base_manager.get(pk=written.pk).fields["subject"] == "Hello you"
 
 
 @pytest.mark.parametrize(
