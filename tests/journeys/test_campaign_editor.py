@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.urls import reverse
 from django_scopes import scope
-from playwright.sync_api import Dialog, FrameLocator, Page, Route, expect
+from playwright.sync_api import FrameLocator, Page, Route, expect
 
 from audiences import ingest, segments
 from audiences.models import Profile
@@ -19,7 +19,7 @@ from campaigns.models import Campaign
 from campaigns.recipes import find
 from tenants import clock
 from tenants.models import Tenant, User
-from tests.journeys.editors import fill_editor
+from tests.journeys.editors import asked, fill_editor
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
 
@@ -160,37 +160,25 @@ def test_leaving_with_unsaved_words_asks_and_saving_settles_it(
     open_browser: OpenBrowser, campaign: Campaign
 ) -> None:
     page = open_browser("marketer")
-    asked: list[str] = []
-
-    def answer(dialog: Dialog) -> None:
-        asked.append(dialog.type)
-        dialog.accept()
-
-    page.on("dialog", answer)
+    questions = asked(page)
     page.goto(url("variant", campaign, "a"))
     page.get_by_label("Subject", exact=True).fill("Changed")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("Saved just now")).to_be_visible()
     page.goto(url("schedule", campaign))
-    assert asked == []
+    assert questions == []
     page.goto(url("variant", campaign, "a"))
     expect(page.get_by_label("Subject", exact=True)).to_have_value("Changed")
     page.get_by_label("Subject", exact=True).press_sequentially("!")
     page.goto(url("schedule", campaign))
-    assert asked == ["beforeunload"]
+    assert questions == ["beforeunload"]
 
 
 def test_words_typed_or_put_in_while_others_are_being_saved_are_not_taken_for_saved(
     open_browser: OpenBrowser, campaign: Campaign
 ) -> None:
     page = open_browser("marketer")
-    asked: list[str] = []
-
-    def answer(dialog: Dialog) -> None:
-        asked.append(dialog.type)
-        dialog.accept()
-
-    page.on("dialog", answer)
+    questions = asked(page)
     page.goto(url("variant", campaign, "a"))
     subject = page.get_by_label("Subject", exact=True)
 
@@ -205,13 +193,13 @@ def test_words_typed_or_put_in_while_others_are_being_saved_are_not_taken_for_sa
     expect(page.get_by_text("Saved just now")).to_be_visible()
     page.unroute_all()
     page.goto(url("schedule", campaign))
-    assert asked == ["beforeunload"]
+    assert questions == ["beforeunload"]
     page.goto(url("variant", campaign, "a"))
     subject.focus()
     page.get_by_role("button", name="Insert").click()
     page.locator("[data-insert]").first.click()
     page.goto(url("schedule", campaign))
-    assert asked == ["beforeunload", "beforeunload"]
+    assert questions == ["beforeunload", "beforeunload"]
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 from django_scopes import scope
-from playwright.sync_api import Dialog, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from audiences import ingest, segments
 from audiences.models import Profile, Segment
@@ -20,6 +20,7 @@ from tenants import clock
 from tenants.models import Tenant
 from tests.audiences.rules.cases import CASES
 from tests.audiences.rules.world import attribute, event, message, property_
+from tests.journeys.editors import asked
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
 
@@ -76,22 +77,16 @@ def test_leaving_with_a_rule_that_was_not_saved_asks_and_saving_settles_it(
     shop: Tenant, open_browser: Callable[..., Page]
 ) -> None:
     page = open_browser("marketer")
-    asked: list[str] = []
-
-    def answer(dialog: Dialog) -> None:
-        asked.append(dialog.type)
-        dialog.accept()
-
-    page.on("dialog", answer)
+    questions = asked(page)
     page.goto(reverse("segment_new"))
     page.get_by_role("button", name="About them").click()
     page.goto(reverse("segment_list"))
-    assert asked == ["beforeunload"]
+    assert questions == ["beforeunload"]
     page.goto(reverse("segment_new"))
     page.get_by_label("Name").first.fill("Everyone")
     page.get_by_role("button", name="Save segment").click()
     expect(page.get_by_text("Segment saved.")).to_be_visible()
-    assert asked == ["beforeunload"]
+    assert questions == ["beforeunload"]
 
 
 def test_a_segment_is_built_by_choosing(shop: Tenant, open_browser: Callable[..., Page]) -> None:
