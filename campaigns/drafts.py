@@ -25,6 +25,9 @@ from tenants.meanwhile import SAVE_AGAIN, digest
 from tenants.models import Tenant, User
 
 MOST_VARIANTS = 12
+LONGEST_HOURS = (
+    10 * 366 * 24
+)  # of lateness and conversions: moments have to stay dates when they are counted with
 DESCRIBED = ("name", "description", "message_class", "topic", "priority", "tags")
 
 
@@ -221,6 +224,7 @@ def scheduled(
         starts_at = _starts_at(schedule, version.tenant)
     elif when != Version.When.AT:
         starts_at = None
+    _check_hours(lateness_hours)
     if per_minute is not None and not 1 <= per_minute <= speed.MOST_PER_MINUTE:
         raise Refused(f"It can be held to a number from 1 to {speed.MOST_PER_MINUTE:,} a minute.")
     if when == Version.When.EVENT:
@@ -247,6 +251,11 @@ def scheduled(
         **{name: value for name, value in given.items() if value is not None},
         **(hours or {}),
     }
+
+
+def _check_hours(hours: int) -> None:
+    if hours > LONGEST_HOURS:
+        raise Refused(f"It can be {LONGEST_HOURS:,} hours at the most.")
 
 
 def _starts_at(schedule: Schedule | None, tenant: Tenant) -> datetime | None:
@@ -283,9 +292,10 @@ def set_goal(
 ) -> None:
     """Set what counts as success: events that pass filters, of which None leaves those there are.
 
-    Without a conversion event there is no goal. Raises InvalidRule for what are no filters.
+    Without a conversion event there is no goal. Raises Refused, and InvalidRule for what are no filters.
     """
     version = versions.editable(version)
+    _check_hours(conversion_hours)
     stamp = versions.stamp(version, "goal")
     if where is not None:
         arms.filtered(where)

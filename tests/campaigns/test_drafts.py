@@ -84,6 +84,21 @@ def test_there_is_one_default(version: Version, owner: User, make_segment: Calla
         )
 
 
+def test_hours_that_no_moment_can_be_counted_with_are_refused(version: Version, owner: User) -> None:
+    forever = 2**31 - 1
+    with pytest.raises(drafts.Refused, match="hours at the most"):
+        drafts.set_schedule(version=version, actor=owner, when="now", starts_at=None, lateness_hours=forever)
+    with pytest.raises(drafts.Refused, match="hours at the most"):
+        drafts.set_goal(
+            version=version,
+            actor=owner,
+            goal="",
+            conversion_event="Order Completed",
+            conversion_hours=forever,
+            revenue_property="",
+        )
+
+
 def test_an_archived_segment_cannot_be_chosen(
     version: Version, owner: User, make_segment: Callable[..., Segment], now: datetime
 ) -> None:
