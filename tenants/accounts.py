@@ -11,6 +11,8 @@ from django.http import HttpRequest
 
 from tenants.models import User
 
+TAKEN = "Another account has this address."
+
 
 class InvitedOnly(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -23,7 +25,7 @@ class NewAddressForm(AddEmailForm):
     def clean_email(self) -> str:
         email: str = super().clean_email()
         if holder_of(email):
-            raise forms.ValidationError("Another account has this address.")
+            raise forms.ValidationError(TAKEN)
         return email
 
 

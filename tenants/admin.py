@@ -143,14 +143,24 @@ def _roles(tenant: Tenant) -> dict[str, str]:
     return {member.user.email: member.role for member in tenant.memberships.select_related("user")}
 
 
-class NewUserForm(UserCreationForm, AdminUserCreationForm):
+class OneHolder(forms.ModelForm):
+    """An address belongs to one account, also where it is not the one that is signed in with."""
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"]
+        if accounts.holder_of(email) not in (None, self.instance):
+            raise ValidationError(accounts.TAKEN)
+        return email
+
+
+class NewUserForm(OneHolder, UserCreationForm, AdminUserCreationForm):
     class Meta:
         model = User
         fields = ("email", "name")
         field_classes: dict[str, Any] = {}
 
 
-class ChangedUserForm(UserChangeForm):
+class ChangedUserForm(OneHolder, UserChangeForm):
     class Meta:
         model = User
         fields = ("email", "name", "password", "is_active", "is_staff", "is_superuser")

@@ -349,6 +349,18 @@ def test_a_superuser_makes_an_account(root: Client):
     assert User.objects.get(email="new@example.test").check_password("a long secret!")
 
 
+@pytest.mark.parametrize("taken", ["second@ours.test", "SECOND@ours.test"])
+def test_an_address_that_another_account_confirmed_is_refused(taken: str, root: Client, ours: World):
+    EmailAddress.objects.create(user=ours.owner, email="second@ours.test", verified=True, primary=False)
+    another = User.objects.create_user("another@ours.test")
+    password = {"password1": "a long secret!", "password2": "a long secret!", "usable_password": "true"}
+    for address, form in ((url(User, "add"), password), (url(User, "change", another.pk), {})):
+        answer = root.post(address, {"email": taken, "name": "New", "is_active": "on"} | form)
+        assert "Another account has this address." in answer.content.decode()
+    form = {"email": "other@ours.test", "name": "New", "is_active": "on"}
+    assert root.post(url(User, "change", another.pk), form).status_code == 302
+
+
 def test_a_long_list_is_not_counted_to_its_end(staff: Client, ours: World, monkeypatch: pytest.MonkeyPatch):
     from tenants import scoped_admin
 
