@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -10,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from campaigns import channels, contents, drafts, schedules, tags, versions
+from campaigns.calendar.schedule import FIRST_DATE, LAST_DATE
 from campaigns.models import (
     Block,
     BlockVersion,
@@ -96,6 +98,12 @@ class VersionForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial["is_everyone"] = self.instance.segment_id is None and self.instance.rule is not None
+
+    def clean_starts_at(self) -> datetime | None:
+        given: datetime | None = self.cleaned_data["starts_at"]
+        if given and not FIRST_DATE <= given.date() <= LAST_DATE:
+            raise ValidationError(f"Choose a year from {FIRST_DATE.year} to {LAST_DATE.year}.")
+        return given
 
 
 @admin.register(Version)

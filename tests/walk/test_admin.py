@@ -174,6 +174,20 @@ def test_a_segment_is_held_to_the_rule_language_and_the_change_is_in_the_log(sta
 
 
 @pytest.mark.parametrize(
+    ("zone", "day", "hour"),
+    [("Asia/Tokyo", "0001-01-01", "00:00"), ("America/New_York", "9999-12-31", "23:59")],
+)
+def test_a_start_beyond_the_years_of_the_editor_is_refused(
+    zone: str, day: str, hour: str, staff: Client, ours: World
+):
+    Tenant.objects.filter(pk=ours.tenant.pk).update(timezone=zone)
+    draft = Version._base_manager.get(tenant=ours.tenant, launched_at=None)
+    address = url(Version, "change", draft.pk)
+    form = {"when": "at", "starts_at_0": day, "starts_at_1": hour}
+    assert "Choose a year from 1900 to 8999." in staff.post(address, form).content.decode()
+
+
+@pytest.mark.parametrize(
     "typed", ["NaN", '{"all": [NaN]}', '{"a": "\\u0000"}', '{"a": "\\ud800"}', "5", '"x"', "1e999", "{"]
 )
 def test_json_that_cannot_be_kept_is_refused_and_shown_as_it_was_typed(
