@@ -13,6 +13,9 @@ from audiences.models import Profile
 from tenants import binary
 from tenants.models import Tenant
 
+CHANNELS = ("email", "push", "sms", "webhook", "in_app", "feed")  # also those on which nothing is sent yet
+TOPIC = "topic:"
+
 # A missing standing says nothing: anything stated is stricter or at least clearer.
 STRICTNESS = {
     Profile.Standing.OPTED_IN.value: 0,
@@ -31,6 +34,11 @@ class Change(NamedTuple):
     standing: str
     at: datetime
     origin: str
+
+
+def is_subject(words: str) -> bool:
+    """Whether somebody's standing can be about it: a channel, or "topic:x"."""
+    return words in CHANNELS or words.removeprefix(TOPIC) not in ("", words)
 
 
 def change(
@@ -74,7 +82,7 @@ def note(tenant_id: int, changes: list[Change]) -> None:
 
 def subject_words(subject: str) -> str:
     """Return what people call a channel or topic: "Email", "Topic “news”"."""
-    topic = subject.removeprefix("topic:")
+    topic = subject.removeprefix(TOPIC)
     return f"Topic “{topic}”" if topic != subject else {"sms": "SMS"}.get(subject, subject.capitalize())
 
 

@@ -7,6 +7,7 @@ A 200 means that what was accepted is stored for good. The same call again chang
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -85,7 +86,7 @@ def batch(request: HttpRequest) -> HttpResponse:
     if answer := _no_post(request):
         return answer
     try:
-        body = json_body.decoded(_decode_batch, _body(request))
+        body = _decoded(_decode_batch, _body(request))
         if len(body.batch) > MAX_CALLS:
             raise Unreadable(f"batch: holds {len(body.batch)} calls; at most {MAX_CALLS} are taken at once")
         key = _key(request, body.writeKey)
@@ -104,7 +105,7 @@ def call(request: HttpRequest, path: str) -> HttpResponse:
     if answer := _no_post(request):
         return answer
     try:
-        body = json_body.decoded(_decode_call, _body(request))
+        body = _decoded(_decode_call, _body(request))
         key = _key(request, body.pop("writeKey", None))
         _keep_pace(key, 1)
         with scope(tenant=key.tenant):
@@ -163,6 +164,17 @@ def _body(request: HttpRequest) -> bytes:
     if len(body) > MAX_BODY:
         raise Unreadable(f"{too_large}.")
     return body.removeprefix(b"\xef\xbb\xbf")
+
+
+def _decoded(decode: Callable[[bytes], Any], body: bytes) -> Any:
+    """Return what the body says; half an emoji in one call is no reason to lose the others."""
+    try:
+        return json_body.decoded(decode, body)
+    except Unreadable:
+        mended = json_body.without_halves(body)
+        if mended == body:
+            raise
+        return json_body.decoded(decode, mended)
 
 
 def _key(request: HttpRequest, in_body: Any) -> ApiKey:

@@ -426,13 +426,13 @@ def launch(*, version: Version, actor: Actor, now: datetime, seen: str = "") -> 
             .get(pk=version.pk)
         )
         locked.campaign = campaign
+        if campaign.state == Campaign.State.STOPPED:
+            raise versions.Frozen("A stopped campaign stays stopped: duplicate it to send again.")
         if locked.launched_at is not None:
             _check_seen(locked, seen)
             return locked
         if campaign.archived_at is not None:
             raise versions.Archived("An archived campaign is not launched: restore it first.")
-        if campaign.state == Campaign.State.STOPPED:
-            raise versions.Frozen("A stopped campaign stays stopped: duplicate it to send again.")
         contents.renew(campaign)  # what changed while it was counted; from here on nothing does
         if standing_in_the_way := problems(locked, now=now):
             raise NotReady(standing_in_the_way)

@@ -14,6 +14,8 @@ MAX_BODY = 1024 * 1024  # bytes, unpacked; Segment's own limit is half of it
 
 _MESSAGE = re.compile(r"(?P<reason>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)
 
+_HALVES = re.compile(rb"\\u(?:d[89ab]..\\ud[c-f]..|(d[89a-f]..))|\\.", re.IGNORECASE | re.DOTALL)
+
 
 class Unreadable(Exception):
     """The request cannot be understood; what and where."""
@@ -32,6 +34,11 @@ def decoded(decode: Callable[[bytes], Any], body: bytes) -> Any:
         raise Unreadable(f"The body is not UTF-8{_near(body)}.") from None
     except msgspec.DecodeError as error:
         raise Unreadable(f"{_broken(str(error), body)}.") from None
+
+
+def without_halves(body: bytes) -> bytes:
+    """Return JSON with U+FFFD for each half of a surrogate pair: what is left of an emoji that a program cut in two."""
+    return _HALVES.sub(lambda match: rb"\ufffd" if match[1] else match[0], body)
 
 
 def locate(error: Exception) -> tuple[str, str]:

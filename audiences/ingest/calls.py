@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Raw
 
-from audiences import attributes
+from audiences import attributes, consent
 from audiences.ingest.clocks import Clock
 from audiences.models import Identity, Profile
 from tenants import json_body, strict
@@ -164,8 +164,9 @@ class Reader:
             raise Refused("consent", "needs a secret key: anyone can read a write key")
         for subject, standing in stated.items():
             strict.text(subject, "consent")
-            if subject in ("", "topic:"):
-                raise Refused("consent", "names neither a channel nor a topic")
+            if not consent.is_subject(subject):
+                allowed = f"{', '.join(consent.CHANNELS)} or {consent.TOPIC}…"
+                raise Refused("consent", f"is about “{subject[:40]}”; it must be {allowed}")
             if standing not in Profile.Standing.values:
                 raise Refused(f"consent.{subject}", f"must be one of {', '.join(Profile.Standing.values)}")
         return stated

@@ -420,8 +420,8 @@ def test_whoever_makes_names_up_fills_no_list(store: Store, monkeypatch: pytest.
     assert Event.objects.count() == 12
 
 
-@pytest.mark.parametrize("subject", ["", "topic:"])
-def test_consent_to_nothing_is_refused(store: Store, subject: str) -> None:
+@pytest.mark.parametrize("subject", ["", "topic:", "Email", "emial", "news", "Topic:news"])
+def test_consent_to_what_is_neither_channel_nor_topic_is_refused(store: Store, subject: str) -> None:
     stored = store({"type": "identify", "userId": "u1", "consent": {subject: "unsubscribed"}})
     assert [refusal.path for refusal in stored.refused] == ["consent"]
     assert not Profile.objects.exists()

@@ -394,8 +394,6 @@ def test_a_call_by_itself_is_refused_however_deep_it_is_nested(send: Send, depth
         pytest.param(b'{"batch":[\n  {"a": NaN}]}', "line 2, column 9", id="NaN"),
         pytest.param(b'{"batch":[\n {"a": Infinity}]}', "line 2, column 8", id="infinity"),
         pytest.param(b'{"batch":[{"a":"\x01"}]}', "line 1, column 17", id="control character"),
-        pytest.param(b'{"batch":[{"a":"\\ud800"}]}', "line 1", id="half a surrogate at the end"),
-        pytest.param(b'{"batch":[{"a":"\\ud800x----"}]}', "line 1", id="half a surrogate"),
         pytest.param(b'{"batch":[]} {}', "trailing characters, line 1", id="more than one"),
         pytest.param(b'{"batch":[' + b"[" * 100_000 + b"]" * 100_000 + b"]}", "deep", id="bottomless"),
         pytest.param(b"[]", "Expected `object`, got `array`", id="an array"),
@@ -411,6 +409,15 @@ def test_a_body_that_cannot_be_read_is_a_400_that_says_where(send: Send, body: b
     assert (answer.status_code, answer.json()["success"]) == (400, False)
     assert said in answer.json()["reason"]
     assert not Event.objects.exists()
+
+
+def test_half_an_emoji_is_no_reason_to_lose_a_batch(send: Send) -> None:
+    call = b'{"type":"track","userId":"u1","event":"E","properties":'
+    halves = rb'{"a":"\ud83d","b":"\uDE00-\ud83d\u0041","whole":"\ud83d\ude00","said":"\\ud83d"}}'
+    answer = send("/v1/batch", b'{"batch":[' + call + b'{"n":1}},' + call + halves + b"]}")
+    assert (answer.status_code, answer.json()["accepted"]) == (200, 2)
+    stored = Event.objects.exclude(properties__has_key="n").get().properties
+    assert stored == {"a": "\ufffd", "b": "\ufffd-\ufffdA", "whole": "\U0001f600", "said": "\\ud83d"}
 
 
 @pytest.mark.parametrize("raw", [b'"\xff"', b'"\xed\xa0\x80"', b'"\xc0\xaf"'])

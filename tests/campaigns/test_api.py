@@ -114,6 +114,7 @@ def test_a_stopped_campaign_does_not_go_on(api, make_campaign):
     for step in ("launch", "stop"):
         api.post(at(campaign, f"/{step}"))
     shaped(api.post(at(campaign, "/resume")), 409, "not_now")
+    shaped(api.post(at(campaign, "/launch")), 409, "stopped")
 
 
 @pytest.mark.parametrize("step", ["launch", "pause", "resume", "stop"])

@@ -320,8 +320,9 @@ class TestLaunch:
         launching.launch(version=version, actor=owner, now=now)
         second = versions.start(campaign=version.campaign, actor=owner)
         lifecycle.stop(campaign=version.campaign, actor=owner)
-        with pytest.raises(versions.Frozen):
-            launching.launch(version=second, actor=owner, now=now)
+        for each in (second, version):
+            with pytest.raises(versions.Frozen):
+                launching.launch(version=each, actor=owner, now=now)
 
     def test_an_archived_campaign_is_launched_once_it_is_restored(
         self, version: Version, owner: User, now: datetime
