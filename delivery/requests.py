@@ -36,13 +36,15 @@ FROM (SELECT %s::timestamptz AS now, %s::text AS channel, %s::smallint AS priori
 ON CONFLICT DO NOTHING
 """
 
-# Whoever was merged since is now somebody else, who has their deliveries.
+# Whoever was merged since is now somebody else, who has their deliveries. The newest comes last: a key that was used
+# again after 30 days is answered by what was planned for it then.
 PLANNED = """
 SELECT r.place, d.id, d.occasion_at
 FROM unnest(%b::bigint[], %b::text[]) WITH ORDINALITY AS r(profile_id, occasion, place)
 JOIN audiences_profile p ON p.tenant_id = %s AND p.id = r.profile_id
 JOIN delivery_delivery d ON d.tenant_id = %s AND d.campaign_id = %s
                         AND d.profile_id = coalesce(p.merged_into_id, p.id) AND d.occasion = r.occasion
+ORDER BY d.occasion_at
 """
 
 
