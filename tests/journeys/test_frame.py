@@ -326,5 +326,14 @@ def test_problems_are_underlined_and_new_ones_replace_them(editing: Page):
     expect(editing.locator(".cm-lintRange")).to_have_count(0)
 
 
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_kind_of_button_can_be_read(open_browser, grave_faults, scheme):
+    page = open_browser(scheme=scheme)
+    page.goto(reverse("home"))
+    kinds = ["primary", "danger", "warning", "ghost-danger", "ghost-secondary"]
+    add(page, "".join(f'<p><button class="btn btn-{kind}">Erase for good</button></p>' for kind in kinds))
+    assert grave_faults(page) == []
+
+
 def test_the_editor_keeps_nobody_out(editing: Page, grave_faults):
     assert grave_faults(editing) == []
