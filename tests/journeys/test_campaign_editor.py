@@ -252,6 +252,20 @@ def test_a_search_is_made_once_and_one_step_back_leaves_it(
     expect(page).to_have_url(re.compile("/campaigns/$"))
 
 
+def test_no_address_that_is_asked_while_choosing_tells_the_forms_token(
+    open_browser: OpenBrowser, campaign: Campaign
+) -> None:
+    page = open_browser("marketer")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "?" in request.url else None)
+    page.goto(url("audience", campaign))
+    expect(page.locator("#count")).to_contain_text("Will get it")
+    page.goto(url("schedule", campaign))
+    expect(page.locator("#schedule-words")).to_contain_text("As soon as it is launched")
+    assert asked
+    assert [address for address in asked if "csrf" in address] == []
+
+
 def test_an_event_sets_it_off_in_certain_hours(
     open_browser: OpenBrowser, campaign: Campaign, grave_faults: Callable[[Page], list[str]], now: datetime,
     tenant: Tenant,
