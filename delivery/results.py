@@ -312,6 +312,6 @@ def verdict(results: VersionResults) -> str:
         return f"Too few people have reached “{goal}” to say anything yet."
     low, high = lift_words(lift.interval.low), lift_words(lift.interval.high)
     if not lift.is_decided:
-        return f"No effect on “{goal}” is proven: the true lift lies between {low} and {high}."
+        return f"An effect on “{goal}” is not proven: the true lift may be anything from {low} to {high}."
     better = "more" if lift.interval.low > 0 else "fewer"
     return f"Those who heard from you reached “{goal}” {better} often: by {low} to {high}."
