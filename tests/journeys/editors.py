@@ -12,7 +12,7 @@ def fill_editor(page: Page, text: str, *, editor: str = "id_body") -> None:
     page.keyboard.insert_text(text)
 
 
-def asked(page: Page) -> list[str]:
+def questions_of(page: Page) -> list[str]:
     """Say yes to whatever the browser asks from now on; return the list in which each question's kind appears."""
     kinds: list[str] = []
 

@@ -20,7 +20,7 @@ from tenants import clock
 from tenants.models import Tenant
 from tests.audiences.rules.cases import CASES
 from tests.audiences.rules.world import attribute, event, message, property_
-from tests.journeys.editors import asked
+from tests.journeys.editors import questions_of
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
 
@@ -77,7 +77,7 @@ def test_leaving_with_a_rule_that_was_not_saved_asks_and_saving_settles_it(
     shop: Tenant, open_browser: Callable[..., Page]
 ) -> None:
     page = open_browser("marketer")
-    questions = asked(page)
+    questions = questions_of(page)
     page.goto(reverse("segment_new"))
     page.get_by_role("button", name="About them").click()
     page.goto(reverse("segment_list"))
