@@ -25,9 +25,7 @@ from tenants.meanwhile import SAVE_AGAIN, digest
 from tenants.models import Tenant, User
 
 MOST_VARIANTS = 12
-LONGEST_HOURS = (
-    10 * 366 * 24
-)  # of lateness and conversions: moments have to stay dates when they are counted with
+LONGEST_HOURS = 10 * 366 * 24  # of lateness and conversions: what they are added to has to stay a date
 DESCRIBED = ("name", "description", "message_class", "topic", "priority", "tags")
 
 

@@ -71,6 +71,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "tenants.sessions.keep",
     "config.not_allowed.page",
     "allauth.account.middleware.AccountMiddleware",
     "tenants.middleware.TenantMiddleware",
