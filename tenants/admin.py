@@ -16,7 +16,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from tenants import accounts, audit, brand
-from tenants.forms import MailboxField, SecureAddress, zones
+from tenants.forms import MailboxField, SecureAddress, currencies, languages, zones
 from tenants.models import ApiKey, AuditEntry, Invitation, Membership, Tenant, User
 from tenants.scoped_admin import ReadOnlyAdmin
 
@@ -52,6 +52,11 @@ class MembershipInline(ForSuperusers, TabularInline):
         return _is_superuser(request)
 
 
+CHOSEN = {
+    "timezone": (zones, "Europe/Berlin"),
+    "language": (languages, "pt-BR"),
+    "currency": (currencies, "EUR"),
+}
 FOR_EVER = 100 * 365  # days: what is older than that lies before the dates that can be counted with
 
 
@@ -77,11 +82,13 @@ class TenantForm(forms.ModelForm):
             **dict.fromkeys(("from_email", "reply_to"), MailboxField),
         }
 
-    def clean_timezone(self) -> str:
-        zone: str = self.cleaned_data["timezone"]
-        if zone not in dict(zones()):
-            raise ValidationError("No such time zone. An IANA name is meant, such as Europe/Berlin.")
-        return zone
+    def clean(self) -> Any:
+        """Also that what is chosen from a list on the tenant's own page is on that list."""
+        given = super().clean()
+        for name, (choices, example) in CHOSEN.items():
+            if name in self.changed_data and self.cleaned_data.get(name) not in dict(choices()):
+                self.add_error(name, f"There is none such. What is meant is one like {example}.")
+        return given
 
     def clean_trigger_age_hours(self) -> int:
         return _within(FOR_EVER * 24, self.cleaned_data["trigger_age_hours"])

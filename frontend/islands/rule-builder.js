@@ -182,7 +182,9 @@ class Builder {
   async ask(name, event) {
     const query = new URLSearchParams({ name, event });
     const response = await fetch(`${this.element.dataset.valuesUrl}?${query}`).catch(() => null);
-    return response?.ok ? (await response.json()).values : [];
+    if (response?.ok && !response.redirected) return (await response.json()).values;
+    this.values.delete(`${event}|${name}`); // asked again the next time: it was offline, or signed out
+    return [];
   }
 
   // --- problems -------------------------------------------------------------------------------------------------------
