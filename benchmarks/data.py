@@ -13,6 +13,7 @@ from django_scopes import scope
 
 from audiences import partitions
 from benchmarks.harness import Options
+from delivery import providers
 from tenants import keys
 from tenants.models import ApiKey, Membership, Tenant, User
 from tenants.roles import Role
@@ -71,6 +72,9 @@ def load(options: Options) -> World:
     owner = User.objects.create_user("owner@nightingale.test")
     Membership.objects.create(tenant=tenant, user=owner, role=Role.OWNER)
     with scope(tenant=tenant):
+        providers.save_smtp(  # nothing is launched without one; where mails leave, a sink takes its place
+            tenant=tenant, actor=owner, host="mail.nightingale.test", port=25, tls="none", username="", password=None
+        )  # fmt: skip
         _, key = keys.create(
             tenant=tenant, kind=ApiKey.Kind.WRITE, name="Load", scopes=["ingest"], created_by=owner
         )

@@ -63,7 +63,7 @@ class Launch(Api):
 
     @describes("launch_campaign", "Launch its draft", CampaignDetailShape, body=LaunchBody, errors=(409, 422))
     def post(self, request: Any, public_id: UUID) -> Response:
-        """Freeze the draft and set the campaign live. Once launched, doing it again answers the same."""
+        """Freeze the draft and set the campaign live. Doing it again answers the same, until it is stopped."""
         newest, now = versions.newest(campaign_of(public_id)), self.now()
         asked = {} if request.data is None else self.given(LaunchBody)
         if asked.get("version", newest.number) != newest.number:

@@ -127,7 +127,7 @@ def _problem(host: str, port: int) -> str:
     except OSError as refused:
         return refused.strerror or str(refused)
     except OverflowError:
-        return "Ports end at 65535"
+        return "Ports go from 0 to 65535"
     return ""
 
 

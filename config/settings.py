@@ -19,9 +19,8 @@ VAR = Path(
 
 DEBUG = env.bool("TACT_DEBUG", default=False)
 SECRET_KEY = secrets.secret_key(VAR)
-SECRET_KEY_FALLBACKS = env.list(
-    "TACT_SECRET_KEY_FALLBACKS", default=[]
-)  # older keys, which still open and verify
+# Older keys, which still open and verify.
+SECRET_KEY_FALLBACKS = env.list("TACT_SECRET_KEY_FALLBACKS", cast=str.strip, default=[])
 ALLOWED_HOSTS = env.list("TACT_ALLOWED_HOSTS", cast=str.strip, default=["localhost", "127.0.0.1", "[::1]"])
 BASE_URL = env.str("TACT_BASE_URL", default="http://127.0.0.1:8000").rstrip("/")  # where mails' links lead
 CSRF_TRUSTED_ORIGINS = [BASE_URL, *env.list("TACT_TRUSTED_ORIGINS", cast=str.strip, default=[])]

@@ -57,7 +57,7 @@ CHOSEN = {
     "language": (languages, "pt-BR"),
     "currency": (currencies, "EUR"),
 }
-FOR_EVER = 100 * 365  # days: what is older than that lies before the dates that can be counted with
+FOR_EVER = 100 * 365  # days: with many more, some moment would be none that a date can say
 
 
 class TenantForm(forms.ModelForm):

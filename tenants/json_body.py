@@ -14,7 +14,8 @@ MAX_BODY = 1024 * 1024  # bytes, unpacked; Segment's own limit is half of it
 
 _MESSAGE = re.compile(r"(?P<reason>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)
 
-_HALVES = re.compile(rb"\\u(?:d[89ab]..\\ud[c-f]..|(d[89a-f]..))|\\.", re.IGNORECASE | re.DOTALL)
+_HIGH, _LOW = rb"[dD][89abAB][0-9a-fA-F]{2}", rb"[dD][c-fC-F][0-9a-fA-F]{2}"
+_HALF = re.compile(rb"(?<!\\)\\u(?:%b(?!\\u%b)|(?<!\\u%b\\u)%b)" % (_HIGH, _LOW, _HIGH, _LOW))
 
 
 class Unreadable(Exception):
@@ -38,7 +39,7 @@ def decoded(decode: Callable[[bytes], Any], body: bytes) -> Any:
 
 def without_halves(body: bytes) -> bytes:
     """Return JSON with U+FFFD for each half of a surrogate pair: what is left of an emoji that a program cut in two."""
-    return _HALVES.sub(lambda match: rb"\ufffd" if match[1] else match[0], body)
+    return _HALF.sub(rb"\\ufffd", body)
 
 
 def locate(error: Exception) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -28,7 +29,7 @@ ATTEMPTS = 12  # each fails only if somebody else got on with it meanwhile
 HURRIED = 3  # of them; from then on those that failed go one at a time, so that they stop undoing each other
 IN_TURN = "SELECT pg_advisory_xact_lock(hashtextextended('tact ingest', %s))"
 PART = 250  # calls that are asked about at a time
-REFUSED_KEPT = 100  # of one transaction
+REFUSED_KEPT = 100  # of one parcel
 REFUSED_SHOWN = 2_000  # characters of a refused call
 
 
@@ -240,17 +241,19 @@ def _keep(
 ) -> None:
     """Keep refused calls to be looked at; the text as received, shortened, without what text cannot hold."""
     firsts = [0, *accumulate(len(parcel.calls) for parcel in parcels)]
-    RefusedCall.objects.bulk_create(
-        RefusedCall(
+    kept: defaultdict[int, list[RefusedCall]] = defaultdict(list)
+    for refusal, raw in refused:
+        first = firsts[bisect_right(firsts, refusal.index) - 1]
+        row = RefusedCall(
             tenant_id=tenant_id,
             received_at=now,
-            index=refusal.index - firsts[bisect_right(firsts, refusal.index) - 1],
+            index=refusal.index - first,
             path=refusal.path.replace("\x00", ""),
             reason=refusal.reason.replace("\x00", ""),
             call=raw[:REFUSED_SHOWN].decode(errors="replace").replace("\x00", ""),
         )
-        for refusal, raw in refused[:REFUSED_KEPT]
-    )
+        kept[first].append(row)
+    RefusedCall.objects.bulk_create(row for rows in kept.values() for row in rows[:REFUSED_KEPT])
 
 
 def prune(*, raw_now: datetime) -> int:

@@ -36,6 +36,7 @@ function failed({ detail: { elt, xhr } }) {
   const ends = polls(elt) && [403, 404].includes(status);
   if (ends) gone.add(elt);
   else if (polls(elt)) return; // they try again by themselves
+  else if (quiet(elt) && status === 404) return; // it asked about words that were changed meanwhile
   const text = ADVICE[status] ?? (quiet(elt) ? OLD : OTHERWISE);
   if (ends || !quiet(elt) || !isSaid(text)) toast({ text, kind: "danger" });
 }

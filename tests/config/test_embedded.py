@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from config.embedded import install, server
+from tests.waiting import wait_until
 
 # A shell lets what it starts in the background ignore SIGINT, and all below it.
 USER = """
@@ -95,13 +96,6 @@ def keeper(data: Path) -> int:
 
 def postmaster(data: Path) -> int:
     return int((data / "postgres" / "postmaster.pid").read_text().split()[0])
-
-
-def wait_until(claim: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not claim():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 def answers(url: str) -> bool:

@@ -1,11 +1,11 @@
-"""Before anything runs: all that the pages need, somebody who can sign in, and a port to listen on."""
+"""``manage.py prepare``: all that the pages need, and somebody who can sign in."""
 
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 from django.test import Client
 
 from config import frontend
@@ -30,10 +30,3 @@ def test_an_empty_installation_gets_what_its_pages_load_and_one_owner(
     assert client.get("/").status_code == 200
     call_command("prepare")
     assert "password" not in capsys.readouterr().out
-
-
-def test_a_port_that_is_none_is_told(tmp_path: Path):
-    commands: dict[str, dict[str, Any]] = {"up": {}, "sandbox_smtp": {"folder": tmp_path}}
-    for command, options in commands.items():
-        with pytest.raises(CommandError, match="99999"):
-            call_command(command, port=99_999, **options)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import wait_until
+
 SUPERVISOR = """
 import sys
 from config.processes import Group, NeverReady, Program
@@ -70,13 +72,6 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Run]]:
         group.process.kill()
         group.process.wait()
     wait_until(lambda: not any(group.children() for group in runs))
-
-
-def wait_until(claim: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not claim():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(
