@@ -14,10 +14,8 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
 
 from config import folders
 from tests.waiting import wait_until
@@ -109,10 +107,3 @@ def test_up_prints_a_login_that_works_comes_back_quickly_and_leaves_nothing(hous
         wait_until(lambda: not second.processes())
     finally:
         second.process.kill()
-
-
-def test_a_port_that_is_none_is_told(tmp_path: Path):
-    commands: dict[str, dict[str, Any]] = {"up": {}, "sandbox_smtp": {"folder": tmp_path}}
-    for command, options in commands.items():
-        with pytest.raises(CommandError, match="99999"):
-            call_command(command, port=99_999, **options)
