@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from audiences.ingest.calls import Origin
-from audiences.ingest.storing import Parcel, Stored, store_all
+from audiences.ingest.storing import Parcel, Stored, places, store_all
 from tenants.models import Tenant
 
 MOST = 500  # calls in one transaction, but for a request that brings more
@@ -72,13 +72,11 @@ def store_shared(parcel: Parcel, *, tenant: Tenant, origin: Origin) -> Stored:
 
 
 def _store(taken: list[_Waiting], *, tenant: Tenant, origin: Origin) -> None:
+    parcels = [one.parcel for one in taken]
     try:
-        stored = store_all([one.parcel for one in taken], tenant=tenant, origin=origin)
-        first = 0
-        for one in taken:
-            places = range(first, first + len(one.parcel.calls))
-            one.stored = stored.of(places)
-            first = places.stop
+        stored = store_all(parcels, tenant=tenant, origin=origin)
+        for one, where in zip(taken, places(parcels), strict=True):
+            one.stored = stored.of(where)
     except Exception:
         if len(taken) == 1:
             raise

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -47,6 +45,12 @@ class Parcel:
     context: Context | None = None  # of the calls that bring none of their own
 
 
+def places(parcels: Sequence[Parcel]) -> list[range]:
+    """Return the places of each parcel's calls, counted through all of them."""
+    ends = accumulate(len(parcel.calls) for parcel in parcels)
+    return [range(end - len(parcel.calls), end) for parcel, end in zip(parcels, ends, strict=True)]
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     accepted: int
@@ -55,15 +59,15 @@ class Stored:
     profiles_created: int = 0
     new: frozenset[int] = frozenset()  # the places of the calls that were accepted
 
-    def of(self, places: range) -> Stored:
+    def of(self, where: range) -> Stored:
         """Return what became of the calls of one parcel, which has these places, as if it had come alone."""
         refused = [
-            replace(refusal, index=refusal.index - places.start)
+            replace(refusal, index=refusal.index - where.start)
             for refusal in self.refused
-            if refusal.index in places
+            if refusal.index in where
         ]
-        accepted = len(self.new.intersection(places))
-        return Stored(accepted, len(places) - accepted - len(refused), refused)
+        accepted = len(self.new.intersection(where))
+        return Stored(accepted, len(where) - accepted - len(refused), refused)
 
 
 def store(
@@ -82,9 +86,9 @@ def store(
 def store_all(parcels: Sequence[Parcel], *, tenant: Tenant, origin: Origin) -> Stored:
     """Store calls of Segment's spec, each once, in one transaction; return what became of them.
 
-    The places of a parcel's calls follow those of the one before. A call that cannot be stored is refused alone and
-    kept as a RefusedCall (not one of an import, which keeps its own). Sends ``events_recorded`` before it commits.
-    Meant for up to 1,000 calls. Raises TooMuchAtOnce.
+    What is told of a call names its place (``places``). One that cannot be stored is refused alone and kept as a
+    RefusedCall (not one of an import, which keeps its own). Sends ``events_recorded`` before it commits. Meant for up
+    to 1,000 calls. Raises TooMuchAtOnce.
     """
     now = max(parcel.now for parcel in parcels)
     people = People(tenant_id=tenant.pk, origin=origin)
@@ -126,19 +130,18 @@ def _read(
     """Read calls as ``Reader`` does and ask ``people`` whom they mean: of some while the next are read."""
     understood: list[Call] = []
     refused: list[tuple[Refusal, bytes]] = []
-    first = asked = 0
+    asked = 0
     # Of few calls, those whose people are remembered wait for nothing.
     with binary.together() if sum(len(parcel.calls) for parcel in parcels) > PART else nullcontext():
-        for parcel in parcels:
+        for parcel, where in zip(parcels, places(parcels), strict=True):
             reader = _reader(parcel, tenant=tenant, origin=origin)
             for place in range(0, len(parcel.calls), PART):
-                part, denied = reader.read(parcel.calls[place : place + PART], first=first + place)
+                part, denied = reader.read(parcel.calls[place : place + PART], first=where.start + place)
                 understood += part
                 refused += denied
                 if len(understood) >= asked + PART:
                     people.ask(understood[asked:])
                     asked = len(understood)
-            first += len(parcel.calls)
         if asked < len(understood):
             people.ask(understood[asked:])
     return understood, refused
@@ -240,20 +243,18 @@ def _keep(
     tenant_id: int, refused: list[tuple[Refusal, bytes]], parcels: Sequence[Parcel], now: datetime
 ) -> None:
     """Keep refused calls to be looked at; the text as received, shortened, without what text cannot hold."""
-    firsts = [0, *accumulate(len(parcel.calls) for parcel in parcels)]
-    kept: defaultdict[int, list[RefusedCall]] = defaultdict(list)
-    for refusal, raw in refused:
-        first = firsts[bisect_right(firsts, refusal.index) - 1]
-        row = RefusedCall(
+    RefusedCall.objects.bulk_create(
+        RefusedCall(
             tenant_id=tenant_id,
             received_at=now,
-            index=refusal.index - first,
+            index=refusal.index - where.start,
             path=refusal.path.replace("\x00", ""),
             reason=refusal.reason.replace("\x00", ""),
             call=raw[:REFUSED_SHOWN].decode(errors="replace").replace("\x00", ""),
         )
-        kept[first].append(row)
-    RefusedCall.objects.bulk_create(row for rows in kept.values() for row in rows[:REFUSED_KEPT])
+        for where in places(parcels)
+        for refusal, raw in [one for one in refused if one[0].index in where][:REFUSED_KEPT]
+    )
 
 
 def prune(*, raw_now: datetime) -> int:
