@@ -27,7 +27,8 @@ class Options:
     asked: int = 10_000  # due rows that caps are asked about
     rate: int = 200  # events a second, each its own request
     seconds: int = 10  # of such events, a round
-    one_in: int = 2  # of so many such events sets a message off
+    share: float = 0.5  # of those events that set a message off
+    poll: float = 0.2  # seconds between two looks of django-q2 at its empty queue, as it comes
     clients: int = 2  # processes that send requests
     drains: int = 2  # processes that send mail, on either side
     seed: int = 7

@@ -64,9 +64,10 @@ def run(world: World, options: Options) -> list[Result]:
             listeners.launch(world)
         ours = Side(*stack.enter_context(web.served("config.wsgi:application")), "/v1/track")
         theirs = Side(*stack.enter_context(web.served("benchmarks.peers.wsgi:application")), "/sending")
+        polling = {"PEERS_POLL": str(options.poll)}
         for side, command, environment in (
             (ours, [sys.executable, "manage.py", "cluster"], {}),
-            (theirs, [sys.executable, "-m", "django", "qcluster"], mails.peers_environment(sink)),
+            (theirs, [sys.executable, "-m", "django", "qcluster"], mails.peers_environment(sink) | polling),
         ):
             side.cluster = stack.enter_context(programs.running(command, environment=environment)).pid
         interleave(
@@ -78,8 +79,9 @@ def run(world: World, options: Options) -> list[Result]:
         listeners.set_state(Campaign.State.STOPPED)
     notes = {
         "events a second": options.rate,
-        "one in so many sets a message off": options.one_in,
+        "share that sets a message off": options.share,
         "triggers": listeners.COUNT,
+        "seconds between the peer's looks at its empty queue": options.poll,
         "CPU microseconds an event": {
             "ours": ours.meter.microseconds(),
             "peer": theirs.meter.microseconds(),
@@ -100,11 +102,15 @@ def run(world: World, options: Options) -> list[Result]:
 
 
 def _events(world: World, options: Options, chance: random.Random) -> list[Event]:
-    """Return events of which one in so many sets off one message, no two of the same person."""
+    """Return events of which a share sets off one message each, spread evenly; no two of the same person."""
     people = chance.sample(range(1, world.people + 1), options.rate * options.seconds)
     waited_for = chance.choices(listeners.WAITED_FOR, k=len(people))
     drawn = enumerate(zip(people, waited_for, strict=True))
-    return [_event(who, *what, place % options.one_in == 0, chance) for place, (who, what) in drawn]
+    return [_event(who, *what, _is_dear(place, options.share), chance) for place, (who, what) in drawn]
+
+
+def _is_dear(place: int, share: float) -> bool:
+    return int((place + 1) * share) > int(place * share)
 
 
 def _event(who: int, name: str, category: str, is_dear: bool, chance: random.Random) -> Event:

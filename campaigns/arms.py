@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -176,14 +176,26 @@ def load(version: Version, *, unsaved: Mapping[int, Sequence[str]] | None = None
 
     ``unsaved`` holds needs that replace a content's stored ones, by its id: what a preview of unsaved words asks with.
     """
-    variants = list(
-        version.variants.select_related("segment").prefetch_related("contents").order_by("position", "id")
-    )
+    return load_all([version], unsaved=unsaved)[version.pk]
+
+
+def load_all(
+    versions: Iterable[Version], *, unsaved: Mapping[int, Sequence[str]] | None = None
+) -> dict[int, Spec]:
+    """Read the arms of versions, by their ids, as ``load`` does; the statements do not grow with them."""
+    variants: dict[Version, list[Variant]] = {version: [] for version in versions}
+    known = {version.pk: version for version in variants}
+    asked = Variant.objects.filter(version__in=known).order_by("position", "id")
+    for variant in asked.select_related("segment").prefetch_related("contents"):
+        variant.version = known[variant.version_id]  # not asked for again, row by row
+        variants[variant.version].append(variant)
+        for content in variant.contents.all():
+            content.needs = list((unsaved or {}).get(content.pk, content.needs))
+    return {version.pk: _spec(version, theirs) for version, theirs in variants.items()}
+
+
+def _spec(version: Version, variants: Sequence[Variant]) -> Spec:
     campaign = version.campaign
-    for variant in variants:
-        variant.version = version  # known already: not asked for again, row by row
-    for content in (content for variant in variants for content in variant.contents.all()):
-        content.needs = list((unsaved or {}).get(content.pk, content.needs))
     return Spec(
         version_id=version.pk,
         campaign_id=campaign.pk,

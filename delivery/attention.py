@@ -20,10 +20,10 @@ FROM ({conversions.GOALS} AND conversion_event = ANY(%b::text[])) one
 
 def paid(tenant: Tenant, *, names: Collection[str]) -> tuple[list[Listener], Goals]:
     """Return what the tenant's campaigns wait for at this moment and the goals that events so named may reach."""
-    listeners, goals = [], []
+    waiting, goals = [], []
     for version_id, priority, *goal in binary.run(ATTENTIVE, [tenant.pk, tenant.pk, list(names)]):
         if priority is None:
             goals.append((version_id, *goal))
         else:
-            listeners.append(triggers.listener(version_id, priority))
-    return listeners, conversions.by_event(goals)
+            waiting.append((version_id, priority))
+    return triggers.listeners(waiting), conversions.by_event(goals)

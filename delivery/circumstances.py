@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,6 +25,7 @@ from delivery import caps, occasions
 from delivery.caps import Asking
 from delivery.claim import Due
 from delivery.decide import Circumstances
+from delivery.kept import Kept
 from delivery.stamps import stamp
 from delivery.tracking import Paths
 from tenants import binary
@@ -185,28 +186,34 @@ def _address(seen: Facts | None) -> str:
 def _brief(newest: binary.Answer, tenant: Tenant) -> dict[int, Brief]:
     """Return the campaigns' briefs: each is read anew when it has changed, its versions once per process."""
     found = {}
-    for version_id, campaign_stamp in newest.rows():
-        version = _version(version_id, campaign_stamp)
+    versions = _versions.of((version_id, campaign_stamp) for version_id, campaign_stamp in newest.rows())
+    said = _said.of(version.pk for version in versions.values())
+    for version in versions.values():
         version.tenant = version.campaign.tenant = tenant
-        spec, parts, sources = _frozen(version_id)
+        spec, contents_said = said[version.pk]
         shared = contents.shared_context(version.campaign, tenant=tenant)
+        parts = {content.pk: content.parts for content in contents_said}
+        sources = {content.pk: content.sources for content in contents_said if content.sources}
         found[version.campaign_id] = Brief(version.campaign, version, spec, shared, parts, sources)
     return found
 
 
-@lru_cache(maxsize=256)
-def _version(version_id: int, campaign_stamp: str) -> Version:
-    """Return a launched version, its campaign as it is under this stamp. Called in its tenant's scope."""
-    return Version.objects.select_related("campaign").get(pk=version_id)
+def _read_versions(asked: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Version]:
+    """Return launched versions by id and stamp, their campaigns as they are under it. In their tenant's scope."""
+    versions = Version.objects.select_related("campaign").in_bulk([version_id for version_id, _ in asked])
+    return {(version_id, stamp): versions[version_id] for version_id, stamp in asked}
 
 
-@lru_cache(maxsize=256)
-def _frozen(version_id: int) -> tuple[arms.Spec, dict[int, dict[str, Any]], dict[int, dict[str, list[str]]]]:
-    """What a launched version says, read once per process. Called in its tenant's scope; ids are never reused."""
-    version = Version.objects.select_related("campaign").get(pk=version_id)
-    held = list(Content.objects.filter(variant__version=version_id))
-    sources = {content.pk: content.sources for content in held if content.sources}
-    return arms.load(version), {content.pk: content.parts for content in held}, sources
+def _read_said(asked: Sequence[int]) -> dict[int, tuple[arms.Spec, list[Content]]]:
+    """Return what launched versions say, by their ids, which are never reused. In their tenant's scope."""
+    specs = arms.load_all(Version.objects.select_related("campaign").filter(pk__in=asked))
+    held: dict[int, list[Content]] = {version_id: [] for version_id in asked}
+    for content in Content.objects.filter(variant__version__in=asked).select_related("variant"):
+        held[content.variant.version_id].append(content)
+    return {version_id: (specs[version_id], held[version_id]) for version_id in asked}
+
+
+_versions, _said = Kept(_read_versions, most=256), Kept(_read_said, most=256)
 
 
 def _in_audience(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -195,5 +196,13 @@ def _run(statement: str, parameters: list[Any]) -> int:
 
 def channel_of(version: Version) -> str:
     """Return the channel that a version's first content speaks on."""
-    contents = Content.objects.filter(variant__version=version).order_by("variant__position", "id")
-    return contents.values_list("channel", flat=True)[0]
+    return channels_of([version.pk])[version.pk]
+
+
+def channels_of(version_ids: Collection[int]) -> dict[int, str]:
+    """Return the channels that versions' first contents speak on, by version."""
+    contents = Content.objects.filter(variant__version__in=version_ids)
+    first = contents.order_by("variant__version_id", "variant__position", "id").distinct(
+        "variant__version_id"
+    )
+    return dict(first.values_list("variant__version_id", "channel"))

@@ -6,10 +6,9 @@ Everybody concerned is locked by then, so a message that is called off here is e
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 
 from audiences import partitions
 from audiences.signals import RecordedEvent
@@ -17,7 +16,8 @@ from campaigns import triggers
 from campaigns.models import Version
 from campaigns.triggers import Happening
 from campaigns.versions import LAUNCHED_LAST
-from delivery.plan import channel_of
+from delivery.kept import Kept
+from delivery.plan import channels_of
 from tenants import binary, wake
 from tenants.models import Tenant
 
@@ -117,7 +117,7 @@ class Heard:
 
 def listening(tenant: Tenant) -> list[Listener]:
     """Return what the tenant's campaigns wait for at this moment. One small query."""
-    return [listener(*found) for found in binary.run(LISTENING, [tenant.pk])]
+    return listeners(binary.run(LISTENING, [tenant.pk]))
 
 
 def hear(
@@ -219,10 +219,24 @@ def _fits(happening: Happening, event: RecordedEvent) -> bool:
     )
 
 
-@lru_cache(maxsize=1_024)
-def listener(version_id: int, priority: int) -> Listener:
-    """Return what a launched version waits for. Needs the tenant's scope."""
-    version = Version.objects.get(pk=version_id)
+def listeners(found: Iterable[tuple[int, int]]) -> list[Listener]:
+    """Return what launched versions wait for, given with their campaigns' priorities. Needs the tenant's scope."""
+    return list(_listeners.of(found).values())
+
+
+def _read(found: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Listener]:
+    ids = [version_id for version_id, _ in found]
+    versions, channels = Version.objects.in_bulk(ids), channels_of(ids)
+    return {
+        (version_id, priority): _listener(versions[version_id], priority, channels[version_id])
+        for version_id, priority in found
+    }
+
+
+_listeners = Kept(_read, most=1_024)
+
+
+def _listener(version: Version, priority: int, channel: str) -> Listener:
     assert version.trigger is not None
     assert version.launched_at is not None
     return Listener(
@@ -235,6 +249,6 @@ def listener(version_id: int, priority: int) -> Listener:
         ends_at=version.ends_at,
         is_once=version.again == Version.Again.ONCE,
         replaces_waiting=version.replaces_waiting,
-        channel=channel_of(version),
+        channel=channel,
         priority=priority,
     )

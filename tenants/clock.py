@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 
-from tenants import audit, wake
+from tenants import audit, binary, wake
 
 if TYPE_CHECKING:
     from tenants.models import Tenant, User
 
+NOW = "SELECT clock_timestamp() + clock_offset FROM tenants_tenant WHERE id = %s"
 FARTHEST = timedelta(days=3653)  # partitions are made a month at a time, as the clock reaches them
 
 
@@ -36,11 +37,7 @@ def now(tenant: Tenant) -> datetime:
 
     Read it once a request or batch and pass it down, so that all of one piece of work happens at one time.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT clock_timestamp() + clock_offset FROM tenants_tenant WHERE id = %s", [tenant.pk]
-        )
-        (moment,) = cursor.fetchone()
+    ((moment,),) = binary.run(NOW, [tenant.pk])
     return moment
 
 

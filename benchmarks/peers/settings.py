@@ -1,5 +1,7 @@
 """Tact's own settings with the peers in place of its addresses: same database, same middleware, same server."""
 
+import os
+
 from config.settings import *  # noqa: F403
 from config.settings import INSTALLED_APPS, Q_CLUSTER
 
@@ -12,12 +14,12 @@ POST_OFFICE = {
     "LOG_LEVEL": 0,  # nothing but each mail's own row is written
     "BATCH_DELIVERY_TIMEOUT": 3_600,
 }
-# As many workers, on a queue of their own that is asked twenty times a second while it is empty, for several tasks at
-# once. What went well is not kept: that would cost another row for each task.
+# As many workers, on a queue of their own that is asked for several tasks at once. What went well is not kept: that
+# would cost another row for each task.
 Q_CLUSTER = Q_CLUSTER | {
     "name": "peers",
     "scheduler": False,
-    "poll": 0.05,
+    "poll": float(os.environ.get("PEERS_POLL", Q_CLUSTER["poll"])),
     "bulk": 5,
     "queue_limit": 10,
     "retry": 1_500,

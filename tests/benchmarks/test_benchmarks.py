@@ -15,7 +15,7 @@ from config import folders
 
 SIZES = {
     "people": 120, "events": 600, "rounds": 1, "ingested": 200, "requests": 4, "mails": 40, "clients": 1, "drains": 1,
-    "history": 1_200, "asked": 60, "rate": 20, "seconds": 2, "one-in": 4,
+    "history": 1_200, "asked": 60, "rate": 20, "seconds": 2, "share": 0.25,
 }  # fmt: skip
 
 

@@ -179,8 +179,8 @@ def test_without_limits_nothing_more_is_asked(crowd, make_campaign, tenant):
     crowd(3)
     make_campaign()
     planned(tenant)
+    now = clock.now(tenant)
     with CaptureQueriesContext(connection) as asked:
-        now = clock.now(tenant)
         chunk = claim.claim(tenant=tenant, channel="email", now=now)
         deciding.settle_decisions(chunk, tenant=tenant, channel="email", now=now)
     assert len(chunk.rows) == 3
