@@ -28,7 +28,7 @@ class Options:
     rate: int = 200  # events a second, each its own request
     seconds: int = 10  # of such events, a round
     share: float = 0.5  # of those events that set a message off
-    poll: float = 0.2  # seconds between two looks of django-q2 at its empty queue, as it comes
+    poll: float = 0.2  # seconds between two looks of django-q2 at its empty queue: its own default
     clients: int = 2  # processes that send requests
     drains: int = 2  # processes that send mail, on either side
     seed: int = 7

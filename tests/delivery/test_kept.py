@@ -57,4 +57,5 @@ def statements(triggered, person, did, tenant, postbox):
 
 
 def test_many_campaigns_are_read_with_as_many_statements_as_one(statements):
+    statements(2)  # the first call of a process reads much else that is kept
     assert statements(1) == statements(4)
