@@ -14,7 +14,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.read_env(BASE_DIR / ".env")
 
 VAR = Path(
-    env.str("TACT_VAR", default=str(BASE_DIR / "var"))
+    env.str("TACT_VAR", default="") or BASE_DIR / "var"
 )  # what a running Tact writes beside its database
 
 DEBUG = env.bool("TACT_DEBUG", default=False)

@@ -10,7 +10,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.forms.models import model_to_dict
+from django.forms.models import BaseInlineFormSet, model_to_dict
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -18,6 +18,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from tenants import accounts, audit, brand
 from tenants.forms import MailboxField, SecureAddress, currencies, languages, zones
 from tenants.models import ApiKey, AuditEntry, Invitation, Membership, Tenant, User
+from tenants.roles import Role
 from tenants.scoped_admin import ReadOnlyAdmin
 
 admin.site.unregister(Group)  # what people may do follows from roles; groups would be a second answer
@@ -42,8 +43,22 @@ class ForSuperusers:
         return False  # people are deactivated; a tenant's records outlive the wish to be rid of it
 
 
+class Team(BaseInlineFormSet):
+    def clean(self) -> None:
+        """Also that whoever owned the tenant leaves an owner behind, as on its own page."""
+        super().clean()
+        before = [form.instance.user for form in self.initial_forms if form.initial["role"] == Role.OWNER]
+        kept = [
+            form.cleaned_data for form in self.forms if form not in self.deleted_forms and form.is_valid()
+        ]
+        after = [given["user"] for given in kept if given.get("role") == Role.OWNER]
+        if before and not any(user.is_active for user in after):
+            raise ValidationError("Somebody has to stay an owner: make another member one first.")
+
+
 class MembershipInline(ForSuperusers, TabularInline):
     model = Membership
+    formset = Team
     fields = ("user", "role")
     autocomplete_fields = ("user",)
     extra = 0

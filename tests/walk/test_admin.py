@@ -329,25 +329,33 @@ def test_a_superuser_makes_a_tenant_with_its_first_owner(root: Client, ours: Wor
 def test_what_a_superuser_changes_of_a_tenant_is_in_its_own_log(root: Client, theirs: World):
     tenant, owner = theirs.tenant, theirs.owner
     member = Membership.objects.get(tenant=tenant, user=owner)
+    another, gone = (User.objects.create_user(f"{who}@example.test") for who in ("another", "gone"))
+    User.objects.filter(pk=gone.pk).update(is_active=False)
     address = url(Tenant, "change", tenant.pk)
     form = {"name": tenant.name, "timezone": "UTC", "language": "en", "currency": "USD"} | {
         "from_email": "root@example.test",
         "trigger_age_hours": "48",
         "retention_days": "730",
-        "memberships-TOTAL_FORMS": "1",
+        "memberships-TOTAL_FORMS": "2",
         "memberships-INITIAL_FORMS": "1",
         "memberships-0-id": str(member.pk),
         "memberships-0-tenant": str(tenant.pk),
         "memberships-0-user": str(owner.pk),
         "memberships-0-role": "analyst",
+        "memberships-1-tenant": str(tenant.pk),
+        "memberships-1-user": str(another.pk),
+        "memberships-1-role": "owner",
     }
+    for ownerless in ({"memberships-1-role": "analyst"}, {"memberships-1-user": str(gone.pk)}):
+        assert "Somebody has to stay an owner" in root.post(address, form | ownerless).content.decode()
     for number in ("0", "2147483647"):  # no moment lies that long ago
         assert root.post(address, form | {"retention_days": number}).status_code == 200
         assert root.post(address, form | {"trigger_age_hours": number}).status_code == 200
     assert root.post(address, form).status_code == 302
     with scope(tenant=tenant):
         team, sender = AuditEntry.objects.filter(thing="tenant").order_by("-id")[:2]
-    assert (team.action, team.changes) == ("changed the team (admin)", {owner.email: ["owner", "analyst"]})
+    changes = {owner.email: ["owner", "analyst"], another.email: [None, "owner"]}
+    assert (team.action, team.changes) == ("changed the team (admin)", changes)
     assert sender.actor_name == str(User.objects.get(is_superuser=True))
     assert sender.changes["from_email"] == [tenant.from_email, "root@example.test"]
 
