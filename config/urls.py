@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from config import views
 
+handler400 = views.unreadable
 handler500 = views.broken
 
 urlpatterns = [

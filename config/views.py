@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
 from django.shortcuts import render
+from django.template.loader import get_template
 from django.views.decorators.http import require_safe
 from django.views.defaults import server_error
 
@@ -41,3 +43,15 @@ def broken(request: HttpRequest) -> HttpResponse:
     if request.path.startswith("/api/v1/"):
         return JsonResponse(api_errors.body("broken", "Something failed on our side."), status=500)
     return server_error(request)
+
+
+ELSEWHERE = "Tact is not served under this host. Whoever runs it names its hosts in TACT_ALLOWED_HOSTS."
+
+
+def unreadable(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Say that a request could not be taken, to programs and people; under another host, what that takes."""
+    said = ELSEWHERE if isinstance(exception, DisallowedHost) else ""
+    if request.path.startswith("/api/v1/"):
+        code, message = ("no_such_host", said) if said else ("unreadable", "The request cannot be read.")
+        return JsonResponse(api_errors.body(code, message), status=400)
+    return HttpResponseBadRequest(get_template("400.html").render({"said": said}))
