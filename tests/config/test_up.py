@@ -1,6 +1,7 @@
 """``manage.py up`` on an empty machine: one command to a working login, one signal to nothing."""
 
 import http.cookiejar
+import json
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -84,11 +86,23 @@ def log_in(port: int, email: str, password: str) -> str:
         return urllib.parse.urlsplit(page.url).path
 
 
+def refusal_of(port: int, chunks: Iterator[bytes]) -> str:
+    """Return why a call was refused that came in chunks, as a body does whose length nobody told."""
+    url, headers = f"http://127.0.0.1:{port}/v1/track", {"Content-Type": "application/json"}
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(urllib.request.Request(url, chunks, headers), timeout=20)
+    reason: str = json.load(refused.value)["reason"]
+    return reason
+
+
 def test_up_prints_a_login_that_works_comes_back_quickly_and_leaves_nothing(house: Path):
     first = Up(house)
     try:
         email, password = first.find(r"Log in as (\S+) with the password (\S+) ").groups()
         assert log_in(first.port, email, password) == "/"
+        assert refusal_of(first.port, iter([b'{"event": "S', b"een, but its text is cut off"])).endswith(
+            "column 41."
+        )
         first.process.send_signal(signal.SIGINT)
         assert first.process.wait(40) == 0
         assert "nothing of it is running" in first.log.read_text()
