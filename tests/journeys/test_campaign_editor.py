@@ -174,6 +174,21 @@ def test_leaving_with_unsaved_words_asks_and_saving_settles_it(
     assert questions == ["beforeunload"]
 
 
+def test_leaving_with_a_variants_unsaved_share_asks(open_browser: OpenBrowser, campaign: Campaign) -> None:
+    page = open_browser("marketer")
+    questions = questions_of(page)
+    page.goto(url("variant", campaign, "a"))
+    page.locator(".variant-settings summary").click()
+    page.get_by_label("Weight").fill("7")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Apply").click()
+    assert questions == []
+    page.locator(".variant-settings summary").click()
+    page.get_by_label("Weight").fill("8")
+    page.goto(url("schedule", campaign))
+    assert questions == ["beforeunload"]
+
+
 def test_words_typed_or_put_in_while_others_are_being_saved_are_not_taken_for_saved(
     open_browser: OpenBrowser, campaign: Campaign
 ) -> None:

@@ -13,6 +13,7 @@ from audiences import ingest, tasks
 from audiences.models import Import, Profile
 from tenants import clock
 from tenants.models import Tenant
+from tests.journeys.editors import questions_of
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
 
@@ -89,6 +90,11 @@ def test_a_file_is_brought_in_step_by_step(open_browser: OpenBrowser, tenant: Te
     page.goto("/imports/")
     page.get_by_label("CSV file").set_input_files(file)
     page.get_by_role("button", name="Upload").click()
+    questions, mapping = questions_of(page), page.url
+    page.get_by_label("Name of the attribute for Level").fill("lost")
+    page.goto("/imports/")
+    assert questions == ["beforeunload"]
+    page.goto(mapping)
     page.get_by_label("Name of the attribute for Level").fill("tier")
     page.get_by_role("button", name="Rehearse").click()
     expect(page.get_by_text("Counting rows")).to_be_visible()
@@ -100,6 +106,7 @@ def test_a_file_is_brought_in_step_by_step(open_browser: OpenBrowser, tenant: Te
     tasks.run_import(Import.objects.get().pk)
     expect(page.get_by_text("1 row is stored")).to_be_visible()
     assert Profile.objects.get().attributes == {"tier": "gold"}
+    assert questions == ["beforeunload"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
