@@ -6,6 +6,7 @@ import html
 import re
 from contextlib import suppress
 from datetime import datetime, timedelta
+from html.entities import html5
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +18,8 @@ from delivery import tokens, traces
 from tenants.models import Tenant
 
 LINK = re.compile(r"""(<a\s[^>]*?href=)(?:"(https?://[^"]+)"|'(https?://[^']+)')""", re.IGNORECASE)
+# HTML's own rule for attributes: in ?a=1&currency=EUR nobody reads &curren, which goes on without a semicolon.
+REFERENCE = re.compile(r"&(?:#\d+;?|#x[0-9a-f]+;?|[a-z][a-z0-9]*(?:;|(?![a-z0-9=])))", re.IGNORECASE)
 END_OF_BODY = re.compile(r"</body>", re.IGNORECASE)
 SEEN_AGAIN_AFTER = timedelta(seconds=30)  # opens and clicks closer together than this are one
 MACHINE_WITHIN = timedelta(seconds=1)  # nobody reads that fast: a scanner fetched it
@@ -49,7 +52,7 @@ def add_to(body: str, paths: Paths) -> str:
     """
 
     def through_us(link: re.Match[str]) -> str:
-        url = html.unescape(link[2] or link[3])
+        url = REFERENCE.sub(_referred, link[2] or link[3])
         if url.startswith(paths.base):
             return link[0]
         return f'{link[1]}"{paths.click(url)}"'
@@ -58,6 +61,12 @@ def add_to(body: str, paths: Paths) -> str:
     pixel = f'<img src="{paths.pixel()}" width="1" height="1" alt="" style="display:block;border:0">'
     end = END_OF_BODY.search(body)
     return body[: end.start()] + pixel + body[end.start() :] if end else body + pixel
+
+
+def _referred(reference: re.Match[str]) -> str:
+    """Return what a reference in an attribute stands for; itself where it stands for nothing."""
+    written = reference[0]
+    return html.unescape(written) if written[1] == "#" else html5.get(written[1:], written)
 
 
 def opened(*, tenant: Tenant, mark: tokens.Mark, by_machine: bool, now: datetime) -> None:

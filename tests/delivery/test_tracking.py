@@ -255,6 +255,11 @@ def test_a_person_who_was_erased_meanwhile_is_answered_too(stranger, mail, now):
     ("html", "tracked"),
     [
         ("<a href='https://a.test/?x=1&amp;y=2'>", ["https://a.test/?x=1&y=2"]),
+        (
+            '<a href="https://a.test/?x=1&currency=EUR&region=us&copy=2&lt">',
+            ["https://a.test/?x=1&currency=EUR&region=us&copy=2<"],
+        ),
+        ('<a href="https://a.test/&#x2F;&eacute;&nothing;&#38;">', ["https://a.test//é&nothing;&"]),
         ('<A CLASS="b" HREF="HTTP://a.test">', ["HTTP://a.test"]),
         ('<a href="mailto:x@a.test">', []),
         ('<a href="#top">', []),
