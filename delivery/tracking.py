@@ -17,7 +17,9 @@ from audiences import consent, ingest
 from delivery import tokens, traces
 from tenants.models import Tenant
 
-LINK = re.compile(r"""(<a\s[^>]*?href=)(?:"(https?://[^"]+)"|'(https?://[^']+)')""", re.IGNORECASE)
+LINK = re.compile(
+    r"""(<a\s(?:[^>]*?\s)?href\s*=\s*)(?:"\s*(https?://[^"]+)"|'\s*(https?://[^']+)')""", re.IGNORECASE
+)
 # HTML's own rule for attributes: in ?a=1&currency=EUR nobody reads &curren, which goes on without a semicolon.
 REFERENCE = re.compile(r"&(?:#\d+;?|#x[0-9a-f]+;?|[a-z][a-z0-9]*(?:;|(?![a-z0-9=])))", re.IGNORECASE)
 END_OF_BODY = re.compile(r"</body>", re.IGNORECASE)
@@ -52,8 +54,8 @@ def add_to(body: str, paths: Paths) -> str:
     """
 
     def through_us(link: re.Match[str]) -> str:
-        url = REFERENCE.sub(_referred, link[2] or link[3])
-        if url.startswith(paths.base):
+        url = REFERENCE.sub(_referred, (link[2] or link[3]).rstrip())
+        if f"{url}/".startswith(f"{paths.base}/"):
             return link[0]
         return f'{link[1]}"{paths.click(url)}"'
 

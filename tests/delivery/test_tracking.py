@@ -261,6 +261,9 @@ def test_a_person_who_was_erased_meanwhile_is_answered_too(stranger, mail, now):
         ),
         ('<a href="https://a.test/&#x2F;&eacute;&nothing;&#38;">', ["https://a.test//é&nothing;&"]),
         ('<A CLASS="b" HREF="HTTP://a.test">', ["HTTP://a.test"]),
+        ('<a data-href="https://a.test" href="https://b.test">', ["https://b.test"]),
+        ('<a href = "https://a.test">', ["https://a.test"]),
+        ('<a href="\n  https://a.test/b \n">', ["https://a.test/b"]),
         ('<a href="mailto:x@a.test">', []),
         ('<a href="#top">', []),
         ('<link href="https://a.test/x.css">', []),
@@ -278,6 +281,12 @@ def test_links_lead_through_us_and_back_to_what_they_were(html, tracked, now):
 def test_our_own_links_are_not_tracked(now):
     paths = tracking.Paths(tenant_id=1, delivery_id=2, occasion_at=now)
     assert "/t/c/" not in tracking.add_to(f'<a href="{paths.unsubscribe()}">x</a>', paths)
+
+
+def test_a_shop_whose_name_only_begins_like_ours_is_not_us(now):
+    paths = tracking.Paths(tenant_id=1, delivery_id=2, occasion_at=now)
+    assert "/t/c/" in tracking.add_to(f'<a href="{paths.base}.shop.test/x">x</a>', paths)
+    assert "/t/c/" not in tracking.add_to(f'<a href="{paths.base}/x">x</a>', paths)
 
 
 def test_another_tenants_token_touches_only_its_own(stranger, mail, other_tenant, now):
