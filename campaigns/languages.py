@@ -126,6 +126,8 @@ def _joined(language: str, script: str, territory: str) -> str:
 
 def _with_parents(tag: str) -> Iterator[str]:
     yield tag
+    if tag == "no":  # who says no more than Norwegian reads Bokmål
+        yield "nb"
     parent = get_global("parent_exceptions").get(tag.replace("-", "_"))
     if parent and parent != "root":
         yield str(parent).replace("_", "-")

@@ -25,6 +25,8 @@ CASES = {
     "nothing of the other script's region": ("zh-HK", ("zh-Hans",), "en", ""),
     "what the CLDR says is closer": ("es-MX", ("es", "es-419"), "en", "es-419"),
     "Norwegian by either name": ("nb-NO", ("no",), "en", "no"),
+    "and the other way round": ("no-NO", ("nb",), "en", "nb"),
+    "but not Bokmål for Nynorsk": ("nn", ("nb",), "en", ""),
     "the code that a language once had": ("iw", ("he",), "en", "he"),
     "what follows the region says nothing": ("de-CH-1996-u-co-phonebk", ("de-CH",), "en", "de-CH"),
     "the default where it is their own": ("pt-BR", ("pt",), "pt-BR", ""),
