@@ -110,7 +110,8 @@ def _parts(tag: str) -> Parts | None:
         if len(language) not in (2, 3):
             return None
         language, _, implied = str(get_global("language_aliases").get(language, language)).partition("_")
-        return language, script or implied, territory or ""
+        is_script = len(implied) == 4  # as of sh, sr_Latn; of prs, fa_AF, it is where that is spoken
+        return language, script or (implied if is_script else ""), territory or ("" if is_script else implied)
     return None
 
 

@@ -64,8 +64,8 @@ def test_what_is_no_tag_is_refused(tag: str):
     ("tag", "way"),
     [
         ("ar", "rtl"), ("ar-EG", "rtl"), ("he", "rtl"), ("iw", "rtl"), ("fa", "rtl"), ("ur", "rtl"), ("ps", "rtl"),
-        ("yi", "rtl"), ("dv", "rtl"), ("pa-PK", "rtl"), ("az-Arab", "rtl"), ("en", "ltr"), ("ja", "ltr"),
-        ("pa", "ltr"), ("ur-Latn", "ltr"), ("", "auto"),
+        ("yi", "rtl"), ("dv", "rtl"), ("pa-PK", "rtl"), ("az-Arab", "rtl"), ("prs", "rtl"), ("en", "ltr"),
+        ("ja", "ltr"), ("pa", "ltr"), ("ur-Latn", "ltr"), ("", "auto"),
     ],
 )  # fmt: skip
 def test_a_language_is_written_one_way(tag: str, way: str):
