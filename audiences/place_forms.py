@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -18,7 +19,7 @@ class PointField(forms.CharField):
     """Latitude and longitude in degrees, as maps copy them: 40.7128, -74.006."""
 
     def prepare_value(self, value: Any) -> Any:
-        return f"{value[0]!r}, {value[1]!r}" if isinstance(value, tuple) else value
+        return ", ".join(map(_plain, value)) if isinstance(value, tuple) else value
 
     def clean(self, value: Any) -> tuple[float, float]:
         found = POINT.fullmatch(super().clean(value))
@@ -32,6 +33,11 @@ class PointField(forms.CharField):
         if not -180 <= longitude <= 180:
             raise forms.ValidationError("The second number, the longitude, lies between -180 and 180.")
         return latitude, longitude
+
+
+def _plain(degrees: float) -> str:
+    """Return a number as ``POINT`` reads it, every digit of it: 0.00002, not 2e-05."""
+    return f"{Decimal(repr(degrees)):f}"
 
 
 class DrawnForm(forms.Form):

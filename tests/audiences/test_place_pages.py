@@ -75,6 +75,16 @@ def test_a_place_is_made_shown_and_changed(client: Client, tenant: Tenant) -> No
     assert (entry.action, entry.changes) == ("changed", {"radius_m": [200, 300]})
 
 
+def test_a_place_at_the_equator_or_in_greenwich_can_be_changed(client: Client, make_place: Make) -> None:
+    place = make_place(latitude=0.00002, longitude=-0.00005)
+    edit = reverse("place_edit", args=[place.public_id])
+    shown = re.search(r'name="point" value="([^"]+)"', client.get(edit).content.decode())
+    assert shown
+    client.post(edit, FORM | {"point": shown[1], "radius_m": "300"})
+    place.refresh_from_db()
+    assert (place.latitude, place.longitude, place.radius_m) == (0.00002, -0.00005, 300)
+
+
 @pytest.mark.parametrize(
     "change, said",
     [
