@@ -77,8 +77,9 @@ def _with_decimals(pattern: str, count: Any) -> str:
 
 
 def _rounded(number: Decimal, places: int) -> Decimal:
-    """Round halves up, as people do."""
-    return number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    """Round halves up, as people do; what is nothing after that is not less than nothing."""
+    rounded = number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    return rounded or abs(rounded)
 
 
 LEFT_TO_RIGHT = "\u200e"  # a mark that nobody sees

@@ -37,6 +37,8 @@ CASES = {
     "a whole number": ("event.total | number: 0", "en", "1,231"),
     "a whole number of text": ("' 12 ' | number", "en", "12"),
     "a negative number": ("-1234.5 | number: 1", "de", "-1.234,5"),
+    "next to nothing is not below it": ("-0.004 | money", "en", "€0.00"),
+    "nor is a number": ("-0.4 | number: 0", "en", "0"),
     "percent": ("event.share | percent", "en", "26%"),
     "percent with decimals": ("event.share | percent: 1", "de", f"25,7{NBSP}%"),
     "a list": ("event.items | map: 'name' | join_and", "en", "Tea, Jam, and Oil"),
