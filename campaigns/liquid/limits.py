@@ -5,6 +5,7 @@ from functools import wraps
 from itertools import chain
 from typing import Any
 
+from liquid.builtin.filters import array
 from liquid.builtin.filters import math as arithmetic
 from liquid.exceptions import FilterArgumentError
 from liquid.filter import flatten, math_filter, sequence_filter, string_filter, with_environment
@@ -114,6 +115,17 @@ def uniq(items: list[Any], key: object = None) -> list[Any]:
     return list(kept.values())
 
 
+@sequence_filter
+def sort(items: list[Any], key: object = None) -> list[Any]:
+    """Put entries in order, those without a value last: stock Liquid gives up on numbers of which one is missing."""
+
+    def rank(item: Any) -> tuple[bool, Any]:
+        value = array._getitem(item, str(key), None) if key and item is not None else item
+        return value is None, value
+
+    return sorted(items, key=rank)
+
+
 @math_filter
 def times(number: Any, other: Any) -> Any:
     return _number(number, "times", other)
@@ -159,6 +171,7 @@ CAPPED = {
     "split": split,
     "concat": concat,
     "uniq": uniq,
+    "sort": sort,
     "times": times,
     "plus": plus,
     "minus": minus,

@@ -104,6 +104,13 @@ def test_an_empty_value_is_a_missing_one(renderer, name):
     )
 
 
+@pytest.mark.parametrize("entries", [[{"p": 3}, {}, {"p": 1}], [{"p": 3}, {"p": None}, None, {"p": 1}]])
+def test_entries_without_a_value_are_sorted_last(renderer, entries):
+    text = "{% assign l = profile.l | sort: 'p' %}{{ l[0].p }}{{ l[1].p }}{{ l[2].p | default: '-' }}"
+    assert one(renderer, text, {"profile": {"l": entries}}) == "13-"
+    assert one(renderer, "{{ profile.l | sort | join }}", {"profile": {"l": [3, None, 1]}}) == "1 3"
+
+
 def test_html_is_escaped_and_text_is_not(renderer):
     person = {"profile": {"name": "<script>&\"'"}}
     assert one(renderer, "{{ profile.name }}", person) == "&lt;script&gt;&amp;&#34;&#39;"
