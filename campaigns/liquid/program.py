@@ -157,6 +157,8 @@ class Steps:
         def write(frame: Frame) -> None:
             frame.out.append(text)
             frame.size += length
+            if frame.size > MAX_OUTPUT:
+                frame.write("")
 
         return write
 

@@ -256,6 +256,7 @@ BOMBS |= {
     + "' %}{% for i in (1..500) %}{{ a | strip_html | size }}{% endfor %}",
     "cut to size": "{{ 'a' | truncate: 99999999999999999999 }}{{ 'a b' | truncatewords: 99999999999999999999 }}",
     "other spellings without end": "{{${a}}}" * 24_000,
+    "plain words in a loop": "{% for i in (1..9999) %}" + "x" * 1_000 + "{% endfor %}",
 }
 SURVIVED = {"escapes of escapes", "codes of codes", "cut to size"} | {
     "a wide date",
