@@ -18,7 +18,7 @@ ET.register_namespace("", NAMESPACE)
 _XML = "{http://www.w3.org/XML/1998/namespace}"
 _ORIGINAL = re.compile(r"tact:(?P<campaign>[0-9a-f-]{36})/(?P<version>\d{1,9})")
 _UNWRITABLE = re.compile(rf"{codes.UNWRITABLE}|U(?=\+[0-9A-F]{{4}})")  # and what looks like one written out
-_WRITTEN = re.compile(r"U\+([0-9A-F]{4})")
+_WRITTEN = re.compile(r"U\+((?!D[89A-F])[0-9A-F]{4})")  # a surrogate alone is no character
 _CODES = {"ph", "x", "bx", "ex", "bpt", "ept", "it"}  # hold a code
 _MARKS = {"g", "mrk"}  # stand around words
 

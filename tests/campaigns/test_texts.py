@@ -352,3 +352,15 @@ def test_xliff_nested_too_deep_is_told() -> None:
     )
     with pytest.raises(Unreadable, match="too deep"):
         xliff.read(file.encode())
+
+
+def test_a_code_that_stands_for_no_character_is_words(marketer: Client, draft: Version) -> None:
+    file = exchange.export(draft, "pt")
+    row = file.rows[0]
+    rows = [row._replace(target=f"{row.source}<br>"), *file.rows[1:]]
+    data = xliff.write(file._replace(rows=rows)).replace(b"&lt;br&gt;</ph></target>", b"U+D800</ph></target>")
+    assert b"U+D800" in data
+    upload = SimpleUploadedFile("pt.xlf", data)
+    answer = marketer.post(url("campaign_texts", draft.campaign), {"file": upload})
+    assert answer.status_code == 200
+    assert "U+D800" in answer.content.decode()
