@@ -95,7 +95,7 @@ class Lines:
 
     def close(self) -> None:
         for connection in self._kept.values():
-            connection.close()
+            connection.drop()
         self._kept = {}
 
     def __enter__(self) -> Lines:
@@ -133,7 +133,7 @@ class Lines:
             except ConnectionError:  # the server was just giving up the line: that is no answer
                 pass
         elif kept is not None:
-            kept.close()
+            kept.drop()
         return self._over(self._new(address, cut), address, url, method, sent, body, cut)
 
     def _over(
@@ -158,12 +158,14 @@ class Lines:
             cut.mark("began")
             content = _read(answer, cut)
         except BaseException:
-            connection.close()
+            connection.drop()
             raise
         kind = answer.headers.get("Content-Type", "")
         location = answer.headers.get("Location", "") if answer.status in MOVED else ""
         if connection.sock is not None:
             self._kept[address.origin] = connection
+        else:
+            connection.drop()
         return Reply(answer.status, kind, content, url, cut.timing()), location
 
     def _new(self, address: Address, cut: _Cut) -> _Plain | _Private:
@@ -202,8 +204,9 @@ class _Pinned:
             return line
         raise failed
 
-    def close(self) -> None:
-        super().close()  # type: ignore[misc]  # of the connection this is mixed into
+    def drop(self) -> None:
+        """Close the line and its cord. ``close`` leaves the cord: a last answer is read from a line that is closed."""
+        self.close()  # type: ignore[attr-defined]  # of the connection this is mixed into
         if self.cord is not None:
             self.cord.close()
             self.cord = None

@@ -222,6 +222,9 @@ def bomb(size: int) -> bytes:
             raw(HEAD + b"Content-Length: 9999\r\n\r\n", b" ", every=0.1, for_ever=True), id="drips its body"
         ),
         pytest.param(
+            raw(HEAD + b"Connection: close\r\n\r\n", b" ", every=0.1, for_ever=True), id="drips its last body"
+        ),
+        pytest.param(
             raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n", every=0.1, for_ever=True),
             id="drips chunks",
         ),
