@@ -88,7 +88,10 @@ def _become_text(element: HtmlElement, text: str) -> None:
 def _spell_out(link: HtmlElement, vault: Vault) -> None:
     address = vault.restore((link.get("href") or "").strip())
     label = " ".join(vault.restore(link.text_content()).split())
-    if not address.startswith(_LINKS) or address.removeprefix("mailto:").removeprefix("tel:") == label:
+    if (
+        not address.lower().startswith(_LINKS)
+        or address.removeprefix("mailto:").removeprefix("tel:") == label
+    ):
         return
     said = vault.keep(f" ({address})" if label else address)
     last = link[-1] if len(link) else None

@@ -275,6 +275,10 @@ def test_the_text_is_made_of_the_html_with_its_liquid():
     )
 
 
+def test_the_text_has_a_link_however_its_scheme_is_spelled():
+    assert compiled('<a href="HTTPS://shop.test/">Shop</a>').text == "Shop (HTTPS://shop.test/)\n"
+
+
 def test_the_text_of_mjml_says_what_the_mail_says():
     body = mjml(
         "<mj-text>Hi {{ profile.name }}</mj-text>"
