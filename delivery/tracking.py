@@ -54,7 +54,7 @@ def add_to(body: str, paths: Paths) -> str:
     """
 
     def through_us(link: re.Match[str]) -> str:
-        url = REFERENCE.sub(_referred, (link[2] or link[3]).rstrip())
+        url = address(link[2] or link[3])
         if f"{url}/".startswith(f"{paths.base}/"):
             return link[0]
         return f'{link[1]}"{paths.click(url)}"'
@@ -63,6 +63,11 @@ def add_to(body: str, paths: Paths) -> str:
     pixel = f'<img src="{paths.pixel()}" width="1" height="1" alt="" style="display:block;border:0">'
     end = END_OF_BODY.search(body)
     return body[: end.start()] + pixel + body[end.start() :] if end else body + pixel
+
+
+def address(written: str) -> str:
+    """Return the address that a link's attribute says, as browsers read it."""
+    return REFERENCE.sub(_referred, written).strip()
 
 
 def _referred(reference: re.Match[str]) -> str:

@@ -12,6 +12,7 @@ from django.test import Client
 
 from audiences.models import ConsentChange, Event, Profile
 from delivery import tokens, tracking
+from delivery.channels.email import preview
 from delivery.models import Delivery
 from tenants import clock
 from tenants.models import Tenant
@@ -281,6 +282,11 @@ def test_links_lead_through_us_and_back_to_what_they_were(html, tracked, now):
 def test_our_own_links_are_not_tracked(now):
     paths = tracking.Paths(tenant_id=1, delivery_id=2, occasion_at=now)
     assert "/t/c/" not in tracking.add_to(f'<a href="{paths.unsubscribe()}">x</a>', paths)
+
+
+def test_the_preview_lists_a_link_as_it_will_be_followed():
+    (link,) = preview.links('<a href="https://a.test/?x=1&amp;y=2&currency=EUR">See</a>')
+    assert link.url == "https://a.test/?x=1&y=2&currency=EUR"
 
 
 def test_a_shop_whose_name_only_begins_like_ours_is_not_us(now):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html import unescape
 
 from campaigns import languages
+from delivery.tracking import address
 from tenants.models import Tenant
 
 SUBJECT_SHOWN = 50  # characters of a subject that a phone shows, about
@@ -96,7 +97,7 @@ def shown(message: Mapping[str, str], *, tenant: Tenant, to: str) -> Shown:
 
 def links(html: str) -> list[Link]:
     """Return the mail's links in order, with the words they stand behind."""
-    return [Link(_words(found["words"]), unescape(found["url"])) for found in _LINK.finditer(html)]
+    return [Link(_words(found["words"]), address(found["url"])) for found in _LINK.finditer(html)]
 
 
 def _words(html: str) -> str:
