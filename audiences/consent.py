@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -15,6 +15,11 @@ from tenants.models import Tenant
 
 CHANNELS = ("email", "push", "sms", "webhook", "in_app", "feed")  # also those on which nothing is sent yet
 TOPIC = "topic:"
+
+SAID = """
+SELECT profile_id, subject, max(at) FROM audiences_consentchange
+WHERE tenant_id = %s AND profile_id = ANY(%b::bigint[]) GROUP BY profile_id, subject
+"""
 
 # A missing standing says nothing: anything stated is stricter or at least clearer.
 STRICTNESS = {
@@ -70,6 +75,13 @@ def stricter(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]
         if subject not in both or STRICTNESS[standing] > STRICTNESS[both[subject]]:
             both[subject] = standing
     return both
+
+
+def said_at(tenant_id: int, profile_ids: Iterable[int]) -> dict[tuple[int, str], datetime]:
+    """Return when people last said something, by profile id and subject."""
+    asked = list(profile_ids)
+    rows = binary.run(SAID, [tenant_id, asked]) if asked else []
+    return {(profile_id, subject): at for profile_id, subject, at in rows}
 
 
 def note(tenant_id: int, changes: list[Change]) -> None:

@@ -67,6 +67,7 @@ class Profiles:
         self.changes: list[AttributeChange] = []
         self.fixes: list[Fix] = []  # where people were, in order of time
         self._consents: list[consent.Change] = []
+        self._said_at: dict[tuple[int, str], datetime] = {}
         self._first_met: dict[Person, datetime] = {}
         self._returned: dict[returning.Address, returning.Remembered] = {}
         self._suppressed: dict[returning.Address, str] = {}
@@ -83,6 +84,7 @@ class Profiles:
         for loser, winner in self._people.merges:
             self._absorb(records.pop(loser.id), records[winner.final().id])
         self._returned = returning.look(self._tenant_id, _new_addresses(telling, records))
+        self._said_at = self._last_said(telling, records)
         for call in sorted(telling, key=lambda call: call.at):
             self._apply(call, records[call.person.id])
         self._check_addresses(telling)
@@ -152,7 +154,7 @@ class Profiles:
         if call.consent and self._origin is Origin.IMPORT:  # a file never takes back what a person said
             self._consent(record, consent.stricter(record.consent, call.consent), "import")
         elif call.consent:
-            self._consent(record, record.consent | call.consent, "API")
+            self._state(call, record, call.consent)
 
     def _is_older(self, at: datetime, newest: datetime | None) -> bool:
         return newest is not None and at < newest and may_count(newest, now=self._now)
@@ -186,10 +188,38 @@ class Profiles:
     def _note(self, profile_id: int, changes: list[tuple[str, Any, Any]], call_id: str) -> None:
         self.changes += [AttributeChange(profile_id, name, old, new, call_id) for name, old, new in changes]
 
-    def _consent(self, record: Record, standings: dict[str, str], origin: str) -> None:
+    def _last_said(self, calls: list[Call], records: dict[int, Record]) -> dict[tuple[int, str], datetime]:
+        """Return when those who are told to say something else now last spoke, also as whom they are merged with."""
+        if self._origin is Origin.IMPORT:
+            return {}
+        ids = {
+            call.person.id
+            for call in calls
+            if call.consent and not call.consent.items() <= records[call.person.id].consent.items()
+        }
+        merged = {loser.id: winner.final().id for loser, winner in self._people.merges}
+        said: dict[tuple[int, str], datetime] = {}
+        theirs = ids | {loser for loser, winner in merged.items() if winner in ids}
+        for (id_, subject), at in consent.said_at(self._tenant_id, theirs).items():
+            key = merged.get(id_, id_), subject
+            said[key] = max(at, said.get(key, at))
+        return said
+
+    def _state(self, call: Call, record: Record, stated: dict[str, str]) -> None:
+        """What somebody said since holds, unless a call that tells of before is stricter."""
+        for subject, standing in stated.items():
+            if self._is_older(call.at, self._said_at.get((record.id, subject))):
+                self._consent(record, consent.stricter(record.consent, {subject: standing}), "API")
+            else:
+                at = min(call.at, self._now)
+                self._consent(record, record.consent | {subject: standing}, "API", at=at)
+
+    def _consent(
+        self, record: Record, standings: dict[str, str], origin: str, *, at: datetime | None = None
+    ) -> None:
         for subject, standing in standings.items():
             if record.consent.get(subject) != standing:
-                self._consents.append(consent.Change(record.id, subject, standing, self._now, origin))
+                self._consents.append(consent.Change(record.id, subject, standing, at or self._now, origin))
         record.consent = standings
 
     # --- Writing ---------------------------------------------------------------------------------

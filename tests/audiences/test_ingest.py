@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from audiences import definitions, ingest, segments
+from audiences import consent, definitions, ingest, segments
 from audiences.models import (
     AttributeDefinition,
+    ConsentChange,
     Event,
     EventDefinition,
     Identity,
@@ -425,3 +426,43 @@ def test_consent_to_what_is_neither_channel_nor_topic_is_refused(store: Store, s
     stored = store({"type": "identify", "userId": "u1", "consent": {subject: "unsubscribed"}})
     assert [refusal.path for refusal in stored.refused] == ["consent"]
     assert not Profile.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("minutes", "told", "holds"),
+    [
+        pytest.param(-60, "subscribed", "unsubscribed", id="a late call takes nothing back"),
+        pytest.param(1, "subscribed", "subscribed", id="what was said since does"),
+        pytest.param(-60, "unsubscribed", "unsubscribed", id="a late one may agree"),
+    ],
+)
+def test_of_consent_what_was_said_last_holds_whatever_arrives_last(
+    store: Store, found: Found, tenant: Tenant, minutes: int, told: str, holds: str
+) -> None:
+    said = {"type": "identify", "userId": "u1", "anonymousId": "a1", "consent": {"email": "opted_in"}}
+    store(said | {"timestamp": (NOW - timedelta(days=1)).isoformat()}, now=NOW)
+    profile = found("external_id", "u1")
+    told_us = {
+        "profile_id": profile.pk,
+        "subject": "email",
+        "standing": "unsubscribed",
+        "origin": "one-click",
+    }
+    consent.change(tenant=tenant, now=NOW, **told_us)
+    at = NOW + timedelta(minutes=minutes)
+    late = {"timestamp": at.isoformat(), "consent": {"email": told, "topic:news": "subscribed"}}
+    store(said | late, now=NOW + timedelta(minutes=2))
+    profile.refresh_from_db()
+    assert profile.consent == {"email": holds, "topic:news": "subscribed"}
+    latest = {change.subject: change.standing for change in ConsentChange.objects.order_by("at", "id")}
+    assert latest == profile.consent
+
+
+def test_a_late_call_takes_nothing_back_of_whom_it_merges(store: Store, found: Found, tenant: Tenant) -> None:
+    store(identify(), {"type": "page", "anonymousId": "a1"}, now=NOW)
+    anonymous = found("anonymous_id", "a1").pk
+    told_us = {"profile_id": anonymous, "subject": "email", "standing": "unsubscribed", "origin": "one-click"}
+    consent.change(tenant=tenant, now=NOW, **told_us)
+    early = {"timestamp": (NOW - timedelta(hours=1)).isoformat(), "consent": {"email": "subscribed"}}
+    store(identify() | early | {"anonymousId": "a1"}, now=NOW)
+    assert found("external_id", "u1").consent == {"email": "unsubscribed"}
