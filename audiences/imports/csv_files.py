@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 from collections.abc import Generator
+from itertools import chain
 from typing import IO, NamedTuple
 
 MAX_BYTES = 100 * 1024 * 1024
@@ -14,6 +15,8 @@ SAMPLE_ROWS = 50
 DELIMITERS = ",;\t|"
 BLOCK = 1024 * 1024
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begins with these
+
+END = "\x00end of file\x00"  # a line after the last: a cell that swallows it is still open
 
 csv.field_size_limit(1024 * 1024)
 
@@ -65,10 +68,16 @@ def rows(file: IO[bytes], table: Table) -> Generator[Row]:
     file.seek(0)
     text = io.TextIOWrapper(file, encoding=table.encoding, newline="", errors="replace")
     try:
-        reader = csv.reader(text, delimiter=table.delimiter)
+        reader = csv.reader(chain(text, [END]), delimiter=table.delimiter)
         line = 1
         try:
             for number, cells in enumerate(reader):
+                if cells == [END]:
+                    return
+                if cells and cells[-1].endswith(END):
+                    raise NotCsv(
+                        f"Line {line} opens a quotation mark that nothing closes: all below it would be one cell."
+                    )
                 if number and any(map(str.strip, cells)):
                     yield Row(line, cells)
                 line = reader.line_num + 1

@@ -73,6 +73,14 @@ def test_a_file_that_is_too_large_is_refused_unread(
         uploaded(b"email\n" + b"x" * 1024 * 1024)
 
 
+@pytest.mark.parametrize("is_dry_run", [True, False])
+def test_a_quotation_mark_left_open_swallows_no_rows(stored: Callable[..., Import], is_dry_run: bool) -> None:
+    done = stored('id,name\nu1,Ada\nu2,"Bob\nu3,Eve\nu4,Zoe\n', is_dry_run=is_dry_run)
+    assert (done.state, done.rows_done) == ("failed", 0)
+    assert "Line 3 opens a quotation mark" in done.error
+    assert not Profile.objects.exists()
+
+
 def test_lines_are_numbered_as_an_editor_does(stored: Callable[..., Import]) -> None:
     done = stored('email,note\na@example.test,"two\nlines"\n\nwrong,x\n,"y\nz"\nb@example.test,ok\n')
     refused = RefusedRow.objects.order_by("number").values_list("number", "reason")
