@@ -16,6 +16,7 @@ DELIMITERS = ",;\t|"
 BLOCK = 1024 * 1024
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begins with these
 
+MARKED = frozenset(f"'{first}" for first in FORMULA)
 END = "\x00end of file\x00"  # a line after the last: a cell that swallows it is still open
 
 csv.field_size_limit(1024 * 1024)
@@ -54,7 +55,7 @@ def look(file: IO[bytes]) -> Table:
     encoding = _encoding(file)
     head = _head(file, encoding)
     delimiter = max(DELIMITERS, key=lambda candidate: _columns_with(head, candidate))
-    rows = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
+    rows = map(_as_meant, csv.reader(io.StringIO(head, newline=""), delimiter=delimiter))
     try:
         header = next(rows, [])
         sample = [row for row, _ in zip(rows, range(SAMPLE_ROWS), strict=False) if any(map(str.strip, row))]
@@ -79,7 +80,7 @@ def rows(file: IO[bytes], table: Table) -> Generator[Row]:
                         f"Line {line} opens a quotation mark that nothing closes: all below it would be one cell."
                     )
                 if number and any(map(str.strip, cells)):
-                    yield Row(line, cells)
+                    yield Row(line, _as_meant(cells))
                 line = reader.line_num + 1
         except csv.Error as error:
             raise NotCsv(f"Line {line} cannot be read as CSV: {error}.") from None
@@ -90,6 +91,11 @@ def rows(file: IO[bytes], table: Table) -> Generator[Row]:
 def safe(cell: str) -> str:
     """Return a cell that a spreadsheet shows and does not run."""
     return f"'{cell}" if cell.startswith(FORMULA) else cell
+
+
+def _as_meant(cells: list[str]) -> list[str]:
+    """Return cells without the mark that keeps a spreadsheet from running them, ours or its own."""
+    return [cell[1:] if cell[:2] in MARKED else cell for cell in cells]
 
 
 def _encoding(file: IO[bytes]) -> str:

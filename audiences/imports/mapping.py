@@ -14,6 +14,7 @@ from tenants.strict import MAX_NAME
 KINDS = ("text", "number", "boolean", "time")
 CONSENT = "consent:"  # "consent:email": the column says whether they want mail
 FINDERS = ("external_id", "email", "phone")
+ADDED = ("line", "reason")  # the first and the last column of the refused rows as we hand them out
 KEPT_BY_US = attributes.IGNORED_TRAITS - set(FINDERS)
 
 
@@ -39,13 +40,25 @@ Mapping = dict[str, Target]  # by column, in the file's order
 def guess(table: Table) -> Mapping:
     """Return what the columns' names and first values suggest."""
     guessed: Mapping = {}
+    added = ADDED if _has_added(table.columns) else ()
     for column in table.columns:
-        name = _guessed_name(column)
+        name = "" if column in added else _guessed_name(column)
         if name in KEPT_BY_US or any(target.name == name for target in guessed.values()):
             name = ""
         is_custom = Target(name).is_custom
         guessed[column] = Target(name, cells.kind_of(table.values(column)) if is_custom else "text")
     return guessed
+
+
+def brought(mapping: Mapping) -> slice:
+    """Return which columns somebody brought: all but those that we added to rows refused before."""
+    columns = list(mapping)
+    is_left_out = not any(mapping[column].name for column in ADDED if column in mapping)
+    return slice(1, len(columns) - 1) if _has_added(columns) and is_left_out else slice(len(columns))
+
+
+def _has_added(columns: list[str]) -> bool:
+    return len(columns) > len(ADDED) and (columns[0], columns[-1]) == ADDED
 
 
 def check(mapping: Mapping) -> None:

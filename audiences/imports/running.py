@@ -144,10 +144,14 @@ class _Alone:
 
 def refused_lines(import_: Import) -> Iterator[list[str]]:
     """Yield the refused rows as lines of a table, the reason last; a spreadsheet runs none of their cells."""
-    columns = list(mapping.loaded(import_.mapping))
-    yield ["line", *columns, "reason"]
+    columns = mapping.loaded(import_.mapping)
+    brought = mapping.brought(columns)
+    line, reason = mapping.ADDED
+    yield [line, *map(csv_files.safe, list(columns)[brought]), reason]
     refused = RefusedRow.objects.filter(import_file=import_).order_by("number")
     for row in refused.iterator(chunk_size=BATCH):
         given = [csv_files.safe(cell) for cell in row.values]
         missing = [""] * (len(columns) - len(given))
-        yield [str(row.number), *given, *missing, csv_files.safe(row.reason)]
+        cells = [*given, *missing]
+        more = cells[len(columns) :]
+        yield [str(row.number), *cells[brought], *more, csv_files.safe(row.reason)]

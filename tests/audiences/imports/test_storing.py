@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import signal
 import subprocess
@@ -168,6 +170,23 @@ def test_an_import_whose_file_is_gone_fails_in_words(
     tasks.run_import(made.pk)
     made.refresh_from_db()
     assert (made.state, "gone" in made.error) == ("failed", True)
+
+
+def test_refused_rows_are_put_right_and_sent_again_as_often_as_it_takes(
+    stored: Callable[..., Import], found: Found
+) -> None:
+    file = "id,phone,debt,email\nu1,+4930901820,-5,wrong\nu2,+4930901821,-6,wrong\n"
+    for n in (1, 2):
+        done = stored(file)
+        lines = io.StringIO()
+        csv.writer(lines).writerows(running.refused_lines(done))
+        file = lines.getvalue().replace("wrong", f"u{n}@example.test", 1)
+        assert file.startswith("line,id,phone,debt,email,reason")
+    assert stored(file).rows_refused == 0
+    for n in (1, 2):
+        profile = found("external_id", f"u{n}")
+        assert (profile.phone, profile.email) == (f"+493090182{n - 1}", f"u{n}@example.test")
+        assert profile.attributes == {"debt": -4 - n}
 
 
 WORKER = """
