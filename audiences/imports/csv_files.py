@@ -57,10 +57,12 @@ def look(file: IO[bytes]) -> Table:
     delimiter = max(DELIMITERS, key=lambda candidate: _columns_with(head, candidate))
     rows = map(_as_meant, csv.reader(io.StringIO(head, newline=""), delimiter=delimiter))
     try:
-        header = next(rows, [])
-        sample = [row for row, _ in zip(rows, range(SAMPLE_ROWS), strict=False) if any(map(str.strip, row))]
+        header = next(filter(_says_something, rows), [])
+        sample = [row for row, _ in zip(rows, range(SAMPLE_ROWS), strict=False) if _says_something(row)]
     except csv.Error as error:
         raise NotCsv(f"The file cannot be read as CSV: {error}.") from None
+    if not header:
+        raise NotCsv("The file is empty.")
     return Table(encoding, delimiter, _named(header), sample)
 
 
@@ -70,17 +72,18 @@ def rows(file: IO[bytes], table: Table) -> Generator[Row]:
     text = io.TextIOWrapper(file, encoding=table.encoding, newline="", errors="replace")
     try:
         reader = csv.reader(chain(text, [END]), delimiter=table.delimiter)
-        line = 1
+        line, is_below_header = 1, False
         try:
-            for number, cells in enumerate(reader):
+            for cells in reader:
                 if cells == [END]:
                     return
                 if cells and cells[-1].endswith(END):
                     raise NotCsv(
                         f"Line {line} opens a quotation mark that nothing closes: all below it would be one cell."
                     )
-                if number and any(map(str.strip, cells)):
+                if is_below_header and _says_something(cells):
                     yield Row(line, _as_meant(cells))
+                is_below_header = is_below_header or _says_something(cells)
                 line = reader.line_num + 1
         except csv.Error as error:
             raise NotCsv(f"Line {line} cannot be read as CSV: {error}.") from None
@@ -91,6 +94,10 @@ def rows(file: IO[bytes], table: Table) -> Generator[Row]:
 def safe(cell: str) -> str:
     """Return a cell that a spreadsheet shows and does not run."""
     return f"'{cell}" if cell.startswith(FORMULA) else cell
+
+
+def _says_something(cells: list[str]) -> bool:
+    return any(map(str.strip, cells))
 
 
 def _as_meant(cells: list[str]) -> list[str]:
@@ -129,7 +136,7 @@ def _columns_with(head: str, delimiter: str) -> int:
     """Return how many columns the header has with this delimiter, more telling if the next rows have as many."""
     try:
         reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
-        widths = [len(row) for row, _ in zip(reader, range(10), strict=False) if row]
+        widths = [len(row) for row, _ in zip(filter(_says_something, reader), range(10), strict=False)]
     except csv.Error:
         return 0
     return widths[0] * (2 if len(set(widths)) == 1 else 1) if widths and widths[0] > 1 else 1

@@ -33,6 +33,7 @@ NAMES = "email,first_name\nzoe@example.test,Zoë\nrené@example.test,René\n".re
         pytest.param(NAMES.replace("\n", "\r\n").encode(), id="Windows lines"),
         pytest.param(NAMES.replace("\n", "\r").encode(), id="old Mac lines"),
         pytest.param(NAMES.replace("\n", "\n\n , \n").encode(), id="blank lines between"),
+        pytest.param(f"\n,,\n{NAMES}".encode(), id="blank lines above"),
         pytest.param(NAMES.rstrip().encode(), id="no end of line"),
     ],
 )
@@ -50,6 +51,7 @@ def test_a_file_is_read_whatever_program_wrote_it(stored: Callable[..., Import],
     [
         (b"", "empty"),
         (b" \n ", "empty"),
+        (b",,\n,,\n", "empty"),
         (b"PK\x03\x04\x00\x00\x00", "not text"),
         (b"email,email\na@example.test,b@example.test\n", "Two columns are called"),
         (b",".join(b"c%d" % n for n in range(201)), "201 columns"),
