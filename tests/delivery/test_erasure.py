@@ -229,6 +229,41 @@ def test_what_was_refused_is_read_in_portions_each_once(person, tenant, owner, m
     assert erasure.go_on(Erasure.objects.get(pk=begun.pk), is_over=lambda: True, now=now)
 
 
+def test_what_was_refused_is_theirs_however_it_is_written(store, erase, client_of, tenant):
+    who = {"type": "identify", "userId": "zé/b", "anonymousId": "4711"}
+    store(who | {"traits": {"email": "Zeb+x@münchen.test", "phone": "+4930901820"}})
+    person = Profile.objects.get()
+    now = clock.now(tenant)
+    calls = [
+        json.dumps({"userId": "zé/b"}),
+        json.dumps({"userId": "zé/b"}).replace("/", "\\/"),
+        '{"userId": "zé\\/b"}',
+        json.dumps({"traits": {"email": "zeb+x@münchen.test"}}),
+        '{"traits": {"email": "Zeb\\u002Bx@münchen.test"}}',
+        '{"traits": {"phone": "+49 (30) 90-18-20"}}',
+        '{"traits": {"phone": "0049 30\\/901820"}}',
+        '{"traits": {"phone": 4930901820}}',
+    ]
+    others = ['{"traits": {"phone": "+49 30 9018200"}}', '{"userId": "zb"}', '{"userId": "47110"}']
+    for call in [*calls, *others]:
+        RefusedCall.objects.create(tenant=tenant, received_at=now, index=0, reason="x", call=call)
+    file = Import.objects.create(tenant=tenant, file_name="people.csv", rows_refused=1)
+    cells = ["+49 (30) 901820", "0049 30 901820", "\u00a0+4930901820\t", "\u00a0ZEB+x@münchen.test "]
+    for number, cell in enumerate([*cells, "+49 30 9018200", "0"]):
+        row = {"tenant": tenant, "import_file": file, "number": number, "reason": "x"}
+        RefusedRow.objects.create(**row, values=["Z", cell])
+    answer = client_of("analyst").get(reverse("profile_export", args=[person.public_id]))
+    told = json.loads(b"".join(answer.streaming_content))
+    assert {one["call"] for one in told["refused_calls"]} == set(calls[:5])
+    assert [one["values"][1] for one in told["refused_rows_of_files"]] == cells
+    erase(person)
+    assert set(RefusedCall.objects.values_list("call", flat=True)) == set(others)
+    assert [values[1] for values in RefusedRow.objects.values_list("values", flat=True)] == [
+        "+49 30 9018200",
+        "0",
+    ]
+
+
 def test_answers_of_sources_go_in_portions(person, tenant, owner, make_source, monkeypatch):
     monkeypatch.setattr(erasing, "BATCH", 2)
     source = make_source("https://x.test/{{ profile.email }}")
