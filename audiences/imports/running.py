@@ -43,8 +43,10 @@ def work(import_: Import, *, now: datetime, is_over: Callable[[], bool]) -> bool
             _end(import_, state=Import.State.FAILED, error=str(error))
             return True
         except FileNotFoundError:
-            _end(import_, state=Import.State.FAILED, error="The uploaded file is gone. Upload it again.")
-            return True
+            if not _is_stored(import_):
+                _end(import_, state=Import.State.FAILED, error="The uploaded file is gone. Upload it again.")
+                return True
+            is_done = True
         if is_done:
             _finish(import_)
     return is_done
@@ -102,11 +104,16 @@ def _keep(import_: Import, batch: list[Row], refused: dict[int, str]) -> None:
     )
 
 
+def _is_stored(import_: Import) -> bool:
+    """Whether nothing was left to do but to end: killed there, an import may have lost its file already."""
+    is_for_good = import_.state == Import.State.RUNNING and not import_.is_dry_run
+    return is_for_good and import_.rows_done >= import_.rows_total
+
+
 def _finish(import_: Import) -> None:
-    _end(import_, state=Import.State.DONE)
     if not import_.is_dry_run:  # people are in profiles now; a copy of their data would only lie about
-        import_.file.delete(save=False)
-        _set(import_, file="")
+        import_.file.delete(save=False)  # before it is done: whoever is killed in between does this again
+    _end(import_, state=Import.State.DONE, file=import_.file if import_.is_dry_run else "")
 
 
 @transaction.atomic

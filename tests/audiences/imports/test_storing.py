@@ -18,6 +18,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.files.base import ContentFile
 from django.db import connection
+from django.db.models.fields.files import FieldFile
 from django_q.models import OrmQ
 
 from audiences import tasks
@@ -117,6 +118,27 @@ def test_a_long_rehearsal_counts_nobody_twice_who_stands_in_two_of_its_tasks(
 def test_the_file_is_deleted_once_its_people_are_stored(stored: Callable[..., Import], files: Path) -> None:
     done = stored("email\na@example.test\n")
     assert not done.file
+    assert not list(files.rglob("*.csv"))
+
+
+@pytest.mark.parametrize("step", ["delete", "_end"])
+def test_killed_while_it_ends_an_import_leaves_no_file_behind(
+    uploaded: Callable[..., Import], owner: User, files: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = uploaded("id\nu1\n")
+    lifecycle.start(import_=made, columns=mapping.loaded(made.mapping), is_dry_run=False, actor=owner)
+
+    def killed(*what: Any, **how: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FieldFile if step == "delete" else running, step, killed)
+        with pytest.raises(KeyboardInterrupt):
+            tasks.run_import(made.pk)
+    assert tasks.resume_imports() == 1
+    assert tasks.run_import(made.pk)
+    made.refresh_from_db()
+    assert (made.state, made.error, bool(made.file), made.profiles_created) == ("done", "", False, 1)
     assert not list(files.rglob("*.csv"))
 
 
