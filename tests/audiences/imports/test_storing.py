@@ -84,6 +84,32 @@ def test_a_rehearsal_counts_and_stores_nobody(
     assert len(list(files.rglob("*.csv"))) == 1
 
 
+@pytest.mark.parametrize("batch", [1, 100])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param("u1,a@x.test\nu2,a@x.test\nu3,a@x.test\n", id="a family shares an address"),
+        pytest.param("u9,known@x.test\n", id="with somebody known"),
+        pytest.param(",a@x.test\nu1,a@x.test\nu2,a@x.test\n", id="the address comes first"),
+        pytest.param("u9,nameless@x.test\nu8,nameless@x.test\n", id="with somebody who has no id"),
+        pytest.param("u0,b@x.test\nu1,b@x.test\n,b@x.test\nu0,\n", id="a known one tells a new address"),
+        pytest.param("u1,\nu1,a@x.test\nu1,b@x.test\n,b@x.test\n", id="one person in many rows"),
+    ],
+)
+def test_a_rehearsal_counts_as_many_new_people_as_storing_makes(
+    stored: Callable[..., Import],
+    store: Callable[..., Any],
+    lines: str,
+    batch: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(running, "BATCH", batch)
+    store({"type": "identify", "userId": "u0", "traits": {"email": "known@x.test"}})
+    store({"type": "identify", "anonymousId": "a0", "traits": {"email": "nameless@x.test"}})
+    rehearsed, done = (stored(f"id,email\n{lines}", is_dry_run=is_dry_run) for is_dry_run in (True, False))
+    assert rehearsed.profiles_created == done.profiles_created == Profile.objects.count() - 2
+
+
 def test_a_long_rehearsal_counts_nobody_twice_who_stands_in_two_of_its_tasks(
     uploaded: Callable[..., Import], owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
