@@ -5,7 +5,7 @@ Their tombstone stays, and with it the anonymous rows that results count. docs/d
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from django.db import transaction
@@ -84,10 +84,17 @@ def begin(*, profile: Profile, actor: Actor, now: datetime) -> Erasure:
     return begun
 
 
+def learn(erasure: Erasure, values: Iterable[str]) -> None:
+    """Look for traces by these as well; nothing is kept of them once it is done."""
+    erasure.known = sorted({*erasure.known, *values})
+    Erasure.objects.filter(pk=erasure.pk, done_at=None).update(known=erasure.known)
+
+
 def go_on(erasure: Erasure, *, is_over: IsOver, now: datetime) -> bool:
     """Remove what is left of somebody until ``is_over()``; return whether nothing is. Twice is as good as once."""
     ids = list(tombstones.all_of(erasure.tenant_id, erasure.profile_id))
-    are_done = [step(erasure, ids, is_over) for step in (_data, *_steps)]
+    # Ours last: what is kept above us tells addresses of before, which what was refused may name.
+    are_done = [step(erasure, ids, is_over) for step in (*_steps, _data)]
     if not all(are_done):
         return False
     erasure.known, erasure.done_at = [], now

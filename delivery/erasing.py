@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 
 from audiences import returning
-from audiences.erasure import BATCH, IsOver
+from audiences.erasure import BATCH, IsOver, learn
 from audiences.models import Erasure
 from delivery.models import Delivery
 from delivery.sandbox import inbox
@@ -42,6 +42,7 @@ def forget(erasure: Erasure, ids: list[int], is_over: IsOver) -> bool:
     # Asked before anything is emptied: what is settled while we are at it is emptied the next time.
     is_settled = not Delivery.objects.filter(profile_id__in=ids, state=Delivery.State.SENDING).exists()
     sent_to = {address for (address,) in binary.run(ADDRESSES, [tenant.pk, ids])}
+    learn(erasure, sent_to)
     # Those they went by before, too: a suppression holds an address in plain letters.
     former = {("email", address.lower()) for address in sent_to}
     returning.remember(tenant_id=tenant.pk, addresses=former, consent={}, now=erasure.asked_at)
@@ -49,7 +50,7 @@ def forget(erasure: Erasure, ids: list[int], is_over: IsOver) -> bool:
         inbox.forget(
             settings.SANDBOX_INBOX / INBOX_NAME,
             tenant=tenant.public_id.hex,
-            recipients={*erasure.known, *sent_to},
+            recipients=set(erasure.known),
         )
     while binary.run(BLANK, [tenant.pk, ids, BATCH, erasure.asked_at, tenant.pk]):
         if is_over():

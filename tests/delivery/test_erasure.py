@@ -421,9 +421,14 @@ def test_an_address_they_had_before_is_kept_in_no_plain_letters(
     run()
     suppression.add(tenant=tenant, channel="email", address=EMAIL, reason="bounced", now=clock.now(tenant))
     store({"type": "identify", "userId": "zebedia-1", "traits": {"email": "new@example.test"}})
-    erase(person)
+    file = Import.objects.create(tenant=tenant, file_name="people.csv", rows_refused=1)
+    RefusedRow.objects.create(tenant=tenant, import_file=file, number=2, reason="x", values=[EMAIL])
+    begun = erase(person)
     assert not Suppression.objects.exists()
     assert ErasedAddress.objects.get().reason == "bounced"
+    assert naming("zebedia") == []
+    erasure.learn(begun, [EMAIL])  # a twin that was slower
+    assert Erasure.objects.get().known == []
 
 
 def test_nobody_is_remembered_who_refused_nothing(person, erase):
