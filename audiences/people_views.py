@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.cache import patch_vary_headers
 from django.utils.dateparse import parse_datetime
@@ -121,14 +121,17 @@ def profile_consent(request: TenantRequest, public_id: UUID) -> HttpResponse:
         messages.error(request, "Choose a channel or topic and what the person wants.")
         return redirect("profile_detail", public_id)
     with transaction.atomic():
-        changed = consent.change(
-            tenant=request.tenant,
-            profile_id=profile.pk,
-            subject=subject,
-            standing=standing,
-            origin=f"by {request.user}",
-            now=clock.now(request.tenant),
-        )
+        try:
+            changed = consent.change(
+                tenant=request.tenant,
+                profile_id=profile.pk,
+                subject=subject,
+                standing=standing,
+                origin=f"by {request.user}",
+                now=clock.now(request.tenant),
+            )
+        except consent.NoSuchProfile as erased:  # since we looked
+            raise Http404 from erased
         if changed:
             audit.note(
                 tenant=request.tenant,

@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.html import format_html
 
-from audiences import consent, ingest, panels, people, segments, suppression
+from audiences import consent, ingest, panels, people, people_views, segments, suppression
 from audiences.models import ConsentChange, Profile, Suppression
 from tenants import clock
 from tenants.models import AuditEntry, Tenant
@@ -217,6 +217,22 @@ def test_consent_that_means_nothing_is_not_stored(
     profile = found("external_id", "u1")
     client_of("marketer").post(page_of(profile) + "consent/", {"subject": subject, "standing": standing})
     assert not ConsentChange.objects.exists()
+
+
+def test_consent_of_somebody_erased_meanwhile_is_nobodys(
+    client_of: ClientOf, store: Store, found: Found, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(identify("u1"))
+    profile = found("external_id", "u1")
+
+    def erased_once_found(public_id: object) -> Profile:
+        Profile.objects.filter(public_id=public_id).update(erased_at=clock.now(tenant))
+        return profile
+
+    monkeypatch.setattr(people_views, "living", erased_once_found)
+    said = {"subject": "email", "standing": "unsubscribed"}
+    assert client_of("marketer").post(page_of(profile) + "consent/", said).status_code == 404
+    assert not AuditEntry.objects.filter(thing="profile").exists()
 
 
 def test_an_analyst_only_looks(client_of: ClientOf, store: Store, found: Found) -> None:
