@@ -63,7 +63,7 @@ def log_in(server: Server) -> tuple[Wire, dict[str, str]]:
         if server.username:
             phase = "login"
             _authenticate(wire, server, features)
-    except (Lost, _Unwelcome) as exc:
+    except (Lost, _Unwelcome, OSError) as exc:
         wire.close()
         raise Unavailable(phase, str(exc), getattr(exc, "reply", None)) from exc
     except BaseException:
@@ -83,6 +83,8 @@ def _connect(server: Server) -> Wire:
         sock = socket.create_connection((server.host, server.port), timeout=server.timeout)
     except OSError as exc:
         raise Unavailable("connect", f"{server.host}:{server.port}: {exc.strerror or exc}") from exc
+    except UnicodeError as exc:  # a name with an empty part, or one that is too long
+        raise Unavailable("connect", f"{server.host}:{server.port}: no server can have this name") from exc
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return Wire(sock)
 

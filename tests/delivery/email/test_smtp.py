@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from delivery.channels.email import smtp
+from delivery.channels.email import login, smtp
 from delivery.channels.email.outcomes import refusal
 from delivery.channels.email.smtp import (
     Accepted,
@@ -14,10 +14,11 @@ from delivery.channels.email.smtp import (
     Message,
     Outcome,
     Refused,
+    Server,
     Unavailable,
     Unknown,
 )
-from delivery.channels.email.wire import Reply
+from delivery.channels.email.wire import Reply, Wire
 from tests.delivery.email.partners import BODY, letters, messages, server_at
 from tests.delivery.email.scripted import (
     ONE_BY_ONE,
@@ -205,6 +206,22 @@ def test_nobody_there_leaves_everything_unsent_and_open_says_so() -> None:
     with pytest.raises(Unavailable) as caught:
         Connection.open(server_at(port))
     assert caught.value.phase == "connect"
+
+
+@pytest.mark.parametrize("host", ["smtp..example.com", ".example.com", f"{'x' * 64}.example.com"])
+def test_a_name_that_no_server_can_have_leaves_everything_unsent(host: str) -> None:
+    assert letters(list(Connection(server_at(25, host=host)).send(messages()))) == "NNN"
+
+
+def test_a_server_gone_before_the_login_leaves_everything_unsent(monkeypatch: pytest.MonkeyPatch) -> None:
+    def greeted(wire: Wire, server: Server) -> dict[str, str]:
+        wire.sock.close()
+        return {"AUTH": "PLAIN"}
+
+    monkeypatch.setattr(login, "_hello", greeted)
+    with ScriptedServer() as server:
+        connection = Connection(server_at(server.port, username="shop", password="secret"))
+        assert letters(list(connection.send(messages()))) == "NNN"
 
 
 @pytest.mark.parametrize(
