@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db import connection, transaction
-from django_scopes import scope
 
 from audiences import tombstones
 from delivery import conversions
-from tenants import clock
+from tenants import each
 from tenants.models import Tenant
 
 # tenant_id is in no condition here on purpose: this runs for every tenant and shows nobody anything.
@@ -50,23 +51,26 @@ def doubtful() -> int:
     """
     with connection.cursor() as cursor:
         cursor.execute(LATE)
-        late = cursor.fetchall()
-    return sum(_doubt(tenant_id, profile_ids) for tenant_id, profile_ids in late)
+        late = dict(cursor.fetchall())
+    return each.add_up(
+        Tenant.objects.filter(pk__in=late),
+        lambda tenant, now: _doubt(tenant, late[tenant.pk], now=now),
+        trouble="its hand-overs without an answer could not be settled.",
+    )
 
 
 @transaction.atomic
-def _doubt(tenant_id: int, profile_ids: list[int]) -> int:
-    """Settle what some people's messages have come to; return how many.
+def _doubt(tenant: Tenant, profile_ids: list[int], *, now: datetime) -> int:
+    """Settle what some people's messages have come to, in their tenant's scope; return how many.
 
     What they did since they were handed theirs was counted when nobody knew of the exposure: it is credited anew.
     """
-    tenant = Tenant.objects.get(pk=tenant_id)
-    with scope(tenant=tenant), connection.cursor() as cursor:
-        living = tombstones.lock_living(tenant_id, profile_ids)
-        cursor.execute(DOUBTFUL, [settings.HAND_OVER_SECONDS, tenant_id, profile_ids])
+    with connection.cursor() as cursor:
+        living = tombstones.lock_living(tenant.pk, profile_ids)
+        cursor.execute(DOUBTFUL, [settings.HAND_OVER_SECONDS, tenant.pk, profile_ids])
         settled = [profile_id for (profile_id,) in cursor.fetchall()]
-        reached = sorted({living[id_] for id_ in settled if id_ in living})
-        conversions.recount(tenant=tenant, profile_ids=reached, now=clock.now(tenant))
+    reached = sorted({living[id_] for id_ in settled if id_ in living})
+    conversions.recount(tenant=tenant, profile_ids=reached, now=now)
     return len(settled)
 
 

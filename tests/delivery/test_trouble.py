@@ -9,11 +9,11 @@ from django.db import connection
 
 from audiences.models import Event
 from campaigns import lifecycle, schedules
-from delivery import cap_editing, claim, deciding, pipeline, providers
+from delivery import cap_editing, claim, deciding, pipeline, providers, recording, sweep
 from delivery.channels.email import sending
 from delivery.models import CapUse, Delivery, Provider
 from tenants import clock
-from tests.delivery.steps import planned
+from tests.delivery.steps import claimed, planned
 
 
 def states():
@@ -129,6 +129,30 @@ def test_one_tenants_trouble_is_not_anothers(
         pipeline.once_round()
     assert states() == {"sent": 1}
     assert turns.count(other_tenant.pk) == 1  # and rests
+
+
+def test_a_tenant_whose_doubtful_rows_cannot_be_settled_holds_up_nobody(
+    make_profile, make_campaign, tenant, other_tenant, monkeypatch
+):
+    make_profile()
+    make_campaign()
+    chunk, known = claimed(tenant)
+    rows = [(one.row, one.circumstances.address) for one in known]
+    recording.mark_intent(rows, tenant=tenant, token=chunk.token)
+    let_leases_run_out()
+    whole = sweep.conversions.recount
+
+    def recount(*, tenant, **people):
+        if tenant == other_tenant:
+            raise RuntimeError("nobody foresaw this")
+        whole(tenant=tenant, **people)
+
+    monkeypatch.setattr(
+        sweep, "LATE", f"VALUES ({other_tenant.pk}, ARRAY[1]::bigint[]) UNION ALL {sweep.LATE}"
+    )
+    monkeypatch.setattr(sweep.conversions, "recount", recount)
+    assert sweep.doubtful() == 1
+    assert states() == {"unknown": 1}
 
 
 def test_paused_between_claim_and_decision_they_wait_and_are_not_skipped(
