@@ -87,6 +87,7 @@ def settle_decisions(chunk: Chunk, *, tenant: Tenant, channel: str, now: datetim
     decided = _let_through([pair for pair in decided if not pair[1].until], chunk, tenant=tenant, now=now)
     ours = _store(decided, tenant=tenant, channel=channel, token=chunk.token, now=now)
     kept = [(one, decision) for one, decision in decided if one.row.id in ours]
+    _give_back([pair for pair in decided if pair[0].row.id not in ours], chunk, tenant=tenant)
     to_send = [one for one, decision in kept if decision.verdict == "send"]
     taken = [(one.row.profile_id, room) for one in to_send for room in one.circumstances.caps]
     caps.reserve(taken, asked.caps, tenant=tenant, now=now)
@@ -110,6 +111,12 @@ def _let_through(
         return decided
     claim.release([one.row for one, _ in decided if one.row.id in held], tenant=tenant, token=chunk.token)
     return [(one, decision) for one, decision in decided if one.row.id not in held]
+
+
+def _give_back(lost: list[tuple[Known, Decision]], chunk: Chunk, *, tenant: Tenant) -> None:
+    """Let others have what was counted for rows that turned out not to be ours."""
+    counted = sum(decision.verdict == "send" for _, decision in lost)
+    rates.give_back(chunk.carrier, counted, tenant=tenant)
 
 
 def _store(

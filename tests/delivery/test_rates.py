@@ -314,6 +314,22 @@ def test_what_was_not_handed_over_is_given_back_to_the_day(
     assert used_today() == 0
 
 
+def test_what_is_no_longer_ours_to_send_takes_nothing_of_the_day(
+    crowd, make_campaign, provider, postbox, tenant
+):
+    clock.set_to(tenant, NOON)
+    provider(**warming_up(10))
+    crowd(8)
+    make_campaign()
+    planned(tenant)
+    now = clock.now(tenant)
+    chunk = claim.claim(tenant=tenant, channel="email", now=now)
+    called_off = [row.id for row in chunk.rows[:3]]
+    Delivery.objects.filter(pk__in=called_off).update(state="cancelled")
+    assert len(deciding.settle_decisions(chunk, tenant=tenant, channel="email", now=now)) == 5
+    assert used_today() == 5
+
+
 @pytest.mark.parametrize(
     ("plan", "day", "most"),
     [
