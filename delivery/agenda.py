@@ -80,11 +80,23 @@ def _lay_out(version_id: int) -> bool:
     if not campaign or version != launched_last(version.campaign_id):
         return False
     assert version.launched_at is not None
-    stale = Plan.objects.select_for_update().filter(campaign_id=version.campaign_id)
-    for plan in stale.filter(due_until__gt=version.launched_at).exclude(version=version):
+    for plan in _stale(version):
         _revise(plan, version)
     _add_next(version, after=version.launched_at)
     return True
+
+
+def _stale(version: Version) -> list[Plan]:
+    """Return the plans of earlier versions that have something still to come, locked.
+
+    Whoever opens one lays out the next in the same transaction: while we wait for its lock, another may be added.
+    """
+    plans = Plan.objects.filter(campaign_id=version.campaign_id, due_until__gt=version.launched_at)
+    stale = plans.exclude(version=version).select_for_update()
+    held: list[Plan] = []
+    while len(found := list(stale.all())) > len(held):
+        held = found
+    return held
 
 
 def _revise(plan: Plan, version: Version) -> None:

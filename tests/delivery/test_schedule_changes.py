@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, timedelta
 
@@ -237,3 +238,34 @@ def test_twin_planners_plan_everybody_once(launched, make_profile, tenant, monke
     rows, plans = outcome(tenant)
     assert len(rows) == len(set(rows)) == 80
     assert plans == [("2026-11-24", 40, False), ("2026-11-25", 40, False), ("2026-11-26", 0, True)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_launched_anew_while_an_occasion_opens_the_old_calendar_ends(
+    launched, relaunch, make_profile, tenant
+):
+    make_profile()
+    campaign = launched(berlin("2026-11-23T08:00"), **BY_PERSON)
+    agenda.open_due(tenant=tenant, now=berlin("2026-11-23T08:01"))
+    waiting, now = Plan.objects.get().pk, berlin("2026-11-24T02:00")
+    clock.set_to(tenant, now)
+
+    def relaunched() -> None:
+        with scope(tenant=tenant):
+            relaunch(campaign, **repeating("weekly", "2026-11-28T09:00", clock="person"))
+        connection.close()
+
+    def laid_out() -> None:
+        with scope(tenant=tenant):
+            agenda.open_due(tenant=tenant, now=now)
+        connection.close()
+
+    with ThreadPoolExecutor(1) as beside:
+        with transaction.atomic():
+            agenda._open(waiting, now=now)
+            beside.submit(relaunched).result(timeout=20)
+            laying_out = beside.submit(laid_out)
+            time.sleep(0.5)  # it waits for the plan that is being opened
+        laying_out.result(timeout=20)
+    coming = Plan.objects.filter(opened_at=None, done_at=None)
+    assert list(coming.values_list("occasion", flat=True)) == ["2026-11-28"]
