@@ -188,12 +188,14 @@ class Connection:
             if refused is None:
                 if until is not None and monotonic() + self.server.data_timeout > until:
                     raise Lost("no time left to wait for an answer", is_worth_reopening=False)
-                outcome = self._hand_over(message, self._ahead(waiting, 1))
+                outcome = self._handed_over(message, self._ahead(waiting, 1))
             else:
                 outcome = refused
             waiting.popleft()
             self._answered += 1
             yield outcome
+            if isinstance(outcome, NotSent):
+                raise Lost(outcome.why)
             if isinstance(outcome, Unknown):
                 raise Lost(outcome.why, is_worth_reopening=False)
             if isinstance(outcome, Refused) and outcome.code == 421:
@@ -212,6 +214,15 @@ class Connection:
             if not self.is_pipelined and reply.code not in _GOOD[phase]:
                 break
         return replies
+
+    def _handed_over(self, message: Message, ahead: bytes) -> Outcome:
+        """Hand a body over; one that ends a fresh connection is passed over, so that it holds up none behind it."""
+        try:
+            return self._hand_over(message, ahead)
+        except Lost as lost:
+            if self._answered or not lost.is_worth_reopening:
+                raise
+            return NotSent(message.id, str(lost))
 
     def _hand_over(self, message: Message, ahead: bytes) -> Accepted | Refused | Unknown:
         """Write the body and, behind it, the next envelope; raises Lost if the final dot cannot have left."""

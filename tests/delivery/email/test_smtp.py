@@ -133,6 +133,11 @@ def test_the_phase_decides_each_outcome(expected: str, scripts: list[Script], is
             "AAA", [{"DATA": [*SECOND, then_close(b"354 go on")]}], id="by a server that comes back"
         ),
         pytest.param(
+            "ANA",
+            [{"DATA": [*SECOND, then_close(b"354 go on")]}, {"DATA": [then_close(b"354 go on")]}],
+            id="by a server that cannot bear it, and goes on with the next",
+        ),
+        pytest.param(
             "ANN", [{"DATA": [*SECOND, then_stall(b"354 go on")]}], id="by a server that reads no more"
         ),
     ],
