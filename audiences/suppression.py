@@ -17,7 +17,7 @@ def add(*, tenant: Tenant, channel: str, address: str, reason: str, detail: str 
 
     Upper and lower case are the same. Raises ValueError for a reason we do not have or an empty address.
     """
-    key = _key(address)
+    key = key_of(address)
     if not key:
         raise ValueError("An empty address cannot be suppressed.")
     row = Suppression(
@@ -37,13 +37,13 @@ def add(*, tenant: Tenant, channel: str, address: str, reason: str, detail: str 
 
 def remove(*, tenant: Tenant, channel: str, address: str) -> bool:
     """Let ``address`` be sent to again and return whether it was suppressed."""
-    gone, _ = Suppression.objects.filter(tenant=tenant, channel=channel, address=_key(address)).delete()
+    gone, _ = Suppression.objects.filter(tenant=tenant, channel=channel, address=key_of(address)).delete()
     return gone > 0
 
 
 def among(*, tenant_id: int, channel: str, addresses: Iterable[str]) -> set[str]:
     """Return those of ``addresses``, as they were given, that must not be sent to."""
-    given = {address: _key(address) for address in addresses}
+    given = {address: key_of(address) for address in addresses}
     suppressed = {
         address for (address,) in binary.run(AMONG, [tenant_id, channel, sorted(set(given.values()))])
     }
@@ -52,9 +52,10 @@ def among(*, tenant_id: int, channel: str, addresses: Iterable[str]) -> set[str]
 
 def of(profile: Profile) -> list[Suppression]:
     """Return what keeps a person's own addresses from being sent to."""
-    addresses = [_key(address) for address in (profile.email, profile.phone) if address]
+    addresses = [key_of(address) for address in (profile.email, profile.phone) if address]
     return list(Suppression.objects.filter(address__in=addresses).order_by("channel"))
 
 
-def _key(address: str) -> str:
+def key_of(address: str) -> str:
+    """Return an address as it is suppressed. Python's lower case, which for some letters is not the database's."""
     return address.strip().lower()

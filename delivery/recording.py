@@ -27,7 +27,7 @@ LONGEST_PAUSE_SECONDS = 5.0
 INTENT = f"""
 WITH asked AS MATERIALIZED (
     SELECT r.*, d.profile_id, d.campaign_id, d.channel
-    FROM {claim.given(decided_for="bigint", address="text")} JOIN delivery_delivery d ON {MEANT}
+    FROM {claim.given(decided_for="bigint", address="text", key="text")} JOIN delivery_delivery d ON {MEANT}
     WHERE d.lease_token = r.token AND {IS_PLANNED} AND d.profile_id = r.decided_for
 ), may AS MATERIALIZED (
     SELECT a.tenant_id, a.token, a.id, a.occasion_at, a.address, a.planned
@@ -40,7 +40,7 @@ WITH asked AS MATERIALIZED (
            OR p.consent ->> a.channel IS DISTINCT FROM 'unsubscribed'
               AND (c.topic = '' OR p.consent ->> ('topic:' || c.topic) IS DISTINCT FROM 'unsubscribed'))
       AND NOT EXISTS (SELECT 1 FROM audiences_suppression s
-                      WHERE s.tenant_id = a.tenant_id AND s.channel = a.channel AND s.address = lower(a.address))
+                      WHERE s.tenant_id = a.tenant_id AND s.channel = a.channel AND s.address = a.key)
     ORDER BY p.id
     FOR SHARE OF p, c
 )
@@ -99,7 +99,8 @@ def mark_intent(rows: Sequence[tuple[Due, str]], *, tenant: Tenant, token: int) 
     if not rows:
         return set()
     people, addresses = [row.profile_id for row, _ in rows], [address for _, address in rows]
-    asked = [*claim.keys(row for row, _ in rows), people, addresses]
+    keys = [suppression.key_of(address) for address in addresses]
+    asked = [*claim.keys(row for row, _ in rows), people, addresses, keys]
     campaigns = list({row.campaign_id for row, _ in rows})
     marked = binary.run(INTENT, [tenant.pk, token, *asked, campaigns, settings.HAND_OVER_SECONDS])
     return {id_ for (id_,) in marked}

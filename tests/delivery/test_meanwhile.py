@@ -12,7 +12,7 @@ import pytest
 from django.db import connection, transaction
 from django_scopes import scope
 
-from audiences import ingest, memberships, segments
+from audiences import ingest, memberships, segments, suppression
 from audiences.models import WatchedSegment
 from campaigns import lifecycle, triggers
 from delivery import pipeline, plan, recording, sweep, watching
@@ -211,3 +211,15 @@ def test_decision_and_intent_agree_where_a_campaign_has_no_topic(make_profile, m
     make_campaign()
     assert run(most=50) < 10
     assert postbox.recipients() == [profile.email]
+
+
+@pytest.mark.parametrize("suppressed", ["irem@example.test", "\u0130rem@example.test"])
+def test_decision_and_intent_agree_on_what_is_the_same_address(
+    make_profile, make_campaign, postbox, run, tenant, suppressed
+):
+    make_profile(email="\u0130rem@example.test")
+    suppression.add(
+        tenant=tenant, channel="email", address=suppressed, reason="bounced", now=clock.now(tenant)
+    )
+    make_campaign()
+    assert run(most=50) < 10
