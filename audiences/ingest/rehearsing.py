@@ -37,7 +37,7 @@ def rehearse(
     for call in understood:
         first, *others = call.who
         # An address means whoever had it without an external id; to those who have one it may be common.
-        is_found = any(key not in unmet | named and _of_named(key) in unmet for key in others)
+        is_found = any(key not in unmet and key not in named and _of_named(key) in unmet for key in others)
         new += first in unmet and not is_found
         unmet.difference_update(call.who, map(_of_named, _beside(call)))
     return Stored(len(understood), 0, [refusal for refusal, _ in refused], new)
