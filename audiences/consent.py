@@ -21,6 +21,28 @@ SELECT profile_id, subject, max(at) FROM audiences_consentchange
 WHERE tenant_id = %s AND profile_id = ANY(%b::bigint[]) GROUP BY profile_id, subject
 """
 
+CHANGE = """
+UPDATE audiences_profile SET consent = consent || jsonb_build_object(%s::text, %s::text)
+WHERE tenant_id = %s AND id = ANY(%b::bigint[]) AND consent ->> %s IS DISTINCT FROM %s
+RETURNING id
+"""
+
+# Each way of writing an address by an index of its own.
+GOING_BY = """
+SELECT id FROM audiences_profile
+WHERE tenant_id = %s AND email = %s AND merged_into_id IS NULL AND erased_at IS NULL
+UNION ALL
+SELECT id FROM audiences_profile
+WHERE tenant_id = %s AND lower(email) = %s AND (email < lower(email) OR email > lower(email))
+  AND merged_into_id IS NULL AND erased_at IS NULL
+"""
+
+LAST_WORD = """
+SELECT DISTINCT ON (profile_id) profile_id, origin FROM audiences_consentchange
+WHERE tenant_id = %s AND profile_id = ANY(%b::bigint[]) AND subject = %s
+ORDER BY profile_id, at DESC, id DESC
+"""
+
 # A missing standing says nothing: anything stated is stricter or at least clearer.
 STRICTNESS = {
     Profile.Standing.OPTED_IN.value: 0,
@@ -54,18 +76,49 @@ def change(
     Saying the same twice writes nothing the second time. A merged profile's id means the one it was merged into.
     ``origin`` says by what way, for people to read. Raises NoSuchProfile, and ValueError for no standing of ours.
     """
-    standing = Profile.Standing(standing).value
     with transaction.atomic():
-        living = tombstones.lock_living(tenant.pk, [profile_id]).get(profile_id)
-        if living is None:
+        changed = change_all(
+            tenant=tenant,
+            profile_ids=[profile_id],
+            subject=subject,
+            standing=standing,
+            origin=origin,
+            now=now,
+        )
+        if not changed and not tombstones.lock_living(tenant.pk, [profile_id]):
             raise NoSuchProfile(f"There is no living profile {profile_id}.")
-        sql = """UPDATE audiences_profile SET consent = consent || jsonb_build_object(%s::text, %s::text)
-                 WHERE tenant_id = %s AND id = %s AND consent ->> %s IS DISTINCT FROM %s
-                 RETURNING id"""
-        changed = bool(binary.run(sql, [subject, standing, tenant.pk, living, subject, standing]))
-        if changed:
-            note(tenant.pk, [Change(living, subject, standing, now, origin)])
+    return bool(changed)
+
+
+@transaction.atomic
+def change_all(
+    *,
+    tenant: Tenant,
+    profile_ids: Iterable[int],
+    subject: str,
+    standing: str,
+    origin: str,
+    now: datetime,
+) -> list[int]:
+    """Set the standing of several people as ``change`` does, and return the living profiles whose standing changed."""
+    standing = Profile.Standing(standing).value
+    living = sorted(set(tombstones.lock_living(tenant.pk, profile_ids).values()))
+    given = [subject, standing, tenant.pk, living, subject, standing]
+    changed = [id_ for (id_,) in binary.run(CHANGE, given)]
+    note(tenant.pk, [Change(id_, subject, standing, now, origin) for id_ in changed])
     return changed
+
+
+def going_by(tenant_id: int, address: str) -> list[int]:
+    """Return the living profiles that go by an email address, however it is capitalised."""
+    small = address.lower()
+    return [id_ for (id_,) in binary.run(GOING_BY, [tenant_id, small, tenant_id, small])]
+
+
+def whose_last_word(tenant_id: int, profile_ids: Iterable[int], *, subject: str, origin: str) -> list[int]:
+    """Return those among some profiles whose standing on ``subject`` is as it is by way of ``origin``."""
+    rows = binary.run(LAST_WORD, [tenant_id, list(profile_ids), subject])
+    return [profile_id for profile_id, last in rows if last == origin]
 
 
 def stricter(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import html
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from html.entities import html5
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,8 +15,9 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import connection, transaction
 
-from audiences import consent, ingest
+from audiences import consent, ingest, tombstones
 from delivery import tokens, traces
+from delivery.models import Delivery
 from tenants.models import Tenant
 
 LINK = re.compile(
@@ -24,6 +27,7 @@ LINK = re.compile(
 REFERENCE = re.compile(r"&(?:#\d+;?|#x[0-9a-f]+;?|[a-z][a-z0-9]*(?:;|(?![a-z0-9=])))", re.IGNORECASE)
 END_OF_BODY = re.compile(r"</body>", re.IGNORECASE)
 SEEN_AGAIN_AFTER = timedelta(seconds=30)  # opens and clicks closer together than this are one
+SAME_ADDRESS = "unsubscribed by somebody with the same address"
 MACHINE_WITHIN = timedelta(seconds=1)  # nobody reads that fast: a scanner fetched it
 
 
@@ -95,33 +99,43 @@ def leads_anywhere(url: str) -> bool:
 
 
 def unsubscribed(*, tenant: Tenant, mark: tokens.Mark, origin: str, now: datetime) -> None:
-    """Take a person off the mail's channel, at once and for every campaign.
+    """Take a person off the mail's channel, at once and for every campaign, and all who go by the mail's address.
 
-    Again changes nothing, nor does it for somebody who is gone. What is not yet handed over to them will not be.
+    Whoever reads that mailbox has spoken. Again changes nothing, nor does it for somebody who is gone. What is not yet
+    handed over to them will not be.
     """
     message = _find(tenant, mark)
-    if message is not None:
-        _set_standing(tenant, message, "unsubscribed", origin, now)
-        _trace(tenant, message, "unsubscribed", f"unsubscribed {message.delivery_id}", now)
+    if message is None:
+        return
+    said = partial(
+        consent.change_all, tenant=tenant, subject=message.channel, standing="unsubscribed", now=now
+    )
+    with _all_locked(tenant, message) as others:
+        said(profile_ids=[message.profile_id], origin=origin)
+        said(profile_ids=others, origin=SAME_ADDRESS)
+    _trace(tenant, message, "unsubscribed", f"unsubscribed {message.delivery_id}", now)
 
 
 def resubscribed(*, tenant: Tenant, mark: tokens.Mark, now: datetime) -> None:
-    """Undo an unsubscribe from its own page."""
+    """Undo an unsubscribe from its own page, also for those whom only it took off."""
     message = _find(tenant, mark)
-    if message is not None:
-        _set_standing(tenant, message, "subscribed", "unsubscribe page, undone", now)
+    if message is None:
+        return
+    said = partial(consent.change_all, tenant=tenant, subject=message.channel, standing="subscribed", now=now)
+    with _all_locked(tenant, message) as others:
+        taken_off = consent.whose_last_word(tenant.pk, others, subject=message.channel, origin=SAME_ADDRESS)
+        said(profile_ids=[message.profile_id, *taken_off], origin="unsubscribe page, undone")
 
 
-def _set_standing(tenant: Tenant, message: traces.Message, standing: str, origin: str, now: datetime) -> None:
-    with suppress(consent.NoSuchProfile):
-        consent.change(
-            tenant=tenant,
-            profile_id=message.profile_id,
-            subject=message.channel,
-            standing=standing,
-            origin=origin,
-            now=now,
-        )
+@contextmanager
+def _all_locked(tenant: Tenant, message: traces.Message) -> Iterator[list[int]]:
+    """Lock a message's person and, in the order that all keep, the others who go by its address; yield the others."""
+    sent = Delivery.objects.filter(pk=message.delivery_id, occasion_at=message.occasion_at)
+    address = sent.values_list("address", flat=True).first()  # none once they are erased
+    sharing = consent.going_by(tenant.pk, address) if address else []
+    with transaction.atomic():
+        living = tombstones.lock_living(tenant.pk, [message.profile_id, *sharing])
+        yield sorted(set(living.values()) - {living.get(message.profile_id)})
 
 
 def _record(

@@ -9,7 +9,9 @@ from html import unescape
 import pytest
 from django.db import DatabaseError
 from django.test import Client
+from django_scopes import scope
 
+from audiences import consent
 from audiences.models import ConsentChange, Event, Profile
 from delivery import tokens, tracking
 from delivery.channels.email import preview
@@ -236,6 +238,36 @@ def test_whoever_unsubscribed_by_mistake_undoes_it_on_the_same_page(stranger, ma
     assert stranger.get(undo).status_code == 405
     assert stranger.post(undo).status_code == 200
     assert standing() == "subscribed"
+
+
+def standings():
+    return dict(Profile.objects.values_list("last_name", "consent__email"))
+
+
+def test_all_who_go_by_the_mailbox_are_taken_off_and_brought_back_with_them(
+    stranger, mail, make_profile, tenant
+):
+    make_profile(email="Ada@Example.test", last_name="Twin")
+    own = make_profile(email="ada@example.test", last_name="Own", consent={"email": "unsubscribed"})
+    consent.note(tenant.pk, [consent.Change(own.pk, "email", "unsubscribed", own.created_at, "API")])
+    make_profile(email="ada@elsewhere.test", last_name="Elsewhere")
+    (first,) = standings().keys() - {"Twin", "Own", "Elsewhere"}
+    off = {first: "unsubscribed", "Twin": "unsubscribed", "Own": "unsubscribed", "Elsewhere": None}
+    for _ in range(2):
+        page = stranger.post(mail["unsubscribe"]).content.decode()
+        assert standings() == off
+    origins = ConsentChange.objects.filter(profile__last_name="Twin").values_list("origin", flat=True)
+    assert list(origins) == ["unsubscribed by somebody with the same address"]
+    stranger.post(re.search(r'action="([^"]+/undo)"', page)[1])
+    assert standings() == off | {first: "subscribed", "Twin": "subscribed"}
+
+
+def test_another_brands_people_are_not_taken_off(stranger, mail, other_tenant):
+    with scope(tenant=other_tenant):
+        theirs = Profile.objects.create(tenant=other_tenant, email="ada@example.test")
+        stranger.post(mail["unsubscribe"])
+        theirs.refresh_from_db()
+        assert theirs.consent == {}
 
 
 def test_whoever_unsubscribed_gets_no_next_mail(stranger, mail, make_campaign, run, postbox):
