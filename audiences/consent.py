@@ -16,11 +16,6 @@ from tenants.models import Tenant
 CHANNELS = ("email", "push", "sms", "webhook", "in_app", "feed")  # also those on which nothing is sent yet
 TOPIC = "topic:"
 
-SAID = """
-SELECT profile_id, subject, max(at) FROM audiences_consentchange
-WHERE tenant_id = %s AND profile_id = ANY(%b::bigint[]) GROUP BY profile_id, subject
-"""
-
 CHANGE = """
 UPDATE audiences_profile SET consent = consent || jsonb_build_object(%s::text, %s::text)
 WHERE tenant_id = %s AND id = ANY(%b::bigint[]) AND consent ->> %s IS DISTINCT FROM %s
@@ -37,10 +32,10 @@ WHERE tenant_id = %s AND lower(email) = %s AND (email < lower(email) OR email > 
   AND merged_into_id IS NULL AND erased_at IS NULL
 """
 
-LAST_WORD = """
-SELECT DISTINCT ON (profile_id) profile_id, origin FROM audiences_consentchange
-WHERE tenant_id = %s AND profile_id = ANY(%b::bigint[]) AND subject = %s
-ORDER BY profile_id, at DESC, id DESC
+LAST_WORDS = """
+SELECT DISTINCT ON (profile_id, subject) profile_id, subject, at, origin FROM audiences_consentchange
+WHERE tenant_id = %s AND profile_id = ANY(%b::bigint[])
+ORDER BY profile_id, subject, at DESC, id DESC
 """
 
 # A missing standing says nothing: anything stated is stricter or at least clearer.
@@ -59,6 +54,11 @@ class Change(NamedTuple):
     profile_id: int
     subject: str
     standing: str
+    at: datetime
+    origin: str
+
+
+class LastWord(NamedTuple):
     at: datetime
     origin: str
 
@@ -115,12 +115,6 @@ def going_by(tenant_id: int, address: str) -> list[int]:
     return [id_ for (id_,) in binary.run(GOING_BY, [tenant_id, small, tenant_id, small])]
 
 
-def whose_last_word(tenant_id: int, profile_ids: Iterable[int], *, subject: str, origin: str) -> list[int]:
-    """Return those among some profiles whose standing on ``subject`` is as it is by way of ``origin``."""
-    rows = binary.run(LAST_WORD, [tenant_id, list(profile_ids), subject])
-    return [profile_id for profile_id, last in rows if last == origin]
-
-
 def stricter(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
     """Return what holds when two people turn out to be one: on each subject the stricter of what either said."""
     both = dict(one)
@@ -130,11 +124,11 @@ def stricter(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]
     return both
 
 
-def said_at(tenant_id: int, profile_ids: Iterable[int]) -> dict[tuple[int, str], datetime]:
-    """Return when people last said something, by profile id and subject."""
+def last_words(tenant_id: int, profile_ids: Iterable[int]) -> dict[tuple[int, str], LastWord]:
+    """Return when and by what way people last said something, by profile id and subject."""
     asked = list(profile_ids)
-    rows = binary.run(SAID, [tenant_id, asked]) if asked else []
-    return {(profile_id, subject): at for profile_id, subject, at in rows}
+    rows = binary.run(LAST_WORDS, [tenant_id, asked]) if asked else []
+    return {(profile_id, subject): LastWord(at, origin) for profile_id, subject, at, origin in rows}
 
 
 def note(tenant_id: int, changes: list[Change]) -> None:

@@ -50,14 +50,18 @@ WHERE tenant_id = %s AND campaign_id = ANY(%b::bigint[]) AND profile_id = ANY(%b
 """
 
 
+# A version's arms, and as in ``Brief`` its parts and sources.
+Said = tuple[arms.Spec, dict[int, dict[str, Any]], dict[int, dict[str, list[str]]]]
+
+
 @dataclass(frozen=True, slots=True)
 class Brief:
     """A campaign as its deliveries are decided now: the newest launched version, which never changes."""
 
     campaign: Campaign
     version: Version
-    spec: arms.Spec
     shared: dict[str, Any]  # what the templates see whoever they are filled for
+    spec: arms.Spec
     parts: dict[int, dict[str, Any]]  # by content: what the renderer fills
     sources: dict[int, dict[str, list[str]]]  # by content that asks any: as ``Content.sources``
 
@@ -190,11 +194,8 @@ def _brief(newest: binary.Answer, tenant: Tenant) -> dict[int, Brief]:
     said = _said.of(version.pk for version in versions.values())
     for version in versions.values():
         version.tenant = version.campaign.tenant = tenant
-        spec, contents_said = said[version.pk]
         shared = contents.shared_context(version.campaign, tenant=tenant)
-        parts = {content.pk: content.parts for content in contents_said}
-        sources = {content.pk: content.sources for content in contents_said if content.sources}
-        found[version.campaign_id] = Brief(version.campaign, version, spec, shared, parts, sources)
+        found[version.campaign_id] = Brief(version.campaign, version, shared, *said[version.pk])
     return found
 
 
@@ -204,13 +205,16 @@ def _read_versions(asked: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Ve
     return {(version_id, stamp): versions[version_id] for version_id, stamp in asked}
 
 
-def _read_said(asked: Sequence[int]) -> dict[int, tuple[arms.Spec, list[Content]]]:
+def _read_said(asked: Sequence[int]) -> dict[int, Said]:
     """Return what launched versions say, by their ids, which are never reused. In their tenant's scope."""
     specs = arms.load_all(Version.objects.select_related("campaign").filter(pk__in=asked))
-    held: dict[int, list[Content]] = {version_id: [] for version_id in asked}
+    said: dict[int, Said] = {version_id: (specs[version_id], {}, {}) for version_id in asked}
     for content in Content.objects.filter(variant__version__in=asked).select_related("variant"):
-        held[content.variant.version_id].append(content)
-    return {version_id: (specs[version_id], held[version_id]) for version_id in asked}
+        _, parts, sources = said[content.variant.version_id]
+        parts[content.pk] = content.parts
+        if content.sources:
+            sources[content.pk] = content.sources
+    return said
 
 
 _versions, _said = Kept(_read_versions, most=256), Kept(_read_said, most=256)

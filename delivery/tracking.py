@@ -123,7 +123,12 @@ def resubscribed(*, tenant: Tenant, mark: tokens.Mark, now: datetime) -> None:
         return
     said = partial(consent.change_all, tenant=tenant, subject=message.channel, standing="subscribed", now=now)
     with _all_locked(tenant, message) as others:
-        taken_off = consent.whose_last_word(tenant.pk, others, subject=message.channel, origin=SAME_ADDRESS)
+        words = consent.last_words(tenant.pk, others)
+        taken_off = [
+            id_
+            for (id_, subject), last in words.items()
+            if (subject, last.origin) == (message.channel, SAME_ADDRESS)
+        ]
         said(profile_ids=[message.profile_id, *taken_off], origin="unsubscribe page, undone")
 
 

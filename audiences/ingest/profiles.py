@@ -200,9 +200,9 @@ class Profiles:
         merged = {loser.id: winner.final().id for loser, winner in self._people.merges}
         said: dict[tuple[int, str], datetime] = {}
         theirs = ids | {loser for loser, winner in merged.items() if winner in ids}
-        for (id_, subject), at in consent.said_at(self._tenant_id, theirs).items():
+        for (id_, subject), last in consent.last_words(self._tenant_id, theirs).items():
             key = merged.get(id_, id_), subject
-            said[key] = max(at, said.get(key, at))
+            said[key] = max(last.at, said.get(key, last.at))
         return said
 
     def _state(self, call: Call, record: Record, stated: dict[str, str]) -> None:
