@@ -17,6 +17,7 @@ from audiences import freshness, ingest, segments
 from audiences.models import Segment
 from campaigns import drafts, launching
 from campaigns.models import Campaign, Version
+from config import folders
 from config.demo import birthday, cities, fitting, live, moments, people, purchases, shared, ways, wordings
 from config.demo.purchases import Purchase
 from config.demo.ways import Way
@@ -79,6 +80,10 @@ SEGMENTS: list[tuple[str, str, dict[str, Any]]] = [
 ]
 
 
+class Forgotten(RuntimeError):
+    """The demo is there, and its password is not."""
+
+
 class Told(NamedTuple):
     """What the demo tells whoever starts it again: the hashes in the database tell nobody."""
 
@@ -98,7 +103,14 @@ class Told(NamedTuple):
 
     @classmethod
     def read(cls) -> Told:
-        password, write_key, ends_on = cls._file().read_text().splitlines()
+        """Return what was kept. Raises Forgotten."""
+        try:
+            password, write_key, ends_on = cls._file().read_text().splitlines()
+        except FileNotFoundError:
+            raise Forgotten(
+                f"The demo is in the database, but {cls._file()}, which held its password, is gone. Put it back, or"
+                f" begin anew with another database: without DATABASE_URL, delete {folders.data()}."
+            ) from None
         return cls(password, write_key, date.fromisoformat(ends_on))
 
 

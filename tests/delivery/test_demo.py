@@ -43,6 +43,16 @@ SOHO = {"latitude": 40.7242, "longitude": -74.0018}
 PLACES = ((40.7242, -74.0018), (34.0869, -118.2702), (52.5, 13.4))
 
 
+def test_a_password_that_is_gone_is_told(settings, tmp_path):
+    settings.VAR = tmp_path
+    told = story.Told("secret", "key", datetime(2026, 11, 22).date())
+    told.keep()
+    assert story.Told.read() == told
+    (tmp_path / "demo-login").unlink()
+    with pytest.raises(story.Forgotten, match="demo-login, which held its password, is gone"):
+        story.Told.read()
+
+
 @pytest.fixture
 def shelf_server(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The shop's own server, on a port of its own."""

@@ -44,14 +44,14 @@ class Command(BaseCommand):
             self.stdout.write("Preparing front-end, database and static files ...")
             house.check(opened)
             house.prepare()
-            tenant = self._tenant()
+            tenant, told = self._tenant(), story.Told.read()
             beside = _shelf()
             if not beside:
                 self.stdout.write(
                     f"Port {shelf.PORT} is taken: the shop's own server, which its sources ask, does not run."
                 )
-            house.run(opened, on_ready=lambda group: welcome(group, opened, tenant), beside=beside)
-        except (frontend.CannotBuild, house.CannotListen, NeverReady) as problem:
+            house.run(opened, on_ready=lambda group: welcome(group, opened, tenant, told), beside=beside)
+        except (frontend.CannotBuild, house.CannotListen, NeverReady, story.Forgotten) as problem:
             raise CommandError(str(problem)) from problem
         except KeyboardInterrupt:  # before the group took the signals over
             pass
@@ -80,9 +80,8 @@ def _shelf() -> list[Program]:
     return [Program("shelf", [sys.executable, str(shelf.__file__), str(shelf.PORT)])]
 
 
-def welcome(group: Group, opened: house.House, tenant: Tenant) -> None:
+def welcome(group: Group, opened: house.House, tenant: Tenant, told: story.Told) -> None:
     """Say how to get in, and let the shop's customers go on shopping."""
-    told = story.Told.read()
     group.say(f"Tact is ready at {opened.url}")
     group.say(f"Log in as {story.OWNER} with the password {told.password}")
     group.say(f"The shop's write key is {told.write_key}; send a first event with")
