@@ -50,8 +50,8 @@ ELSEWHERE = "Tact is not served under this host. Whoever runs it names its hosts
 
 def unreadable(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Say that a request could not be taken, to programs and people; under another host, what that takes."""
-    said = ELSEWHERE if isinstance(exception, DisallowedHost) else ""
+    elsewhere = ELSEWHERE if isinstance(exception, DisallowedHost) else ""
     if request.path.startswith("/api/v1/"):
-        code, message = ("no_such_host", said) if said else ("unreadable", "The request cannot be read.")
-        return JsonResponse(api_errors.body(code, message), status=400)
-    return HttpResponseBadRequest(get_template("400.html").render({"said": said}))
+        told = ("no_such_host", elsewhere) if elsewhere else ("unreadable", "The request cannot be read.")
+        return JsonResponse(api_errors.body(*told), status=400)
+    return HttpResponseBadRequest(get_template("400.html").render({"elsewhere": elsewhere}))

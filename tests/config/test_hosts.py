@@ -9,6 +9,7 @@ def test_people_are_told_which_setting_names_our_hosts(client: Client):
     answer = client.get("/accounts/login/", headers=ELSEWHERE)
     assert answer.status_code == 400
     assert "TACT_ALLOWED_HOSTS" in answer.content.decode()
+    assert "Go to Home" not in answer.content.decode()  # it would lead to the same page
 
 
 def test_programs_get_an_error_of_the_api(client: Client):
