@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -16,6 +18,7 @@ from audiences import ingest
 from audiences.imports import csv_files, mapping, rehearsed, rows
 from audiences.imports.csv_files import Row
 from audiences.imports.mapping import Mapping
+from audiences.ingest import Parcel, Stored
 from audiences.ingest.rehearsing import rehearse
 from audiences.models import Import, RefusedRow
 
@@ -60,33 +63,56 @@ def _work(import_: Import, file: IO[bytes], now: datetime, is_over: Callable[[],
         _set(import_, state=Import.State.RUNNING, rows_total=total)
     with closing(csv_files.rows(file, table)) as lines:
         remaining = islice(lines, import_.rows_done, None)
-        while batch := list(islice(remaining, BATCH)):
-            _take(import_, columns, batch, now)
+        taken: deque[_Batch] = deque()
+        results = _results(import_, _batches(remaining, columns, str(import_.public_id), taken), now)
+        while _take(import_, columns, taken, results):
             if is_over():
                 break
     return import_.rows_done >= import_.rows_total
 
 
-def _take(import_: Import, columns: Mapping, batch: list[Row], now: datetime) -> None:
-    """Store or rehearse one batch, in one transaction with what is noted of it."""
-    calls, refused = rows.calls(batch, columns, name=str(import_.public_id))
-    with transaction.atomic():
-        if import_.is_dry_run:
-            first_met = partial(rehearsed.first_met, import_)
-            done = rehearse(tenant=import_.tenant, calls=calls.values(), now=now, first_met=first_met)
-        else:
-            done = ingest.store(
-                tenant=import_.tenant, calls=calls.values(), now=now, origin=ingest.Origin.IMPORT
-            )
-        lines = list(calls)
-        refused |= {lines[refusal.index]: rows.said(refusal, columns) for refusal in done.refused}
-        _keep(import_, batch, refused)
-        _set(
-            import_,
-            rows_done=import_.rows_done + len(batch),
-            rows_refused=import_.rows_refused + len(refused),
-            profiles_created=import_.profiles_created + done.profiles_created,
-        )
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    lines: list[Row]
+    calls: dict[int, rows.Call]  # by line
+    refused: dict[int, str]  # why, by line
+
+
+def _batches(remaining: Iterator[Row], columns: Mapping, name: str, taken: deque[_Batch]) -> Iterator[_Batch]:
+    """Yield the rows to come in batches, and leave each in ``taken``, to be found once its result is there."""
+    while lines := list(islice(remaining, BATCH)):
+        taken.append(_Batch(lines, *rows.calls(lines, columns, name=name)))
+        yield taken[-1]
+
+
+def _results(import_: Import, batches: Iterable[_Batch], now: datetime) -> Iterator[Stored]:
+    """Store or rehearse a batch when it is asked for, and yield what became of it."""
+    if import_.is_dry_run:
+        first_met = partial(rehearsed.first_met, import_)
+        for batch in batches:
+            yield rehearse(tenant=import_.tenant, calls=batch.calls.values(), now=now, first_met=first_met)
+    else:
+        parcels = (Parcel(list(batch.calls.values()), now) for batch in batches)
+        yield from ingest.store_each(parcels, tenant=import_.tenant, origin=ingest.Origin.IMPORT)
+
+
+@transaction.atomic
+def _take(import_: Import, columns: Mapping, taken: deque[_Batch], results: Iterator[Stored]) -> bool:
+    """Let the next batch be done and note it, in one transaction; return whether there was one."""
+    done = next(results, None)
+    if done is None:
+        return False
+    batch = taken.popleft()
+    places = list(batch.calls)
+    refused = batch.refused | {places[refusal.index]: rows.said(refusal, columns) for refusal in done.refused}
+    _keep(import_, batch.lines, refused)
+    _set(
+        import_,
+        rows_done=import_.rows_done + len(batch.lines),
+        rows_refused=import_.rows_refused + len(refused),
+        profiles_created=import_.profiles_created + done.profiles_created,
+    )
+    return True
 
 
 def _keep(import_: Import, batch: list[Row], refused: dict[int, str]) -> None:

@@ -3,8 +3,9 @@
 from audiences.ingest.calls import Origin, Refusal
 from audiences.ingest.events import ensure_months
 from audiences.ingest.internal import InternalEvent, record_internal, record_known_new, record_new
+from audiences.ingest.reading import Parcel
 from audiences.ingest.sharing import store_shared
-from audiences.ingest.storing import Parcel, Stored, TooMuchAtOnce, prune, store
+from audiences.ingest.storing import Stored, TooMuchAtOnce, prune, store, store_each
 from audiences.ingest.visits import look_around as look_around_places
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "record_known_new",
     "record_new",
     "store",
+    "store_each",
     "store_shared",
 ]

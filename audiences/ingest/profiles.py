@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -72,8 +72,8 @@ class Profiles:
         self._returned: dict[returning.Address, returning.Remembered] = {}
         self._suppressed: dict[returning.Address, str] = {}
 
-    def update(self, calls: list[Call]) -> None:
-        """Merge what ``calls`` state, oldest first, and write every row that changes once.
+    def update(self, calls: list[Call], *, meanwhile: Callable[[], object]) -> None:
+        """Merge what ``calls`` state, oldest first, and write every row that changes once, ``meanwhile`` that.
 
         A call older than a profile's newest merge only fills what is missing. ``changes`` then holds what changed.
         Raises Moved.
@@ -88,7 +88,7 @@ class Profiles:
         for call in sorted(telling, key=lambda call: call.at):
             self._apply(call, records[call.person.id])
         self._check_addresses(telling)
-        self._write(list(records.values()))
+        self._write(list(records.values()), meanwhile)
         consent.note(self._tenant_id, self._consents)
         returning.suppress(self._tenant_id, self._suppressed, now=self._now)
 
@@ -229,10 +229,12 @@ class Profiles:
         new = {change.new.lower() for change in self.changes if change.attribute == "email" and change.new}
         self._people.check_found((EMAIL, address) for address in stated & new)
 
-    def _write(self, records: list[Record]) -> None:
+    def _write(self, records: list[Record], meanwhile: Callable[[], object]) -> None:
         if records:
             self._forget_addresses(records)
-            binary.run(WRITE, [self._tenant_id, *_given(records)])
+            with binary.together():
+                binary.send(WRITE, [self._tenant_id, *_given(records)])
+                meanwhile()
 
     def _forget_addresses(self, records: list[Record]) -> None:
         """An address that a person has left no longer finds them."""

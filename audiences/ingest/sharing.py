@@ -11,7 +11,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from audiences.ingest.calls import Origin
-from audiences.ingest.storing import Parcel, Stored, places, store_all
+from audiences.ingest.reading import Parcel, places
+from audiences.ingest.storing import Stored, store_all
 from tenants.models import Tenant
 
 MOST = 500  # calls in one transaction, but for a request that brings more

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from itertools import accumulate
+from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -14,10 +13,10 @@ from msgspec import Raw
 
 from audiences import definitions, partitions
 from audiences.ingest import events, merging, receipts, visits
-from audiences.ingest.calls import Call, Context, Origin, Reader, Refusal
-from audiences.ingest.clocks import Clock
+from audiences.ingest.calls import Call, Context, Origin, Refusal
 from audiences.ingest.people import Moved, People, Person
 from audiences.ingest.profiles import Profiles
+from audiences.ingest.reading import PART, Ahead, Parcel, Reading, places, read
 from audiences.models import Receipt, RefusedCall
 from audiences.signals import AttributeChange, Merge, RecordedEvent, events_recorded
 from tenants import binary
@@ -26,29 +25,12 @@ from tenants.models import Tenant
 ATTEMPTS = 12  # each fails only if somebody else got on with it meanwhile
 HURRIED = 3  # of them; from then on those that failed go one at a time, so that they stop undoing each other
 IN_TURN = "SELECT pg_advisory_xact_lock(hashtextextended('tact ingest', %s))"
-PART = 250  # calls that are asked about at a time
 REFUSED_KEPT = 100  # of one parcel
 REFUSED_SHOWN = 2_000  # characters of a refused call
 
 
 class TooMuchAtOnce(RuntimeError):
     """The same people kept changing under us; the batch was not stored and may be sent again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """Calls that came together, each a dict or its JSON."""
-
-    calls: Sequence[Raw | bytes | dict[str, Any]]
-    now: datetime  # when they came, by the tenant's clock
-    sent_at: datetime | None = None  # when they were sent, by the client's: with it that clock is corrected
-    context: Context | None = None  # of the calls that bring none of their own
-
-
-def places(parcels: Sequence[Parcel]) -> list[range]:
-    """Return the places of each parcel's calls, counted through all of them."""
-    ends = accumulate(len(parcel.calls) for parcel in parcels)
-    return [range(end - len(parcel.calls), end) for parcel, end in zip(parcels, ends, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +72,36 @@ def store_all(parcels: Sequence[Parcel], *, tenant: Tenant, origin: Origin) -> S
     RefusedCall (not one of an import, which keeps its own). Sends ``events_recorded`` before it commits. Meant for up
     to 1,000 calls. Raises TooMuchAtOnce.
     """
-    now = max(parcel.now for parcel in parcels)
     people = People(tenant_id=tenant.pk, origin=origin)
-    understood, refused = _read(parcels, people, tenant=tenant, origin=origin)
+    # Of few calls, those whose people are remembered wait for nothing.
+    with binary.together() if sum(len(parcel.calls) for parcel in parcels) > PART else nullcontext():
+        reading = read(parcels, tenant=tenant, origin=origin, ask=people.ask)
+    return _store(reading, people, tenant=tenant, origin=origin)
+
+
+def store_each(parcels: Iterable[Parcel], *, tenant: Tenant, origin: Origin) -> Iterator[Stored]:
+    """Store one parcel after another as ``store_all`` does, each when it is asked for; yield what became of it.
+
+    While the database writes one, the next is taken and read: ``parcels`` may be lazy, but must not use the database.
+    What goes wrong with taking or reading one is raised in its turn.
+    """
+    ahead = Ahead(read([parcel], tenant=tenant, origin=origin) for parcel in parcels)
+    while reading := ahead.take():
+        people = People(tenant_id=tenant.pk, origin=origin)
+        people.ask(reading.understood)
+        yield _store(reading, people, tenant=tenant, origin=origin, meanwhile=ahead.look)
+
+
+def _store(
+    reading: Reading,
+    people: People,
+    *,
+    tenant: Tenant,
+    origin: Origin,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Stored:
+    """Store what was read of calls, whose ``people`` were asked; do something else when the database is busy."""
+    now, understood = reading.now, reading.understood
     moments = [now, *(call.at for call in understood if call.name or call.located)]
     all_new = True  # as they nearly always are, and their months there: the database says if not
     for attempt in range(ATTEMPTS):
@@ -104,11 +113,11 @@ def store_all(parcels: Sequence[Parcel], *, tenant: Tenant, origin: Origin) -> S
                 if attempt:  # who is who has changed, or may have
                     people = People(tenant_id=tenant.pk, origin=origin)
                     people.ask(understood)
-                batch = _Batch(tenant, origin, now, people)
+                batch = _Batch(tenant, origin, now, people, meanwhile)
                 batch.store(understood, all_new=all_new)
-                refused_in_all = refused + batch.refused
-                if refused_in_all and origin is not Origin.IMPORT:
-                    _keep(tenant.pk, refused_in_all, parcels, now)
+                refused = reading.refused + batch.refused
+                if refused and origin is not Origin.IMPORT:
+                    _keep(tenant.pk, refused, reading.parcels, now)
         except Moved:
             continue
         except IntegrityError:
@@ -118,49 +127,28 @@ def store_all(parcels: Sequence[Parcel], *, tenant: Tenant, origin: Origin) -> S
             all_new = False
             partitions.distrust()
             continue
-        refusals = sorted((refusal for refusal, _ in refused_in_all), key=lambda refusal: refusal.index)
+        refusals = sorted((refusal for refusal, _ in refused), key=lambda refusal: refusal.index)
         duplicates = len(understood) - len(batch.accepted) - len(batch.refused)
         return Stored(len(batch.accepted), duplicates, refusals, batch.created, batch.accepted)
     raise TooMuchAtOnce("Others keep merging the same people; send the batch again.")
 
 
-def _read(
-    parcels: Sequence[Parcel], people: People, *, tenant: Tenant, origin: Origin
-) -> tuple[list[Call], list[tuple[Refusal, bytes]]]:
-    """Read calls as ``Reader`` does and ask ``people`` whom they mean: of some while the next are read."""
-    understood: list[Call] = []
-    refused: list[tuple[Refusal, bytes]] = []
-    asked = 0
-    # Of few calls, those whose people are remembered wait for nothing.
-    with binary.together() if sum(len(parcel.calls) for parcel in parcels) > PART else nullcontext():
-        for parcel, where in zip(parcels, places(parcels), strict=True):
-            reader = _reader(parcel, tenant=tenant, origin=origin)
-            for place in range(0, len(parcel.calls), PART):
-                part, denied = reader.read(parcel.calls[place : place + PART], first=where.start + place)
-                understood += part
-                refused += denied
-                if len(understood) >= asked + PART:
-                    people.ask(understood[asked:])
-                    asked = len(understood)
-        if asked < len(understood):
-            people.ask(understood[asked:])
-    return understood, refused
-
-
-def _reader(parcel: Parcel, *, tenant: Tenant, origin: Origin) -> Reader:
-    clock = Clock(
-        now=parcel.now,
-        trigger_age=timedelta(hours=tenant.trigger_age_hours),
-        retention=timedelta(days=tenant.retention_days),
-    )
-    return Reader(clock=clock, origin=origin, sent_at=parcel.sent_at, context=parcel.context)
-
-
 class _Batch:
-    """One attempt at storing calls of ``people``, who were asked; raises Moved if others changed who is who since."""
+    """One attempt at storing calls of ``people``, who were asked; raises Moved if others changed who is who since.
 
-    def __init__(self, tenant: Tenant, origin: Origin, now: datetime, people: People) -> None:
+    While the database writes most of it, ``meanwhile`` is called, once or twice.
+    """
+
+    def __init__(
+        self,
+        tenant: Tenant,
+        origin: Origin,
+        now: datetime,
+        people: People,
+        meanwhile: Callable[[], object],
+    ) -> None:
         self._tenant, self._origin, self._now, self._people = tenant, origin, now, people
+        self._meanwhile = meanwhile
         self.refused: list[tuple[Refusal, bytes]] = []
         self.accepted: frozenset[int] = frozenset()
         self.created = 0
@@ -181,11 +169,13 @@ class _Batch:
             profile_ids = [call.person.id for call in told]
             insertion = events.Insertion(self._tenant.pk, profile_ids, told, is_internal=False, now=self._now)
             kinds = definitions.kinds_by_path((call.name, call.properties) for call in told)
+            if told:
+                self._meanwhile()
         people.check_locked()
         profiles = Profiles(
             tenant_id=self._tenant.pk, people=people, seen=seen, origin=self._origin, now=self._now
         )
-        profiles.update(calls)
+        profiles.update(calls, meanwhile=self._meanwhile)
         merges = [Merge(loser.id, winner.final().id) for loser, winner in people.merges]
         merging.move(self._tenant.pk, merges)
         recorded = insertion.recorded()

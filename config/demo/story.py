@@ -185,10 +185,10 @@ def _load(tenant: Tenant, known: Sequence[Purchase], progress: Callable[[str, in
         if person.customer in first
     ]
     for what, given in (("people", calls), ("purchases", [purchase.as_call() for purchase in known])):
-        done = 0
-        for batch in batches(given):
-            ingest.store(tenant=tenant, calls=batch, now=clock.now(tenant))
-            done += len(batch)
+        now, done = clock.now(tenant), 0
+        parcels = (ingest.Parcel(batch, now) for batch in batches(given))
+        for stored in ingest.store_each(parcels, tenant=tenant, origin=ingest.Origin.SERVER):
+            done += stored.accepted + stored.duplicates
             progress(what, done, len(given))
 
 
