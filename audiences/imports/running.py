@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,52 +62,52 @@ def _work(import_: Import, file: IO[bytes], now: datetime, is_over: Callable[[],
         _set(import_, state=Import.State.RUNNING, rows_total=total)
     with closing(csv_files.rows(file, table)) as lines:
         remaining = islice(lines, import_.rows_done, None)
-        taken: deque[_Batch] = deque()
-        results = _results(import_, _batches(remaining, columns, str(import_.public_id), taken), now)
-        while _take(import_, columns, taken, results):
+        results = _results(import_, _batches(remaining, columns, str(import_.public_id), now))
+        while _take(import_, columns, results):
             if is_over():
                 break
     return import_.rows_done >= import_.rows_total
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    lines: list[Row]
-    calls: dict[int, rows.Call]  # by line
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Batch(Parcel):
+    """Rows, and the calls that they become."""
+
+    rows: list[Row]
+    lines: list[int]  # of each call
     refused: dict[int, str]  # why, by line
 
 
-def _batches(remaining: Iterator[Row], columns: Mapping, name: str, taken: deque[_Batch]) -> Iterator[_Batch]:
-    """Yield the rows to come in batches, and leave each in ``taken``, to be found once its result is there."""
-    while lines := list(islice(remaining, BATCH)):
-        taken.append(_Batch(lines, *rows.calls(lines, columns, name=name)))
-        yield taken[-1]
+def _batches(remaining: Iterator[Row], columns: Mapping, name: str, now: datetime) -> Iterator[_Batch]:
+    while batch := list(islice(remaining, BATCH)):
+        calls, refused = rows.calls(batch, columns, name=name)
+        yield _Batch(calls=list(calls.values()), now=now, rows=batch, lines=list(calls), refused=refused)
 
 
-def _results(import_: Import, batches: Iterable[_Batch], now: datetime) -> Iterator[Stored]:
+def _results(import_: Import, batches: Iterator[_Batch]) -> Iterator[tuple[_Batch, Stored]]:
     """Store or rehearse a batch when it is asked for, and yield what became of it."""
-    if import_.is_dry_run:
-        first_met = partial(rehearsed.first_met, import_)
-        for batch in batches:
-            yield rehearse(tenant=import_.tenant, calls=batch.calls.values(), now=now, first_met=first_met)
-    else:
-        parcels = (Parcel(list(batch.calls.values()), now) for batch in batches)
-        yield from ingest.store_each(parcels, tenant=import_.tenant, origin=ingest.Origin.IMPORT)
+    if not import_.is_dry_run:
+        yield from ingest.store_each(batches, tenant=import_.tenant, origin=ingest.Origin.IMPORT)
+        return
+    first_met = partial(rehearsed.first_met, import_)
+    for batch in batches:
+        yield batch, rehearse(tenant=import_.tenant, calls=batch.calls, now=batch.now, first_met=first_met)
 
 
 @transaction.atomic
-def _take(import_: Import, columns: Mapping, taken: deque[_Batch], results: Iterator[Stored]) -> bool:
+def _take(import_: Import, columns: Mapping, results: Iterator[tuple[_Batch, Stored]]) -> bool:
     """Let the next batch be done and note it, in one transaction; return whether there was one."""
-    done = next(results, None)
-    if done is None:
+    result = next(results, None)
+    if result is None:
         return False
-    batch = taken.popleft()
-    places = list(batch.calls)
-    refused = batch.refused | {places[refusal.index]: rows.said(refusal, columns) for refusal in done.refused}
-    _keep(import_, batch.lines, refused)
+    batch, done = result
+    refused = batch.refused | {
+        batch.lines[refusal.index]: rows.said(refusal, columns) for refusal in done.refused
+    }
+    _keep(import_, batch.rows, refused)
     _set(
         import_,
-        rows_done=import_.rows_done + len(batch.lines),
+        rows_done=import_.rows_done + len(batch.rows),
         rows_refused=import_.rows_refused + len(refused),
         profiles_created=import_.profiles_created + done.profiles_created,
     )

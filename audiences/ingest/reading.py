@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from msgspec import Raw
 
@@ -16,6 +16,7 @@ from audiences.ingest.clocks import Clock
 from tenants.models import Tenant
 
 PART = 250  # calls that are asked about at a time
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,24 +73,24 @@ def read(
     return Reading(parcels, understood, refused)
 
 
-class Ahead:
-    """What is read of parcels, one ahead of its turn."""
+class Ahead(Generic[Value]):
+    """What an iterator yields, one taken ahead of its turn."""
 
-    def __init__(self, readings: Iterator[Reading]) -> None:
-        self._readings = readings
-        self._next: Future[Reading | None] | None = None
+    def __init__(self, values: Iterator[Value]) -> None:
+        self._values = values
+        self._next: Future[Value | None] | None = None
 
-    def look(self) -> Future[Reading | None]:
-        """Read the next, unless that is done already. What goes wrong with it is raised in its turn."""
+    def look(self) -> Future[Value | None]:
+        """Take the next, unless that is done already. What goes wrong with it is raised in its turn."""
         if self._next is None:
             self._next = Future()
             try:
-                self._next.set_result(next(self._readings, None))
+                self._next.set_result(next(self._values, None))
             except Exception as error:
                 self._next.set_exception(error)
         return self._next
 
-    def take(self) -> Reading | None:
+    def take(self) -> Value | None:
         """Return the next, None after the last."""
         upcoming, self._next = self.look(), None
         return upcoming.result()

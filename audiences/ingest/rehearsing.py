@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from msgspec import Raw
+
 from audiences.ingest import people
 from audiences.ingest.calls import EXTERNAL_ID, Call, Key, Origin, Reader
 from audiences.ingest.clocks import Clock
@@ -17,7 +19,7 @@ from tenants.models import Tenant
 def rehearse(
     *,
     tenant: Tenant,
-    calls: Iterable[dict[str, Any]],
+    calls: Iterable[Raw | bytes | dict[str, Any]],
     now: datetime,
     first_met: Callable[[set[Key]], set[Key]],
 ) -> Stored:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
 from msgspec import Raw
@@ -27,6 +27,7 @@ HURRIED = 3  # of them; from then on those that failed go one at a time, so that
 IN_TURN = "SELECT pg_advisory_xact_lock(hashtextextended('tact ingest', %s))"
 REFUSED_KEPT = 100  # of one parcel
 REFUSED_SHOWN = 2_000  # characters of a refused call
+AParcel = TypeVar("AParcel", bound=Parcel)
 
 
 class TooMuchAtOnce(RuntimeError):
@@ -79,17 +80,20 @@ def store_all(parcels: Sequence[Parcel], *, tenant: Tenant, origin: Origin) -> S
     return _store(reading, people, tenant=tenant, origin=origin)
 
 
-def store_each(parcels: Iterable[Parcel], *, tenant: Tenant, origin: Origin) -> Iterator[Stored]:
+def store_each(
+    parcels: Iterable[AParcel], *, tenant: Tenant, origin: Origin
+) -> Iterator[tuple[AParcel, Stored]]:
     """Store one parcel after another as ``store_all`` does, each when it is asked for; yield what became of it.
 
     While the database writes one, the next is taken and read: ``parcels`` may be lazy, but must not use the database.
     What goes wrong with taking or reading one is raised in its turn.
     """
-    ahead = Ahead(read([parcel], tenant=tenant, origin=origin) for parcel in parcels)
-    while reading := ahead.take():
+    ahead = Ahead((parcel, read([parcel], tenant=tenant, origin=origin)) for parcel in parcels)
+    while upcoming := ahead.take():
+        parcel, reading = upcoming
         people = People(tenant_id=tenant.pk, origin=origin)
         people.ask(reading.understood)
-        yield _store(reading, people, tenant=tenant, origin=origin, meanwhile=ahead.look)
+        yield parcel, _store(reading, people, tenant=tenant, origin=origin, meanwhile=ahead.look)
 
 
 def _store(

@@ -187,8 +187,8 @@ def _load(tenant: Tenant, known: Sequence[Purchase], progress: Callable[[str, in
     for what, given in (("people", calls), ("purchases", [purchase.as_call() for purchase in known])):
         now, done = clock.now(tenant), 0
         parcels = (ingest.Parcel(batch, now) for batch in batches(given))
-        for stored in ingest.store_each(parcels, tenant=tenant, origin=ingest.Origin.SERVER):
-            done += stored.accepted + stored.duplicates
+        for parcel, _ in ingest.store_each(parcels, tenant=tenant, origin=ingest.Origin.SERVER):
+            done += len(parcel.calls)
             progress(what, done, len(given))
 
 

@@ -14,7 +14,7 @@ from django.db import connection
 from django_scopes import scope
 
 from audiences import erasure, ingest
-from audiences.ingest import reading, remembered
+from audiences.ingest import reading, remembered, storing
 from audiences.models import Event, Identity, Profile
 from audiences.signals import events_recorded
 from tenants.models import Tenant, User
@@ -123,7 +123,8 @@ def test_who_is_gone_altogether_is_somebody_new(tenant: Tenant, store: Store) ->
 def test_people_of_a_large_batch_are_remembered_in_every_part(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "PART", 2)
+    for module in (reading, storing):
+        monkeypatch.setattr(module, "PART", 2)
     calls = [track(f"u{n}") for n in range(5)]
     store(*calls)
     assert asked(store, *calls) == 3

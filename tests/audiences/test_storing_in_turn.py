@@ -32,7 +32,8 @@ def in_turn(tenant: Tenant) -> InTurn:
 
     def in_turn(batches: Iterator[list[Call]]) -> Iterator[Stored]:
         parcels = (Parcel(batch, now) for batch in batches)
-        return ingest.store_each(parcels, tenant=tenant, origin=Origin.SERVER)
+        stored = ingest.store_each(parcels, tenant=tenant, origin=Origin.SERVER)
+        return (done for _, done in stored)
 
     return in_turn
 
@@ -73,9 +74,7 @@ def test_later_batches_win(in_turn: InTurn, found: Callable[..., Any]) -> None:
     assert found("external_id", "u1").attributes["plan"] == "team"
 
 
-def test_the_next_is_read_while_one_is_written_and_no_more(
-    in_turn: InTurn, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_next_is_read_while_one_is_written_and_no_more(in_turn: InTurn) -> None:
     taken: list[tuple[int, bool]] = []  # number, and whether the database was left to its work
 
     def batches() -> Iterator[list[Call]]:
