@@ -7,24 +7,12 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.apps import apps
 from django.db import connection
 from django.urls import reverse
 
-from audiences import (
-    consent,
-    erasure,
-    ingest,
-    refusals,
-    returning,
-    segments,
-    suppression,
-    tasks,
-    telling,
-)
+from audiences import consent, erasure, refusals, returning, segments, suppression, tasks, telling
 from audiences.models import (
     ConsentChange,
-    ErasedAddress,
     Erasure,
     Event,
     EventTotal,
@@ -33,67 +21,17 @@ from audiences.models import (
     Profile,
     RefusedCall,
     RefusedRow,
-    Suppression,
 )
 from campaigns.models import Source, SourceAnswer
 from campaigns.sources import erasing
-from delivery import claim, pipeline, results
-from delivery.channels.email.sending import Mailer
+from delivery import results
 from delivery.models import CapUse, Delivery, FrequencyCap
 from delivery.sandbox import inbox
 from delivery.sandbox.keeping import INBOX_NAME, Keeper
 from tenants import binary, clock
 from tenants.models import AuditEntry
 from tests.api import shaped
-from tests.delivery.steps import planned
-
-NAME, EMAIL = "Zebedia", "Zebedia@example.test"
-
-
-def calls(*, user="zebedia-1", **consent):
-    traits = {"firstName": NAME, "email": EMAIL, "phone": "+4930901820", "plan": "zebedias"}
-    told = {"type": "identify", "userId": user, "anonymousId": f"anon-{user}", "traits": traits}
-    return [told | ({"consent": consent} if consent else {})]
-
-
-def naming(word):
-    """Return the tables in which any row says ``word``, whatever its case."""
-    found = []
-    with connection.cursor() as cursor:
-        for model in apps.get_models():
-            table = model._meta.db_table
-            cursor.execute(f'SELECT count(*) FROM "{table}" t WHERE t::text ILIKE %s', [f"%{word}%"])
-            if cursor.fetchone()[0]:
-                found.append(table)
-    return found
-
-
-@pytest.fixture
-def store(tenant):
-    return lambda *calls, **which: ingest.store(
-        tenant=tenant, calls=calls, now=which.pop("now", None) or clock.now(tenant), **which
-    )
-
-
-@pytest.fixture
-def person(store, make_profile):
-    """Somebody among others, who has left something in every corner."""
-    make_profile(first_name="Other")
-    store({"type": "track", "anonymousId": "before", "event": "Looked", "properties": {"who": NAME}})
-    store(*calls(), {"type": "alias", "userId": "zebedia-1", "previousId": "before"})
-    return Profile.objects.living().get(external_id="zebedia-1")
-
-
-@pytest.fixture
-def erase(tenant, owner):
-    """Erase somebody and do all that is left to do."""
-
-    def erase(profile):
-        begun = erasure.begin(profile=profile, actor=owner, now=clock.now(tenant))
-        assert tasks.erase(begun.pk)
-        return begun
-
-    return erase
+from tests.delivery.erasure.zebedia import EMAIL, NAME, naming
 
 
 def test_no_table_names_them_and_results_are_as_they_were(
@@ -345,95 +283,6 @@ def test_what_is_settled_while_it_is_looked_for_is_emptied_the_next_time(
         assert not tasks.erase(begun.pk)
     assert tasks.erase(begun.pk)
     assert naming("zebedia") == []
-
-
-def test_an_address_that_bounces_in_the_moment_of_its_erasure_is_kept_in_no_plain_letters(
-    store, make_campaign, postbox, tenant, owner
-):
-    store({"type": "identify", "userId": "u1", "traits": {"email": "Bounce+zebedia@example.test"}})
-    make_campaign()
-    planned(tenant)
-    now = clock.now(tenant)
-    begun = []
-
-    def erase_once_the_mail_has_left():
-        if not begun and Delivery.objects.filter(state="sending").exists():
-            begun.append(erasure.begin(profile=Profile.objects.get(), actor=owner, now=now))
-            assert not tasks.erase(begun[0].pk)
-        return True
-
-    chunk = claim.claim(tenant=tenant, channel="email", now=now)
-    settling = {"tenant": tenant, "channel": "email", "now": now}
-    pipeline.settle(chunk, Mailer(tenant), **settling, goes_on=erase_once_the_mail_has_left)
-    assert Delivery.objects.get().state == "failed"
-    assert not Suppression.objects.exists()
-    assert ErasedAddress.objects.get().reason == "bounced"
-    assert tasks.erase(begun[0].pk)
-    assert naming("zebedia") == []
-
-
-@pytest.mark.parametrize(
-    ("origin", "said", "standing"),
-    [
-        pytest.param(ingest.Origin.IMPORT, {}, "unsubscribed", id="a file brings them back unsubscribed"),
-        pytest.param(ingest.Origin.IMPORT, {"email": "subscribed"}, "unsubscribed", id="whatever it says"),
-        pytest.param(ingest.Origin.SERVER, {}, "unsubscribed", id="so does a call"),
-        pytest.param(ingest.Origin.SERVER, {"email": "opted_in"}, "opted_in", id="unless they say yes again"),
-    ],
-)
-def test_an_address_that_comes_back_is_still_refused(
-    person, store, erase, tenant, other_tenant, origin, said, standing
-):
-    now = clock.now(tenant)
-    for subject in ("email", "topic:news"):
-        consent.change(
-            tenant=tenant, profile_id=person.pk, subject=subject, standing="unsubscribed", origin="x", now=now
-        )
-    suppression.add(tenant=tenant, channel="email", address=EMAIL, reason="complained", now=now)
-    erase(person)
-    assert not Suppression.objects.exists()
-    assert set(ErasedAddress.objects.values_list("kind", "reason")) == {
-        ("email", "complained"),
-        ("phone", ""),
-    }
-    store(*calls(user="new", **said), origin=origin)
-    again = Profile.objects.living().get(external_id="new")
-    assert again.consent == {"email": standing, "topic:news": "unsubscribed"}
-    assert Suppression.objects.get().reason == "complained"
-    told = set(ConsentChange.objects.filter(profile=again).values_list("origin", flat=True))
-    assert "refused before they were erased" in told
-    ingest.store(tenant=other_tenant, calls=calls(user="new"), now=now)
-    assert Profile.objects.model._base_manager.get(tenant=other_tenant).consent == {}
-
-
-@pytest.mark.parametrize("address", [EMAIL.upper(), EMAIL.lower()])
-def test_somebody_elses_address_stays_suppressed(person, erase, make_profile, tenant, address):
-    make_profile(email=address)
-    suppression.add(tenant=tenant, channel="email", address=EMAIL, reason="bounced", now=clock.now(tenant))
-    erase(person)
-    assert Suppression.objects.get().address == EMAIL.lower()
-
-
-def test_an_address_they_had_before_is_kept_in_no_plain_letters(
-    person, erase, store, make_campaign, run, postbox, tenant
-):
-    make_campaign()
-    run()
-    suppression.add(tenant=tenant, channel="email", address=EMAIL, reason="bounced", now=clock.now(tenant))
-    store({"type": "identify", "userId": "zebedia-1", "traits": {"email": "new@example.test"}})
-    file = Import.objects.create(tenant=tenant, file_name="people.csv", rows_refused=1)
-    RefusedRow.objects.create(tenant=tenant, import_file=file, number=2, reason="x", values=[EMAIL])
-    begun = erase(person)
-    assert not Suppression.objects.exists()
-    assert ErasedAddress.objects.get().reason == "bounced"
-    assert naming("zebedia") == []
-    erasure.learn(begun, [EMAIL])  # a twin that was slower
-    assert Erasure.objects.get().known == []
-
-
-def test_nobody_is_remembered_who_refused_nothing(person, erase):
-    erase(person)
-    assert not ErasedAddress.objects.exists()
 
 
 def test_only_an_owner_erases_and_the_page_says_what_goes(person, client_of):
