@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -127,3 +128,16 @@ def test_a_stalled_import_is_taken_up_again(uploaded: Callable[..., Import], own
     lifecycle.start(import_=made, columns=mapping.loaded(made.mapping), is_dry_run=False, actor=owner)
     assert tasks.resume_imports() == 1
     assert OrmQ.objects.get().func() == "audiences.tasks.run_import"
+
+
+def test_a_file_was_uploaded_just_now_whatever_the_sandboxs_clock_says(
+    client_of: ClientOf, stored: Callable[..., Import], tenant: Tenant
+) -> None:
+    tenant.is_sandbox, tenant.clock_offset = True, timedelta(days=-40)
+    tenant.save()
+    made = stored("email\na@example.test\n")
+    browser = client_of("marketer")
+    for url in ("/imports/", f"/imports/{made.public_id}/"):
+        words = browser.get(url).content.decode()
+        assert "just now" in words
+        assert "in 1 month" not in words
